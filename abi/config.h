@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the programs are told. struct node_config is in .rodata: set before the load, so that the
+ * verifier removes what is off. struct runtime_config is the one element of the array
+ * cilium_runtime_config: changed while the programs run.
+ */
+#pragma once
+
+#include "abi/types.h"
+
+struct node_config {
+	__u32 host_ifindex; /* cilium_host */
+	__u32 ct_tick_shift; /* tick = jiffies64 >> this */
+	/* Conntrack timeouts in ticks. */
+	__u32 ct_timeout_tcp;
+	__u32 ct_timeout_tcp_syn;
+	__u32 ct_timeout_tcp_fin;
+	__u32 ct_timeout_any;
+	/* Masquerading takes ports from nat_port_min..nat_port_max, both included, host byte order. */
+	__u16 nat_port_min;
+	__u16 nat_port_max;
+	__u8 enable_ipv4;
+	__u8 enable_ipv6;
+	__u8 enable_masquerade4;
+	__u8 enable_masquerade6;
+	__u8 enable_host_legacy_routing;
+	__u8 enable_endpoint_routes;
+	__u8 enable_source_ip_verification;
+	__u8 enable_fragment_tracking;
+	__u8 enable_ct_accounting;
+	__u8 enable_sctp;
+	__u8 pad[2];
+	struct addr router4; /* the endpoints' gateway: the address of cilium_host */
+	struct addr router6;
+};
+ABI_ASSERT_SIZE(struct node_config, 72);
+
+/* monitor-aggregation: which forwarded packets become trace events. */
+enum trace_aggregation {
+	TRACE_AGGREGATION_NONE = 0, /* every packet */
+	TRACE_AGGREGATION_LOW = 1, /* every packet, at the last point only */
+	TRACE_AGGREGATION_MEDIUM = 3, /* new and closing connections, and one report an interval */
+	TRACE_AGGREGATION_MAX = 4,
+};
+
+struct runtime_config {
+	__u8 drop_events;
+	__u8 trace_events; /* off while nobody listens: an event costs more than its packet */
+	__u8 trace_aggregation; /* enum trace_aggregation */
+	__u8 trace_tcp_flags; /* TCP flags whose first appearance is reported */
+	__u32 trace_interval; /* ticks between two reports of a connection */
+	__u32 wakeup_bytes; /* the reader is woken when so much is in the ring */
+	__u32 pad;
+};
+ABI_ASSERT_SIZE(struct runtime_config, 16);
+
+/* Bits 8..11 of skb->mark say what the packet is (numbers are Cilium's). */
+#define MARK_MAGIC_MASK      0x0F00
+#define MARK_MAGIC_SNAT_DONE 0x0300
+#define MARK_MAGIC_HOST      0x0C00
+#define MARK_MAGIC_IDENTITY  0x0F00 /* identity: low 16 bits above bit 16, bits 16..23 in the low byte */

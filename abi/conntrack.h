@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Connections: cilium_ct_tcp_global and cilium_ct_any_global (every other protocol).
+ *
+ * One entry serves both directions: the key is the pair of (address, port) in ascending order, so
+ * that a packet and its reply find the same entry with one lookup. Which side opened the connection
+ * is a flag of the value.
+ */
+#pragma once
+
+#include "abi/types.h"
+
+/*
+ * Ports by protocol:
+ *   TCP, UDP, SCTP   the ports
+ *   ICMP echo        both ports are the echo identifier; initiator says who asks
+ *   other ICMP       port[0] is the type, port[1] the code; initiator says who sends
+ * initiator is 0 where the ports tell the directions apart, else 1 + the side that asks.
+ */
+struct ct_key {
+	struct addr addr[2]; /* addr[0] <= addr[1] as big-endian numbers; then port[0] <= port[1] */
+	__be16 port[2];
+	__u8 protocol; /* IPPROTO_* */
+	__u8 initiator;
+	__u16 pad;
+};
+ABI_ASSERT_SIZE(struct ct_key, 40);
+
+#define CT_F_INITIATOR_1  0x0001 /* addr[1] opened the connection; else addr[0] */
+#define CT_F_SEEN_REPLY   0x0002
+#define CT_F_SEEN_NON_SYN 0x0004 /* TCP: more than a SYN was seen */
+#define CT_F_TX_CLOSING   0x0008 /* TCP: the initiator sent FIN or RST */
+#define CT_F_RX_CLOSING   0x0010 /* TCP: the responder sent FIN or RST */
+#define CT_F_SNAT         0x0020 /* nat_addr and nat_port stand for the initiator outside */
+
+/*
+ * Times are in ticks: jiffies64 >> CT tick shift (struct node_config), about one second each. A tick
+ * is cheap to read and coarse enough that an established connection seldom writes to its entry.
+ */
+struct ct_entry {
+	__u32 expires; /* tick; a later packet finds no connection */
+	__u16 flags; /* CT_F_* */
+	__u8 tx_flags; /* TCP flags seen from the initiator, ORed */
+	__u8 rx_flags; /* … and from the responder */
+	__u32 generation[2]; /* of the local endpoint behind key.addr[i]; 0: not local */
+	__u32 src_identity; /* of the initiator, when the connection was opened */
+	__u32 last_report; /* tick of the last trace event */
+	struct addr nat_addr; /* CT_F_SNAT */
+	__be16 nat_port;
+	__u16 pad;
+	__u32 pad2;
+	__u64 packets; /* both directions, when bpf-conntrack-accounting is on */
+	__u64 bytes;
+};
+ABI_ASSERT_SIZE(struct ct_entry, 64);
+ABI_ASSERT_OFFSET(struct ct_entry, nat_addr, 24);

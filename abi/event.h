@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Records of the ring buffer cilium_events: a header, then the head of the packet. */
+#pragma once
+
+#include "abi/types.h"
+
+/* Numbers as in Cilium's monitor protocol. */
+enum event_type {
+	EVENT_DROP = 1,
+	EVENT_TRACE = 4,
+};
+
+enum event_ct_state { /* trace reasons of Cilium */
+	EVENT_CT_NEW = 0,
+	EVENT_CT_ESTABLISHED = 1,
+	EVENT_CT_REPLY = 2,
+	EVENT_CT_RELATED = 3,
+	EVENT_CT_REOPENED = 4,
+	EVENT_CT_UNKNOWN = 5,
+};
+
+#define EVENT_F_IPV6      0x01
+#define EVENT_F_L3_DEVICE 0x02 /* the packet head starts at the IP header */
+
+#define EVENT_PACKET_BYTES 128
+
+struct event {
+	__u8 type; /* enum event_type */
+	__u8 subtype; /* drop: reason number; trace: observation point */
+	__u8 ct_state; /* trace: enum event_ct_state */
+	__u8 flags; /* EVENT_F_* */
+	__u16 line; /* drop: where in the source */
+	__u8 file; /* drop: row of source_file.def */
+	__s8 ext_error; /* drop: −errno of the helper that failed, or 0 */
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u32 hash; /* of the flow, as the kernel computed it */
+	__u32 mark;
+	__u32 ifindex;
+	__u32 src_identity;
+	__u32 dst_identity;
+	__u16 src_endpoint; /* 0: not a local endpoint, or not known */
+	__u16 dst_endpoint;
+	__u32 orig_len; /* bytes of the packet */
+	__u16 cap_len; /* bytes of it that follow */
+	__u8 direction; /* enum metric_dir */
+	__u8 pad;
+	__u8 packet[EVENT_PACKET_BYTES];
+};
+ABI_ASSERT_OFFSET(struct event, time_ns, 8);
+ABI_ASSERT_OFFSET(struct event, packet, 48);
+ABI_ASSERT_SIZE(struct event, 48 + EVENT_PACKET_BYTES);
+
+enum trace_point {
+#define TRACE_POINT(name, number, text) TRACE_##name = number,
+#include "abi/trace_point.def"
+#undef TRACE_POINT
+};
+
+enum source_file {
+#define SOURCE_FILE(name, number, file) SOURCE_##name = number,
+#include "abi/source_file.def"
+#undef SOURCE_FILE
+};

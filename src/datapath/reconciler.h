@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One reconciler per kind of kernel object. Each compares a plan table with the kernel and changes only
+ * what differs: after a change of the plan the changed keys, and from time to time, or when somebody
+ * else touched the kernel, everything. Deletions of what was adopted wait until all sources are synced.
+ *
+ * An object that cannot be applied is tried again with growing intervals; cilium status prints it.
+ */
+#pragma once
+
+#include "src/datapath/datapath.h"
+#include "src/store/tables.h"
+
+struct reconciler_status {
+	const char *name; /* "map-entries", "attachments", "routes" */
+	unsigned int n_wanted;
+	unsigned int n_applied;
+	unsigned int n_failing;
+	uint64_t n_repaired; /* since start: what somebody else had changed */
+};
+
+struct reconciler_failure {
+	const char *reconciler;
+	const char *object; /* "cilium_lxc 10.0.0.5" */
+	uint16_t endpoint_id; /* 0: the node's */
+	int error; /* positive errno */
+	int64_t since_ns; /* CLOCK_REALTIME */
+	unsigned int n_tries;
+};
+
+struct reconcilers;
+
+/* Makes watches on the plan tables: the last that the agent makes, so that they run last. */
+struct reconcilers *reconcilers_new(struct store *store, struct tables *tables,
+				    struct datapath *datapath);
+void reconcilers_free(struct reconcilers *reconcilers);
+/* Reads what is in the kernel, once after load. 0 or −errno. */
+NODISCARD int reconcilers_adopt(struct reconcilers *reconcilers, GError **error);
+/* From now on what no plan wants is deleted: every source has said that it is synced. */
+void reconcilers_allow_deletion(struct reconcilers *reconcilers);
+/* Compares everything with the kernel and repairs it. Returns the number of objects repaired. */
+unsigned int reconcilers_resync(struct reconcilers *reconcilers);
+/* Tries failing objects whose time has come. Returns ns until the next, or −1. */
+int64_t reconcilers_retry(struct reconcilers *reconcilers);
+/* True when no object of the endpoint is failing. */
+bool reconcilers_endpoint_applied(const struct reconcilers *reconcilers, uint16_t endpoint_id);
+void reconcilers_foreach_status(const struct reconcilers *reconcilers,
+				void (*fn)(const struct reconciler_status *status, void *data),
+				void *data);
+void reconcilers_foreach_failure(const struct reconcilers *reconcilers,
+				 void (*fn)(const struct reconciler_failure *failure, void *data),
+				 void *data);

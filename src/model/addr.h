@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses and prefixes of both families in one type; text forms as in RFC 4291 and RFC 5952. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <netinet/in.h>
+#include "abi/types.h"
+
+/* Room for the longest text of an address or prefix with its end. */
+#define ADDR_TEXT_BYTES 46
+#define CIDR_TEXT_BYTES 50
+
+struct cidr {
+	struct addr addr; /* host bits are zero */
+	uint8_t prefix_len; /* 0..128; an IPv4 prefix counts from ADDR_V4_PREFIX_BITS */
+};
+
+/* "10.0.0.1" or "fd00::1". 0 or −EINVAL. */
+int addr_parse(const char *text, struct addr *ret_addr);
+/* Writes the text into buffer and returns it. */
+const char *addr_format(const struct addr *addr, char buffer[static ADDR_TEXT_BYTES]);
+struct addr addr_from_v4(struct in_addr v4);
+struct addr addr_from_v6(const struct in6_addr *v6);
+bool addr_is_v4(const struct addr *addr);
+bool addr_is_zero(const struct addr *addr);
+/* Order of the big-endian numbers: <0, 0, >0. */
+int addr_compare(const struct addr *a, const struct addr *b);
+
+/* "10.0.0.0/24", "fd00::/64", or an address alone for its whole length. Host bits must be zero. */
+int cidr_parse(const char *text, struct cidr *ret_cidr);
+const char *cidr_format(const struct cidr *cidr, char buffer[static CIDR_TEXT_BYTES]);
+bool cidr_is_v4(const struct cidr *cidr);
+/* The prefix length as people write it: 0..32 for IPv4. */
+unsigned int cidr_text_len(const struct cidr *cidr);
+bool cidr_contains(const struct cidr *cidr, const struct addr *addr);
+/* The prefix of one address. */
+struct cidr cidr_from_addr(const struct addr *addr);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A local endpoint. Two rows share the noun: struct endpoint is what whoever joined a container asked
+ * for, written once and kept on disk; struct endpoint_state is what has been derived from it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "src/base/row.h"
+#include "src/model/addr.h"
+#include "src/model/label.h"
+
+/* Key: id, 2 bytes in host order. */
+struct endpoint {
+	struct row row;
+	uint16_t id; /* 1..65535 */
+	uint32_t generation; /* never used before on this node; in conntrack entries */
+	char *container_id;
+	char *container_name; /* may be NULL, as all below */
+	char *container_ifname; /* "eth0" */
+	char *netns; /* path */
+	char *namespace; /* of the pod */
+	char *pod_name;
+	char *pod_uid;
+	const struct label_set *runtime_labels; /* given by the runtime; may be empty, never NULL */
+	char *host_ifname; /* "lxc…" */
+	uint32_t ifindex; /* of the host's side */
+	struct mac mac; /* of the interface inside */
+	struct mac host_mac;
+	struct addr addr4; /* zero: none */
+	struct addr addr6;
+	int64_t created_ns; /* CLOCK_REALTIME */
+};
+
+extern const struct row_class endpoint_class;
+
+enum endpoint_phase { /* texts as in Cilium's API: endpoint_phase_name() */
+	ENDPOINT_WAITING_FOR_IDENTITY,
+	ENDPOINT_REGENERATING, /* some object in the kernel is not applied yet */
+	ENDPOINT_RESTORING,
+	ENDPOINT_READY,
+	ENDPOINT_DISCONNECTING,
+	ENDPOINT_INVALID,
+	ENDPOINT_PHASE__MAX,
+};
+
+const char *endpoint_phase_name(enum endpoint_phase phase);
+
+/* Key: id, as struct endpoint. */
+struct endpoint_state {
+	struct row row;
+	uint16_t id;
+	uint32_t identity;
+	const struct label_set *labels; /* all */
+	const struct label_set *identity_labels; /* those that make the identity */
+};
+
+extern const struct row_class endpoint_state_class;

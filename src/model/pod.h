@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A Kubernetes Pod: what the node needs of it. */
+#pragma once
+
+#include <stdbool.h>
+#include "src/model/object.h"
+
+struct pod {
+	struct row row;
+	struct object_meta meta;
+	char *node_name; /* NULL where not scheduled, or not said */
+	char *service_account; /* NULL: "default" */
+	bool host_network;
+};
+
+extern const struct row_class pod_class;

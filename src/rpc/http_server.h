@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP/1.1 server (libmicrohttpd) driven by the agent's loop, for the REST API on a unix socket and
+ * health and metrics on loopback TCP. Handlers run on the loop's thread and answer at once.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <uv.h>
+#include "src/base/error.h"
+
+struct http_request {
+	const char *method; /* "GET" */
+	const char *path; /* decoded, without the query */
+	const char *body; /* NUL behind it */
+	size_t n_body_bytes; /* at most HTTP_BODY_MAX_BYTES; a longer one is refused with 413 */
+	void *internal;
+};
+
+#define HTTP_BODY_MAX_BYTES (1024 * 1024)
+
+/* Borrowed; NULL where there is none. */
+const char *http_request_query(const struct http_request *request, const char *name);
+const char *http_request_header(const struct http_request *request, const char *name);
+
+struct http_response {
+	unsigned int status; /* 200 when left alone */
+	const char *content_type; /* static; "application/json" when left alone */
+	GString *body;
+};
+
+typedef void (*http_handler)(const struct http_request *request, struct http_response *response,
+			     void *data);
+
+struct http_server;
+
+/* Takes listen_fd, a listening stream socket. NULL and *error on failure. */
+struct http_server *http_server_new(uv_loop_t *loop, int listen_fd, http_handler handler, void *data,
+				    GError **error);
+void http_server_free(struct http_server *server);
