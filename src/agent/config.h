@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration of the agent. Every key is a row of option.def, under the name it has in Cilium's
+ * ConfigMap; struct settings has a field for each key that this version acts on. A value comes from,
+ * the first that has one: the command line (--key value), the environment (CILIUM_KEY), the directory
+ * of --config-dir (one file a key), the default in the row.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "src/base/error.h"
+#include "src/model/addr.h"
+#include "src/model/plan.h"
+
+/* A prefix that may be left out, or left to the agent ("auto"). */
+struct optional_cidr {
+	bool is_set;
+	struct cidr cidr;
+};
+
+/* Both ends included. */
+struct port_range {
+	uint16_t min;
+	uint16_t max;
+};
+
+/* Each enum's order is that of the words in the row of its key. */
+enum state_source {
+	STATE_SOURCE_AUTO, /* the directory, as no cluster is configured */
+	STATE_SOURCE_DIRECTORY,
+};
+
+enum ipam_mode {
+	IPAM_MODE_CLUSTER_POOL, /* pod CIDRs of the CiliumNode */
+	IPAM_MODE_KUBERNETES, /* pod CIDRs of the Node */
+};
+
+enum monitor_aggregation {
+	MONITOR_AGGREGATION_NONE,
+	MONITOR_AGGREGATION_LOWEST,
+	MONITOR_AGGREGATION_LOW,
+	MONITOR_AGGREGATION_MEDIUM,
+	MONITOR_AGGREGATION_MAXIMUM,
+	MONITOR_AGGREGATION_MAX,
+};
+
+struct settings {
+	/* Where things are. */
+	char *manifest_dir;
+	char *state_dir;
+	char *socket_path;
+	char *bpf_root;
+	char *lib_dir; /* what outlives a reboot: identities */
+	unsigned int state_source; /* enum state_source */
+
+	/* Who the node is. */
+	char *node_name; /* K8S_NODE_NAME, else the host's name; no key of its own */
+	char *cluster_name;
+	unsigned int cluster_id;
+	char **labels; /* patterns of the labels that make identities; empty: the built-in list */
+
+	/* Addresses. */
+	bool enable_ipv4;
+	bool enable_ipv6;
+	struct optional_cidr ipv4_range; /* pod CIDRs where no Node or CiliumNode names them */
+	struct optional_cidr ipv6_range;
+	unsigned int ipam; /* enum ipam_mode */
+	char **devices; /* names, a trailing + is a wildcard; empty: those with a default route */
+	unsigned int mtu; /* of the node's devices; 0: detected */
+
+	/* Masquerading. */
+	bool enable_ipv4_masquerade;
+	bool enable_ipv6_masquerade;
+	bool enable_ip_masq_agent;
+	char *ip_masq_agent_config_path;
+	char **egress_masquerade_interfaces; /* as devices; empty: all */
+	struct optional_cidr ipv4_native_routing_cidr; /* destinations that are not masqueraded */
+	struct optional_cidr ipv6_native_routing_cidr;
+	struct port_range node_port_range; /* NAT takes its ports from above it */
+
+	/* Delivery. */
+	bool enable_host_legacy_routing;
+	bool enable_endpoint_routes;
+	bool enable_source_ip_verification;
+	bool enable_ipv4_fragment_tracking;
+	bool enable_ipv6_fragment_tracking;
+	bool enable_sctp;
+	bool enable_tcx;
+
+	/* Sizes of maps, in entries; 0: by bpf_map_dynamic_size_ratio of the memory. */
+	double bpf_map_dynamic_size_ratio;
+	unsigned int bpf_ct_global_tcp_max;
+	unsigned int bpf_ct_global_any_max;
+	unsigned int bpf_nat_global_max;
+	unsigned int bpf_fragments_map_max;
+
+	/* Conntrack. */
+	int64_t bpf_ct_timeout_regular_tcp_ns;
+	int64_t bpf_ct_timeout_regular_tcp_syn_ns;
+	int64_t bpf_ct_timeout_regular_tcp_fin_ns;
+	int64_t bpf_ct_timeout_regular_any_ns;
+	bool bpf_conntrack_accounting;
+	int64_t conntrack_gc_interval_ns; /* 0: adapts to how much there is to collect */
+	int64_t conntrack_gc_max_interval_ns; /* 0: 12 hours */
+
+	/* Events. */
+	bool bpf_events_drop_enabled;
+	bool bpf_events_trace_enabled;
+	unsigned int monitor_aggregation; /* enum monitor_aggregation */
+	int64_t monitor_aggregation_interval_ns;
+	unsigned int monitor_aggregation_flags; /* TCP flags, bits as in the header */
+
+	/* The agent itself. */
+	bool debug;
+	char **log_opt; /* "level=info", "format=text" */
+	unsigned int agent_health_port; /* GET /healthz on the loopback; 0: none */
+};
+
+/* Where the value of a key came from. */
+enum option_origin {
+	OPTION_ORIGIN_DEFAULT,
+	OPTION_ORIGIN_DIRECTORY,
+	OPTION_ORIGIN_ENVIRONMENT,
+	OPTION_ORIGIN_FLAG,
+	OPTION_ORIGIN__MAX,
+};
+
+struct config;
+
+/* What the program should do when the command line has been read. */
+enum config_action {
+	CONFIG_ACTION_RUN,
+	CONFIG_ACTION_HELP, /* --help: print config_print_help() and exit 0 */
+	CONFIG_ACTION_VERSION,
+};
+
+/*
+ * Reads the command line, the environment (as in environ) and the configuration directory. 0 or
+ * −EINVAL with every error of the whole configuration in the text, one a line: key, where the value
+ * stands, value, what is allowed.
+ */
+NODISCARD int config_load(int argc, char *const argv[], char *const envp[],
+			  struct config **ret_config, GError **error);
+void config_free(struct config *config); /* takes NULL */
+
+enum config_action config_get_action(const struct config *config);
+const struct settings *config_get_settings(const struct config *config);
+/* The help text, one paragraph a key. Free with g_free. */
+char *config_format_help(void);
+
+/* One key of option.def and its value in force. */
+struct config_value {
+	const char *key;
+	const char *text; /* as the user wrote it, or the default */
+	enum option_origin origin;
+	const char *place; /* file or variable the value stands in; NULL for defaults and flags */
+	bool has_effect; /* this version acts on the key */
+	bool differs; /* from the default */
+};
+
+/* Every key, in the order of option.def. */
+void config_foreach(const struct config *config,
+		    void (*fn)(const struct config_value *value, void *data), void *data);
+/* Keys without effect in this version whose value is not the default: for the log and the status. */
+void config_foreach_without_effect(const struct config *config,
+				   void (*fn)(const struct config_value *value, void *data),
+				   void *data);
+/* Files of the configuration directory that are no key: their names, sorted, NULL at the end. */
+const char *const *config_get_unknown_keys(const struct config *config);
+const char *option_origin_text(enum option_origin origin);
+
+/*
+ * Entries of each map whose size is configured; 0 for the others, which stay as declared. Sizes that
+ * no key gives share bpf_map_dynamic_size_ratio of memory_bytes, within Cilium's bounds.
+ */
+void settings_get_map_sizes(const struct settings *settings, uint64_t memory_bytes,
+			    uint32_t ret_max_entries[static PLAN_MAP__MAX]);
