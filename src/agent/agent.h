@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agent: what main.c wires together, and what the REST handlers read. */
+#pragma once
+
+#include <uv.h>
+#include "src/agent/config.h"
+#include "src/agent/endpoint_manager.h"
+#include "src/datapath/reconciler.h"
+#include "src/derive/derive.h"
+
+struct agent {
+	uv_loop_t *loop;
+	const struct config *config;
+	const struct settings *settings;
+	struct derive_config derive_config;
+	struct store *store;
+	struct tables tables;
+	struct state_dir *run_state; /* <state-dir>/state: endpoints, addresses; dies with the boot */
+	struct state_dir *lib_state; /* <lib-dir>/state: identities, generations; outlives it */
+	struct derive *derive;
+	struct ipam *ipam;
+	struct endpoint_manager *endpoints;
+	struct datapath *datapath;
+	struct datapath_config datapath_config; /* as in force; NULL texts before the load */
+	struct reconcilers *reconcilers;
+	int64_t started_ns; /* CLOCK_REALTIME */
+	bool ready; /* everything that was there at the start is in force */
+	bool enable_fake_datapath;
+};

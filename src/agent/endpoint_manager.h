@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Endpoints come and go here: on behalf of the CNI plugin and cilium run, by way of the REST API. An
+ * endpoint is a file before it is a row; its answer is given when everything it needs is in the kernel.
+ */
+#pragma once
+
+#include "src/agent/ipam.h"
+#include "src/datapath/reconciler.h"
+#include "src/model/endpoint.h"
+
+struct endpoint_manager;
+
+struct endpoint_manager *endpoint_manager_new(struct store *store, struct tables *tables,
+					      struct ipam *ipam, struct state_dir *dir);
+void endpoint_manager_free(struct endpoint_manager *manager); /* takes NULL */
+/* Before the first endpoint is created; not before the datapath is loaded. */
+void endpoint_manager_set_reconcilers(struct endpoint_manager *manager,
+				      const struct reconcilers *reconcilers);
+
+/*
+ * Takes the caller's reference to endpoint: everything as asked for, but id, generation and created_ns,
+ * which are filled in; a wanted id other than 0 is an error. On 0 the endpoint is in force and borrowed
+ * in *ret_endpoint; else nothing of it is left: −EINVAL; −EEXIST where an endpoint has the interface,
+ * the attachment or an address; −ENODEV where the interface is not in this network namespace;
+ * −EADDRNOTAVAIL for an address that is not of the node's pools; or what the kernel said.
+ */
+NODISCARD int endpoint_manager_create(struct endpoint_manager *manager, struct endpoint *endpoint,
+				      const struct endpoint **ret_endpoint, GError **error);
+
+/*
+ * By "7", "cilium-local:7", "container-id:", "container-name:", "cni-attachment-id:ID:IFNAME",
+ * "pod-name:ns/name" or "pod-name:ns:name", "cep-name:", "ipv4:", "ipv6:". 0 and a borrowed row; −EINVAL
+ * where the text is none of these; −ENOENT.
+ */
+NODISCARD int endpoint_manager_find(const struct endpoint_manager *manager, const char *id,
+				    const struct endpoint **ret_endpoint, GError **error);
+
+/* Removes the endpoint and gives its addresses back. Its connections die with its generation. */
+NODISCARD int endpoint_manager_delete(struct endpoint_manager *manager, uint16_t id, GError **error);
+/* All endpoints of a container. Returns how many there were, or −errno. */
+NODISCARD int endpoint_manager_delete_container(struct endpoint_manager *manager,
+						const char *container_id, GError **error);
+/*
+ * For the CNI verb GC: removes every endpoint whose "container-id:ifname" is not in the set keep (char *
+ * keys). Returns how many were removed, or −errno.
+ */
+NODISCARD int endpoint_manager_gc(struct endpoint_manager *manager, GHashTable *keep, GError **error);
+/* "container-id:ifname". Free with g_free. */
+char *endpoint_attachment_id(const struct endpoint *endpoint);
+/* What the endpoint is doing now. */
+enum endpoint_phase endpoint_manager_get_phase(const struct endpoint_manager *manager, uint16_t id);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Addresses handed out by this node. The table ip_allocations says who has what; each row is a file
+ * before it is in the table and in the table before anyone is told, so that no address is handed out
+ * twice over a crash. Which address is next is decided by src/derive/ipam.h.
+ *
+ * An address allocated with an expiration goes back after IPAM_EXPIRATION_NS unless an endpoint claims
+ * it: a failed ADD leaks nothing.
+ */
+#pragma once
+
+#include "src/agent/state_dir.h"
+#include "src/derive/ipam.h"
+#include "src/model/ip_allocation.h"
+
+#define IPAM_EXPIRATION_NS (10 * 60 * G_GINT64_CONSTANT(1000000000))
+
+struct ipam;
+
+struct ipam *ipam_new(struct store *store, struct tables *tables, const struct derive_config *config,
+		      struct state_dir *dir);
+void ipam_free(struct ipam *ipam); /* takes NULL */
+
+struct ipam_request {
+	const char *owner; /* "namespace/pod"; not NULL */
+	bool want_v4; /* ignored where addr is given */
+	bool want_v6;
+	const struct addr *addr; /* this one and no other; NULL: the next of each wanted family */
+	bool expires;
+};
+
+/* Borrowed from the table; NULL for a family that was not asked for. */
+struct ipam_answer {
+	const struct ip_allocation *v4;
+	const struct ip_allocation *v6;
+};
+
+/*
+ * All that is asked for, or nothing. 0; −EADDRNOTAVAIL: the pool is exhausted, or the address belongs
+ * to no pool; −EEXIST: somebody has the address; or the errno of writing the state.
+ */
+NODISCARD int ipam_allocate(struct ipam *ipam, const struct ipam_request *request,
+			    struct ipam_answer *ret_answer, GError **error);
+/* The address rests. 0, −ENOENT where nobody has it, −EBUSY where an endpoint or the router does. */
+NODISCARD int ipam_release(struct ipam *ipam, const struct addr *addr, GError **error);
+/* Gives back what expired and ends rests. Returns ns until there is something to do, or −1. */
+int64_t ipam_expire(struct ipam *ipam);

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of the configuration the derivations look at. Borrowed texts; none changes while they run. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "src/base/error.h"
+#include "src/model/addr.h"
+
+struct derive_config {
+	const char *node_name;
+	const char *cluster_name;
+	const char *const *label_patterns; /* of the key labels; NULL or empty: the built-in list */
+	const char *const *devices; /* names and wildcards; NULL or empty: detected */
+	const char *const *masquerade_interfaces; /* as devices; NULL or empty: all node devices */
+	bool enable_ipv4;
+	bool enable_ipv6;
+	bool prefer_node_cidrs; /* ipam=kubernetes: the Node's pod CIDRs before the CiliumNode's */
+	struct cidr ipv4_range; /* pod CIDR where no manifest names one */
+	struct cidr ipv6_range;
+	const struct cidr *native_routing_cidr4; /* not masqueraded; NULL: the pod CIDRs */
+	const struct cidr *native_routing_cidr6;
+	bool enable_masquerade4;
+	bool enable_masquerade6;
+	bool enable_endpoint_routes;
+	bool enable_host_legacy_routing;
+	bool enable_source_ip_verification;
+};
