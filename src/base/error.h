@@ -14,8 +14,9 @@
 GQuark error_quark(void);
 
 /*
- * Sets *error (may be NULL) to the formatted text with code err, a positive errno. Returns −err, so
- * that a caller writes: return error_set(error, EINVAL, "mtu: got %d, want 68..65535", mtu);
+ * Sets *error (may be NULL) to the formatted text with code err, a positive errno; what was there is
+ * freed. Returns −err, so that a caller writes:
+ *	return error_set(error, EINVAL, "mtu: got %d, want 68..65535", mtu);
  */
 int error_set(GError **error, int err, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
