@@ -10,12 +10,18 @@
 #include "src/base/error.h"
 #include "src/model/plan.h"
 
+/* rtm_protocol of every route that is ours. No number of rtnetlink.h or of iproute2's rt_protos. */
+#define DATAPATH_ROUTE_PROTOCOL 67
+
+/*
+ * All times here are in seconds, those of node and runtime too; load and set_runtime turn them into
+ * the ticks that the programs count in.
+ */
 struct datapath_config {
 	struct node_config node; /* host_ifindex and ct_tick_shift are filled in by load */
 	struct runtime_config runtime;
 	uint32_t max_entries[PLAN_MAP__MAX]; /* 0: as declared */
-	const char *bpf_root;
-	bool enable_tcx;
+	bool enable_tcx; /* set to false by load where the kernel has no tcx */
 	/* cilium_host: its addresses are node.router4 and node.router6. */
 	uint32_t mtu; /* of endpoints and cilium_host */
 };
@@ -26,9 +32,15 @@ struct datapath_ops {
 	/*
 	 * Makes what everything else stands on: bpffs, cilium_host and cilium_net, sysctls, maps (pinned
 	 * ones are adopted; one whose layout or size changed is made anew and its entries carried over),
-	 * programs; then replaces the program of each adopted attachment in place.
+	 * programs. What is attached goes on running its old program until attach() replaces it.
 	 */
 	int (*load)(struct datapath *dp, struct datapath_config *config, GError **error);
+	/*
+	 * Once the attachments have been compared for the first time: carries over what the old programs
+	 * wrote meanwhile into maps that load made anew, and lets the pins name the new maps. Until then
+	 * a crash leaves the old state as it was.
+	 */
+	int (*load_finish)(struct datapath *dp, GError **error);
 	/* Again: what load ensures, where somebody changed it. *ret_repaired: what was, for the log. */
 	int (*ensure)(struct datapath *dp, GString *ret_repaired, GError **error);
 	int (*set_runtime)(struct datapath *dp, const struct runtime_config *runtime);
@@ -39,7 +51,10 @@ struct datapath_ops {
 			  const void *value);
 	int (*map_delete)(struct datapath *dp, enum plan_map map, const void *key);
 
-	/* Programs that this agent, or one before it, attached. */
+	/*
+	 * Programs that this agent, or one before it, attached. PLAN_PROGRAM__MAX stands for one that
+	 * is not of the loaded set: attach() on its key replaces it without a gap.
+	 */
 	int (*attachment_foreach)(struct datapath *dp,
 				  bool (*fn)(const struct plan_attachment_key *key,
 					     enum plan_program program, void *data),
@@ -55,7 +70,7 @@ struct datapath_ops {
 
 	/* Closes descriptors; what is in the kernel stays. */
 	void (*free)(struct datapath *dp);
-	/* Removes everything from the kernel: cilium cleanup. */
+	/* Removes everything from the kernel: cilium cleanup. Needs no load before. */
 	int (*purge)(struct datapath *dp, GError **error);
 };
 
@@ -63,5 +78,9 @@ struct datapath {
 	const struct datapath_ops *ops;
 };
 
-struct datapath *datapath_real_new(void);
+/*
+ * bpf_root: where maps, programs and links are pinned. state_dir: where the sysctls that were changed
+ * are remembered, for purge. Both are copied.
+ */
+struct datapath *datapath_real_new(const char *bpf_root, const char *state_dir);
 struct datapath *datapath_fake_new(void);
