@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/api/call.h"
+
+#include <string.h>
+#include "src/rpc/http_client.h"
+
+static const struct api_call_info calls[API_CALL__MAX] = {
+#define API_CALL(name, method, path, what) [API_##name] = {#name, method, path, what},
+#include "src/api/call.def"
+#undef API_CALL
+};
+
+const struct api_call_info *api_call_info(enum api_call call)
+{
+	g_assert(call < API_CALL__MAX);
+	return &calls[call];
+}
+
+/* Whether path fits the pattern; *ret_arg and *ret_n_arg_bytes: what stands for {…}. */
+static bool pattern_fits(const char *pattern, const char *path, const char **ret_arg,
+			 size_t *ret_n_arg_bytes)
+{
+	while (*pattern) {
+		if (*pattern == '{') {
+			size_t n_bytes = strcspn(path, "/");
+
+			if (!n_bytes || n_bytes > API_ARG_MAX_BYTES)
+				return false;
+			*ret_arg = path;
+			*ret_n_arg_bytes = n_bytes;
+			path += n_bytes;
+			pattern = strchr(pattern, '}') + 1;
+		} else if (*pattern++ != *path++) {
+			return false;
+		}
+	}
+	return !*path;
+}
+
+/*
+ * An id may hold slashes ("cep-name:ns/name"): then the rest of the path is the argument of a
+ * pattern that ends in it.
+ */
+static bool pattern_fits_rest(const char *pattern, const char *path, const char **ret_arg,
+			      size_t *ret_n_arg_bytes)
+{
+	size_t n_prefix = strcspn(pattern, "{");
+
+	if (!pattern[n_prefix] || !g_str_has_suffix(pattern, "}") ||
+	    strncmp(pattern, path, n_prefix))
+		return false;
+	*ret_arg = path + n_prefix;
+	*ret_n_arg_bytes = strlen(path + n_prefix);
+	return strchr(*ret_arg, ':') && *ret_n_arg_bytes <= API_ARG_MAX_BYTES;
+}
+
+typedef bool (*pattern_test)(const char *pattern, const char *path, const char **ret_arg,
+			     size_t *ret_n_arg_bytes);
+
+static int find(pattern_test fits, const char *method, const char *path,
+		struct api_match *ret_match, GString *allow)
+{
+	for (int call = 0; call < API_CALL__MAX; call++) {
+		const char *arg = NULL;
+		size_t n_arg_bytes = 0;
+
+		if (!fits(calls[call].path, path, &arg, &n_arg_bytes))
+			continue;
+		/* "/identity/endpoints" fits two patterns; the one of plain words stands first. */
+		if (!strcmp(calls[call].method, method)) {
+			ret_match->call = call;
+			ret_match->arg = arg ? g_strndup(arg, n_arg_bytes) : NULL;
+			return 0;
+		}
+		if (!strstr(allow->str, calls[call].method))
+			g_string_append_printf(allow, "%s%s", allow->len ? ", " : "",
+					       calls[call].method);
+	}
+	return allow->len ? -EOPNOTSUPP : -ENOENT;
+}
+
+int api_call_find(const char *method, const char *path, struct api_match *ret_match,
+		  char **ret_allow)
+{
+	GString *allow;
+	int err;
+
+	if (!g_str_has_prefix(path, API_BASE_PATH "/"))
+		return -ENOENT;
+	path += strlen(API_BASE_PATH);
+	allow = g_string_new(NULL);
+	err = find(pattern_fits, method, path, ret_match, allow);
+	if (err == -ENOENT)
+		err = find(pattern_fits_rest, method, path, ret_match, allow);
+	if (err == -EOPNOTSUPP)
+		*ret_allow = g_string_free(g_steal_pointer(&allow), FALSE);
+	else
+		g_string_free(allow, TRUE);
+	return err;
+}
+
+char *api_call_path(enum api_call call, const char *arg)
+{
+	const char *pattern = api_call_info(call)->path;
+	const char *brace = strchr(pattern, '{');
+	GString *path = g_string_new(API_BASE_PATH);
+
+	if (!brace) {
+		g_string_append(path, pattern);
+	} else {
+		g_string_append_len(path, pattern, brace - pattern);
+		http_target_append(path, arg);
+		g_string_append(path, strchr(brace, '}') + 1);
+	}
+	return g_string_free(path, FALSE);
+}
