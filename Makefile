@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door: everything a person types, in front of Meson and the scripts in tools/.
+
+PREFIX ?= /usr
+DESTDIR ?=
+CNI_BIN_DIR ?= /opt/cni/bin
+BUILD ?= build
+PYTHON ?= /usr/bin/python3
+JOBS ?= $(shell nproc)
+
+MESON_OPTIONS = --buildtype=release -Dprefix=$(PREFIX) -Dsysconfdir=/etc -Dcni-bin-dir=$(CNI_BIN_DIR)
+
+.PHONY: all deps install demo check bench fuzz lint format clean help
+.DEFAULT_GOAL := all
+
+all: $(BUILD)/build.ninja ## build everything into build/
+	ninja -C $(BUILD) -j$(JOBS)
+
+$(BUILD)/build.ninja:
+	@command -v meson >/dev/null || { echo "meson is not installed; 'make deps' (as root) installs what the build needs" >&2; exit 1; }
+	meson setup $(BUILD) $(MESON_OPTIONS)
+
+deps: ## install the Debian packages that are missing (as root)
+	tools/install-deps.sh
+
+install: $(BUILD)/build.ninja ## install, stripped: PREFIX=/usr DESTDIR= CNI_BIN_DIR=/opt/cni/bin
+	meson configure $(BUILD) $(MESON_OPTIONS)
+	ninja -C $(BUILD) -j$(JOBS)
+	DESTDIR="$(DESTDIR)" meson install -C $(BUILD) --no-rebuild --strip --quiet
+
+demo: deps ## a node, some pods, a world: built, started, shown, removed again
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) tools/demo.py --build $(BUILD)
+
+check: deps ## every test; the last line says how many passed
+	$(PYTHON) tools/check.py --jobs $(JOBS)
+
+bench: deps ## measure speed and memory (docs/performance.md)
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) test/bench/run.py --build $(BUILD)
+
+fuzz: ## fuzz every decoder for FUZZ_SECONDS (default 60) each
+	tools/fuzz.sh
+
+lint: ## layers, licence headers, format, static analysis
+	$(PYTHON) tools/lint.py
+
+format: ## let clang-format rewrite the tree
+	git ls-files '*.c' '*.h' | xargs clang-format-19 -i
+
+clean: ## remove what was built
+	rm -rf build build-*
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12

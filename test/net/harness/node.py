@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node: network and mount namespace with a bpffs of its own, an agent, and the pods on it."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import yaml
+
+from .namespace import Namespace
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+PROGRAMS = {"cilium-agent": "src/agent", "cilium-cni": "src/cni", "cilium": "src/cli"}
+READY_SECONDS = 10 * float(os.environ.get("AXONEME_TEST_PATIENCE", "1"))
+
+
+def default_build():
+    return pathlib.Path(os.environ.get("AXONEME_BUILD", ROOT / "build")).resolve()
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over the agent's socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=10)
+        self.path = str(path)
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class Pod(Namespace):
+    """A container as the runtime sees it: a namespace that the CNI plugin made an endpoint."""
+
+    def __init__(self, node, name, namespace="default", ifname="eth0", cni_version="1.0.0",
+                 args=None):
+        super().__init__(f"{node.name}-{name}")
+        self.node, self.pod_name, self.pod_namespace = node, name, namespace
+        self.ifname, self.cni_version, self.args = ifname, cni_version, args or {}
+        self.container_id = f"{name}-{self.pid}-{time.monotonic_ns()}"
+        self.result = None
+        self.ipv4 = self.ipv6 = None
+
+    def cni(self, command, check=True, **config):
+        """Calls the plugin as a runtime does. Returns what it printed, decoded."""
+        arguments = {"IgnoreUnknown": "1", "K8S_POD_NAME": self.pod_name,
+                     "K8S_POD_NAMESPACE": self.pod_namespace, **self.args}
+        env = {"CNI_COMMAND": command, "CNI_CONTAINERID": self.container_id,
+               "CNI_NETNS": self.netns_path, "CNI_IFNAME": self.ifname, "CNI_PATH": "/opt/cni/bin",
+               "CNI_ARGS": ";".join(f"{key}={value}" for key, value in arguments.items())}
+        config = {"cniVersion": self.cni_version, "name": "cilium", "type": "cilium-cni", **config}
+        done = self.node.exec(self.node.program("cilium-cni"), check=False, env=env,
+                              stdin=json.dumps(config))
+        answer = json.loads(done.stdout) if done.stdout.strip() else None
+        if check and done.returncode != 0:
+            raise AssertionError(f"CNI {command} of {self.name}: {done.stdout}{done.stderr}")
+        return answer
+
+    def add(self):
+        self.result = self.cni("ADD")
+        for ip in self.result["ips"]:
+            address = ip["address"].split("/")[0]
+            if ":" in address:
+                self.ipv6 = address
+            else:
+                self.ipv4 = address
+        return self
+
+    def delete(self):
+        """What a runtime does at the end: DEL, then the namespace goes."""
+        if self.fd >= 0:
+            try:
+                self.cni("DEL")
+            finally:
+                self.close()
+
+    def address(self, family):
+        return self.ipv4 if family == socket.AF_INET else self.ipv6
+
+    def endpoint(self):
+        """The endpoint as `cilium endpoint get` shows it."""
+        found = self.node.cli_json("endpoint", "get",
+                                   f"pod-name:{self.pod_namespace}:{self.pod_name}")
+        return found[0]
+
+
+class RunPod(Namespace):
+    """A command started by `cilium run`, with the namespace it got."""
+
+    @classmethod
+    def start(cls, node, name, labels=None, namespace=None, command="exec sleep infinity"):
+        argv = ["run", "--name", name]
+        if labels:
+            argv += ["--labels", ",".join(f"{key}={value}" for key, value in labels.items())]
+        if namespace:
+            argv += ["--namespace", namespace]
+        process = node.popen(node.program("cilium"), *argv, "--", "sh", "-c",
+                             f"echo $$; {command}", env=node.environment(),
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = process.stdout.readline()
+        if not line.strip().isdigit():
+            process.wait(timeout=10)
+            raise AssertionError(f"cilium run: {line}{process.stderr.read()}")
+        self = cls.of_process(f"{node.name}-{name}", int(line))
+        self.node, self.process, self.pod_name = node, process, name
+        self.ipv4, self.ipv6 = self._addresses()
+        return self
+
+    def _addresses(self):
+        found = {}
+        for link in json.loads(self.exec("ip", "-json", "addr", "show", "dev", "eth0").stdout):
+            for info in link["addr_info"]:
+                if info["scope"] == "global":
+                    found[info["family"]] = info["local"]
+        return found.get("inet"), found.get("inet6")
+
+    def address(self, family):
+        return self.ipv4 if family == socket.AF_INET else self.ipv6
+
+    def delete(self):
+        if self.fd < 0:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.process.wait(timeout=10)
+        self.close()
+
+
+class Node(Namespace):
+    """Node number `index` of a site; its eth0 is plugged into the world by the site."""
+
+    def __init__(self, site, index, config=None, build=None):
+        self.site, self.index = site, index
+        self.build = pathlib.Path(build or default_build())
+        self.dir = site.tmp / f"n{index}"
+        self.ipv4_range = f"10.200.{index}.0/24"
+        self.ipv6_range = f"fd00:200:{index}::/112"
+        self.state_dir, self.manifest_dir = self.dir / "state", self.dir / "manifests"
+        self.config_dir, self.socket_path = self.dir / "config", self.dir / "run/cilium.sock"
+        self.log_path = self.dir / "agent.log"
+        self.agent = None
+        self.pods = []
+        super().__init__(f"{site.prefix}-n{index}", mount=True)
+        for path in ("state", "manifests", "config", "run", "lib", "cgroup"):
+            (self.dir / path).mkdir(parents=True)
+        # A sysfs of this network namespace, and a bpffs of this node.
+        self.exec("sh", "-e", stdin="mount -t sysfs sysfs /sys\nmount -t bpf bpf /sys/fs/bpf\n")
+        self.configure(**(config or {}))
+
+    def configure(self, **keys):
+        """Writes the configuration directory; a_b=1 is the key a-b."""
+        defaults = {
+            "state_source": "directory", "manifest_dir": self.manifest_dir,
+            "state_dir": self.state_dir, "socket_path": self.socket_path, "bpf_root": "/sys/fs/bpf",
+            "cgroup_root": self.dir / "cgroup", "lib_dir": self.dir / "lib",
+            "enable_ipv4": "true", "enable_ipv6": "true", "routing_mode": "native",
+            "ipv4_range": self.ipv4_range, "ipv6_range": self.ipv6_range,
+            "ipv4_native_routing_cidr": "10.200.0.0/16", "ipv6_native_routing_cidr": "fd00:200::/32",
+            "enable_bpf_masquerade": "true", "enable_ipv4_masquerade": "true",
+            "enable_ipv6_masquerade": "true",
+        }
+        for old in self.config_dir.iterdir():
+            old.unlink()
+        for key, value in {**defaults, **keys}.items():
+            if value is not None:
+                value = str(value).lower() if isinstance(value, bool) else str(value)
+                (self.config_dir / key.replace("_", "-")).write_text(value)
+
+    def program(self, name):
+        return self.build / PROGRAMS[name] / name
+
+    def environment(self):
+        return {"CILIUM_SOCK": f"unix://{self.socket_path}", "K8S_NODE_NAME": f"node{self.index}"}
+
+    def exec(self, *argv, env=None, **kwargs):
+        return super().exec(*argv, env={**self.environment(), **(env or {})}, **kwargs)
+
+    # The agent.
+
+    def start_agent(self, *options, wait=True, env=None):
+        with open(self.log_path, "ab") as log:
+            self.agent = self.popen(
+                self.program("cilium-agent"), "--config-dir", self.config_dir, *options,
+                env={**self.environment(), **(env or {})}, stdout=log, stderr=log)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            if self.agent.poll() is not None:
+                raise AssertionError(f"agent ended with {self.agent.returncode}\n{self.log()}")
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, answer = self.request("GET", "/v1/healthz")
+                if status == 200 and answer.get("cilium", {}).get("state") == "Ok":
+                    return
+            time.sleep(0.005)
+        raise AssertionError(f"agent not ready within {READY_SECONDS} s\n{self.log()}")
+
+    def kill_agent(self):
+        self.agent.kill()
+        self.agent.wait(timeout=10)
+
+    def stop_agent(self):
+        """SIGTERM. Returns the exit status."""
+        self.agent.terminate()
+        return self.agent.wait(timeout=10)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def wait_log(self, *words, since=0, seconds=5):
+        """Waits for a log line that holds all words. Returns it."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for line in self.log()[since:].splitlines():
+                if all(word in line for word in words):
+                    return line
+            time.sleep(0.02)
+        raise AssertionError(f"no log line with {words}\n{self.log()[since:]}")
+
+    def request(self, method, path, body=None):
+        """(status, decoded answer) of the agent's REST API."""
+        connection = UnixConnection(self.socket_path)
+        try:
+            connection.request(method, path, json.dumps(body) if body is not None else None,
+                               {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        return answer.status, json.loads(text) if text.strip() else None
+
+    def cli(self, *argv, check=True, timeout=30):
+        """The cilium program. Returns .stdout, .stderr, .returncode."""
+        return self.exec(self.program("cilium"), *argv, check=check, timeout=timeout)
+
+    def cli_json(self, *argv):
+        return json.loads(self.cli(*argv, "-o", "json").stdout)
+
+    # Manifests and pods.
+
+    def put_manifest(self, name, *documents):
+        """Writes a file of the manifest directory in one step (text stays as it is)."""
+        text = "---\n".join(document if isinstance(document, str) else yaml.safe_dump(document)
+                            for document in documents)
+        partial = self.manifest_dir / f".{name}.partial"
+        partial.write_text(text)
+        partial.rename(self.manifest_dir / name)
+
+    def put_pod_manifest(self, name, labels, namespace="default"):
+        self.put_manifest(f"{namespace}-{name}.yaml", {
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": name, "namespace": namespace, "labels": labels},
+            "spec": {"nodeName": f"node{self.index}", "containers": [{"name": "main"}]}})
+
+    def pod(self, name, labels=None, namespace="default", **kwargs):
+        """Adds a pod by CNI; with labels, its manifest first."""
+        if labels is not None:
+            self.put_pod_manifest(name, labels, namespace)
+        pod = Pod(self, name, namespace, **kwargs)
+        self.pods.append(pod)
+        return pod.add()
+
+    def run(self, name, **kwargs):
+        pod = RunPod.start(self, name, **kwargs)
+        self.pods.append(pod)
+        return pod
+
+    def close(self):
+        if self.fd < 0:
+            return
+        for pod in self.pods:
+            with contextlib.suppress(Exception):
+                pod.close() if isinstance(pod, Pod) else pod.delete()
+        if self.agent and self.agent.poll() is None:
+            self.kill_agent()
+        for pid in self.processes():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        super().close()

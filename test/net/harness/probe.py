@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real traffic: servers, clients, pings, hops, captures."""
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import select
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
+IPPROTO_SCTP = 132
+ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
+# From <linux/in.h>, <linux/in6.h>, <linux/errqueue.h>: the socket module lacks them.
+IP_RECVERR, IPV6_RECVERR = 11, 25
+IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_PMTUDISC_DONT, IP_MTU = 10, 2, 0, 14
+IPV6_MTU_DISCOVER, IPV6_MTU = 23, 24
+MSG_ERRQUEUE = 0x2000
+SIOCETHTOOL = 0x8946
+ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO = 0x17, 0x1F, 0x24
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+class Server:
+    """Echoes what it is sent, and remembers from whom. kind is TCP or UDP."""
+
+    def __init__(self, namespace, family, kind, address=None, port=0, protocol=0):
+        self.kind, self.peers, self.connections = kind, [], []
+        self.socket = namespace.socket(family, kind, protocol)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind((address or ANY[family], port))
+        self.port = self.socket.getsockname()[1]
+        if kind == TCP:
+            self.socket.listen(64)
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                if self.kind == TCP:
+                    connection, peer = self.socket.accept()
+                    self.peers.append(peer[:2])
+                    self.connections.append(connection)
+                    threading.Thread(target=self._echo, args=(connection,), daemon=True).start()
+                else:
+                    data, peer = self.socket.recvfrom(65536)
+                    if not peer:
+                        return
+                    self.peers.append(peer[:2])
+                    self.socket.sendto(data, peer)
+
+    @staticmethod
+    def _echo(connection):
+        with contextlib.suppress(OSError), connection:
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+    def close(self):
+        # A thread that is blocked in accept or recvfrom is woken by shutdown, not by close.
+        for each in [self.socket] + self.connections:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self.thread.join(timeout=2)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def connect(namespace, kind, address, port, timeout=3, source=None, protocol=0):
+    """A connected socket in the namespace."""
+    client = namespace.socket(family_of(address), kind, protocol)
+    client.settimeout(timeout)
+    if source:
+        client.bind(source)
+    try:
+        client.connect((address, port))
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+def exchange(client, payload=b"hello"):
+    """Sends and waits for the echo. Returns it."""
+    client.sendall(payload)
+    got = client.recv(65536)
+    while client.type == TCP and len(got) < len(payload):
+        more = client.recv(65536)
+        if not more:
+            break
+        got += more
+    return got
+
+
+def talk(namespace, kind, address, port, payload=b"hello", **kwargs):
+    """One exchange over a socket of its own. Returns the client's own (address, port)."""
+    with connect(namespace, kind, address, port, **kwargs) as client:
+        got = exchange(client, payload)
+        assert got == payload, f"sent {len(payload)} bytes, got other {len(got)} back"
+        return client.getsockname()[:2]
+
+
+def ping(namespace, address, *options, count=1, seconds=2):
+    """True when every echo request was answered."""
+    done = namespace.exec("ping", "-n", "-q", "-i", "0.02", "-c", count, "-W", seconds, *options,
+                          address, check=False, timeout=count + 10 * seconds)
+    return done.returncode == 0 and " 0% packet loss" in done.stdout
+
+
+def _enable_errors(client, family):
+    if family == socket.AF_INET:
+        client.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    else:
+        client.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+
+
+def _offender(control):
+    """(type, code, address) of an ICMP error, from the ancillary data of the error queue."""
+    for level, kind, data in control:
+        if (level, kind) not in ((socket.IPPROTO_IP, IP_RECVERR),
+                                 (socket.IPPROTO_IPV6, IPV6_RECVERR)):
+            continue
+        icmp_type, code = struct.unpack_from("BB", data, 5)
+        family, = struct.unpack_from("H", data, 16)
+        if family == socket.AF_INET:
+            return icmp_type, code, socket.inet_ntop(family, data[20:24])
+        return icmp_type, code, socket.inet_ntop(family, data[24:40])
+    return None
+
+
+def icmp_error(client, seconds=2):
+    """The next ICMP error about what a UDP socket sent, or None."""
+    poller = select.poll()
+    poller.register(client, 0)
+    if not poller.poll(seconds * 1000):
+        return None
+    _, control, _, _ = client.recvmsg(2048, 512, MSG_ERRQUEUE)
+    return _offender(control)
+
+
+def hops(namespace, address, port=33434, most=8):
+    """The routers on the way to an address, as traceroute finds them; ends with the address."""
+    family = family_of(address)
+    found = []
+    for ttl in range(1, most + 1):
+        with namespace.socket(family, UDP) as client:
+            _enable_errors(client, family)
+            if family == socket.AF_INET:
+                client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
+            else:
+                client.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, ttl)
+            client.connect((address, port))
+            client.send(b"x" * 32)
+            error = icmp_error(client)
+            found.append(error[2] if error else None)
+            if error and error[2] == address:
+                return found
+    return found
+
+
+def eventually(condition, seconds=5, what="condition"):
+    """Waits until the function returns something true. Returns that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} not true within {seconds} s")
+        time.sleep(0.01)
+
+
+def refused(call):
+    """True when the call ends with ECONNREFUSED, False when it times out."""
+    try:
+        call()
+    except OSError as error:
+        return error.errno == errno.ECONNREFUSED
+    return False
+
+
+@contextlib.contextmanager
+def capture(namespace, device, expression, path):
+    """Yields a function that ends the capture and returns its packets (scapy)."""
+    process = namespace.popen("tcpdump", "-n", "-U", "--immediate-mode", "-s", "0", "-i", device,
+                              "-w", path, expression, stderr=subprocess.PIPE, text=True)
+    line = process.stderr.readline()
+    assert "listening on" in line, line
+
+    def finish():
+        from scapy.utils import rdpcap
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=5)
+        return rdpcap(str(path))
+
+    try:
+        yield finish
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        process.stderr.close()
+
+
+def set_offload(namespace, device, enabled):
+    """Off: packets leave the device as they would on a wire, checksummed and cut to the MTU."""
+    with namespace.socket(socket.AF_INET, UDP) as control:
+        for command in ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO:
+            value = ctypes.create_string_buffer(struct.pack("II", command, enabled), 8)
+            request = struct.pack("16sP", device.encode(), ctypes.addressof(value))
+            fcntl.ioctl(control, SIOCETHTOOL, request)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The harness itself, without an agent: what a later failure must not be blamed on."""
+
+import os
+
+from harness import probe
+from harness.site import FAR, FAR_ROUTER, WORLD, Site
+from scapy.layers.inet import UDP
+
+
+def test_node_reaches_the_world(site, family):
+    node = site.node(start=False)
+    assert probe.ping(node, WORLD[family])
+    with probe.Server(site.far, family, probe.TCP) as server:
+        assert probe.talk(node, probe.TCP, FAR[family], server.port)[0] == node.addresses[family]
+        assert server.peers[0][0] == node.addresses[family]
+
+
+def test_hops_names_the_routers(site, family):
+    node = site.node(start=False)
+    assert probe.hops(node, FAR[family]) == [WORLD[family], FAR[family]]
+    assert FAR_ROUTER[family]
+
+
+def test_capture_sees_packets_as_on_a_wire(site, family, tmp_path):
+    node = site.node(start=False)
+    probe.set_offload(node, "eth0", False)
+    with probe.Server(site.far, family, probe.UDP) as server, \
+            probe.capture(site.far, "eth0", f"udp dst port {server.port}", tmp_path / "p") as end:
+        probe.talk(node, probe.UDP, FAR[family], server.port, b"seen")
+        packets = end()
+    assert len(packets) == 1
+    assert bytes(packets[0][UDP].payload) == b"seen"
+
+
+def test_site_leaves_nothing_behind():
+    site = Site()
+    node = site.node(start=False)
+    node.popen("sleep", "1000")
+    pids = [node.pid, site.world.pid, site.far.pid]
+    tmp = site.tmp
+    site.close()
+    assert not tmp.exists()
+    for pid in pids:
+        assert not os.path.exists(f"/proc/{pid}")
