@@ -12,11 +12,14 @@
 #define CIDR_TEXT_BYTES 50
 
 struct cidr {
-	struct addr addr; /* host bits are zero */
+	struct addr addr;   /* host bits are zero */
 	uint8_t prefix_len; /* 0..128; an IPv4 prefix counts from ADDR_V4_PREFIX_BITS */
 };
 
-/* "10.0.0.1" or "fd00::1". 0 or −EINVAL. */
+/*
+ * "10.0.0.1" or "fd00::1". 0 or −EINVAL. Refused is what two programs may read differently: leading
+ * zeros ("010.0.0.1"), scope ids ("fe80::1%eth0"), IPv4 written as IPv6 ("::ffff:10.0.0.1").
+ */
 int addr_parse(const char *text, struct addr *ret_addr);
 /* Writes the text into buffer and returns it. */
 const char *addr_format(const struct addr *addr, char buffer[static ADDR_TEXT_BYTES]);
@@ -26,13 +29,20 @@ bool addr_is_v4(const struct addr *addr);
 bool addr_is_zero(const struct addr *addr);
 /* Order of the big-endian numbers: <0, 0, >0. */
 int addr_compare(const struct addr *a, const struct addr *b);
+bool addr_equal(const struct addr *a, const struct addr *b);
 
-/* "10.0.0.0/24", "fd00::/64", or an address alone for its whole length. Host bits must be zero. */
+/*
+ * "10.0.0.0/24", "fd00::/64", or an address alone for its whole length. 0, −EINVAL, or −ERANGE
+ * where all that is wrong is that host bits are not zero: *ret_cidr is then the prefix without
+ * them.
+ */
 int cidr_parse(const char *text, struct cidr *ret_cidr);
 const char *cidr_format(const struct cidr *cidr, char buffer[static CIDR_TEXT_BYTES]);
 bool cidr_is_v4(const struct cidr *cidr);
 /* The prefix length as people write it: 0..32 for IPv4. */
 unsigned int cidr_text_len(const struct cidr *cidr);
+/* False where the families differ: ::/0 contains no IPv4 address. */
 bool cidr_contains(const struct cidr *cidr, const struct addr *addr);
+bool cidr_equal(const struct cidr *a, const struct cidr *b);
 /* The prefix of one address. */
 struct cidr cidr_from_addr(const struct addr *addr);

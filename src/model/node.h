@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A node of the cluster: from a Node and a CiliumNode of the same name, or from the configuration. */
+/* A node of the cluster: from a Node and a CiliumNode of the same name, or from the configuration.
+ */
 #pragma once
 
 #include "src/model/addr.h"
@@ -21,8 +22,11 @@ struct node_address {
 struct node {
 	struct row row;
 	struct object_meta meta; /* meta.key is "<kind>/<name>" */
-	GArray *addresses; /* struct node_address */
-	GArray *pod_cidrs; /* struct cidr, in the order of the manifest */
+	GArray *addresses;       /* struct node_address */
+	GArray *pod_cidrs;       /* struct cidr, in the order of the manifest */
 };
 
 extern const struct row_class node_class;
+
+/* A node of kind "Node" or "CiliumNode" without addresses and prefixes. */
+struct node *node_new(const char *kind, const char *name);

@@ -8,8 +8,8 @@
 struct pod {
 	struct row row;
 	struct object_meta meta;
-	char *node_name; /* NULL where not scheduled, or not said */
-	char *service_account; /* NULL: "default" */
+	const char *node_name;       /* interned; NULL where not scheduled, or not said */
+	const char *service_account; /* interned; NULL: "default" */
 	bool host_network;
 };
 
