@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The log: one line an entry on standard error, time="…" level=… msg="…" subsys=… key=value…, as
- *Cilium writes it, or the same as a JSON object. Only programs and whoever decides what happens
- *next log; libraries return errors.
+ * Cilium writes it, or the same as a JSON object. Only programs and whoever decides what happens
+ * next log; libraries return errors.
  *
  *	log_warning("endpoint", "Attaching the program failed",
  *		    "endpointID=%u device=%s error=%s", id, ifname, text);
  *
  * The fields are one literal, checked like printf's: name=conversion, separated by blanks. A field
  * whose %s is NULL is left out. What is quoted, and how, is the log's business. Conversions: d i u
- *x s c, with z, l, ll and PRI macros. Precision and width are not needed in a log and not
- *understood.
+ * x s c, with z, l, ll and PRI macros. Precision and width are not needed in a log and not
+ * understood.
  */
 #pragma once
 
