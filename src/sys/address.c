@@ -21,9 +21,9 @@ int address_decode(const struct nlmsghdr *message, struct address *ret_address)
 		return -EBADMSG;
 	*ret_address = (struct address){
 		.ifindex = header->ifa_index,
-		.flags = table[IFA_FLAGS] && !mnl_attr_validate(table[IFA_FLAGS], MNL_TYPE_U32) ?
-				 mnl_attr_get_u32(table[IFA_FLAGS]) :
-				 header->ifa_flags,
+		.flags = table[IFA_FLAGS] && !mnl_attr_validate(table[IFA_FLAGS], MNL_TYPE_U32)
+				 ? mnl_attr_get_u32(table[IFA_FLAGS])
+				 : header->ifa_flags,
 		.addr = netlink_get_addr(attr),
 		.prefix_len = header->ifa_prefixlen,
 		.scope = header->ifa_scope,
@@ -77,8 +77,9 @@ static const char *address_text(const struct address *address, char buffer[INET6
 {
 	bool v4 = netlink_addr_family(&address->addr) == AF_INET;
 
-	return inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? address->addr.bytes + 12 : address->addr.bytes,
-			 buffer, INET6_ADDRSTRLEN);
+	return inet_ntop(v4 ? AF_INET : AF_INET6,
+			 v4 ? address->addr.bytes + 12 : address->addr.bytes, buffer,
+			 INET6_ADDRSTRLEN);
 }
 
 static void put_address(struct nlmsghdr *message, const struct address *address)

@@ -9,7 +9,7 @@ struct address {
 	uint32_t flags; /* IFA_F_* */
 	struct addr addr;
 	uint8_t prefix_len; /* as people write it: 0..32 for IPv4 */
-	uint8_t scope; /* RT_SCOPE_* */
+	uint8_t scope;      /* RT_SCOPE_* */
 };
 
 /* Decodes RTM_NEWADDR or RTM_DELADDR. 0 or −EBADMSG. */

@@ -23,7 +23,8 @@ static void decode_kind(const struct nlattr *info, struct link_info *link)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, info) {
+	mnl_attr_for_each_nested(attr, info)
+	{
 		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
 			copy_text(link->kind, sizeof(link->kind), attr);
 	}
@@ -47,7 +48,8 @@ int link_decode(const struct nlmsghdr *message, struct link_info *ret_link)
 	copy_text(link.alias, sizeof(link.alias), table[IFLA_IFALIAS]);
 	if (table[IFLA_LINKINFO])
 		decode_kind(table[IFLA_LINKINFO], &link);
-	if (table[IFLA_ADDRESS] && mnl_attr_get_payload_len(table[IFLA_ADDRESS]) == sizeof(link.mac)) {
+	if (table[IFLA_ADDRESS] &&
+	    mnl_attr_get_payload_len(table[IFLA_ADDRESS]) == sizeof(link.mac)) {
 		memcpy(link.mac.bytes, mnl_attr_get_payload(table[IFLA_ADDRESS]), sizeof(link.mac));
 		link.has_mac = true;
 	}
@@ -87,7 +89,8 @@ static int get_link(struct netlink *nl, struct link_info *ret_link, GError **err
 	return 0;
 }
 
-int link_get_by_name(struct netlink *nl, const char *name, struct link_info *ret_link, GError **error)
+int link_get_by_name(struct netlink *nl, const char *name, struct link_info *ret_link,
+		     GError **error)
 {
 	struct nlmsghdr *message = netlink_append(nl, RTM_GETLINK, 0, "device %s", name);
 
@@ -142,9 +145,9 @@ static void put_veth_side(struct nlmsghdr *message, const char *name, const stru
 void link_append_veth(struct netlink *nl, const struct link_veth *veth)
 {
 	uint32_t up = veth->up ? IFF_UP : 0;
-	struct nlmsghdr *message = netlink_append(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
-						  "making the veth pair %s and %s", veth->name,
-						  veth->peer_name);
+	struct nlmsghdr *message =
+		netlink_append(nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL,
+			       "making the veth pair %s and %s", veth->name, veth->peer_name);
 	struct nlattr *info, *data, *peer;
 
 	put_header(message, 0, up, up);
@@ -170,14 +173,14 @@ void link_append_up(struct netlink *nl, uint32_t ifindex)
 
 void link_append_down(struct netlink *nl, uint32_t ifindex)
 {
-	put_header(netlink_append(nl, RTM_NEWLINK, 0, "setting device %u down", ifindex), ifindex, 0,
-		   IFF_UP);
+	put_header(netlink_append(nl, RTM_NEWLINK, 0, "setting device %u down", ifindex), ifindex,
+		   0, IFF_UP);
 }
 
 void link_append_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 {
-	struct nlmsghdr *message =
-		netlink_append(nl, RTM_NEWLINK, 0, "setting the mtu of device %u to %u", ifindex, mtu);
+	struct nlmsghdr *message = netlink_append(
+		nl, RTM_NEWLINK, 0, "setting the mtu of device %u to %u", ifindex, mtu);
 
 	put_header(message, ifindex, 0, 0);
 	mnl_attr_put_u32(message, IFLA_MTU, mtu);
@@ -226,7 +229,8 @@ void link_append_no_link_local(struct netlink *nl, uint32_t ifindex)
 
 void link_append_delete(struct netlink *nl, uint32_t ifindex)
 {
-	put_header(netlink_append(nl, RTM_DELLINK, 0, "deleting device %u", ifindex), ifindex, 0, 0);
+	put_header(netlink_append(nl, RTM_DELLINK, 0, "deleting device %u", ifindex), ifindex, 0,
+		   0);
 }
 
 void link_append_delete_by_name(struct netlink *nl, const char *name)

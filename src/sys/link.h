@@ -8,14 +8,15 @@
 struct link_info {
 	uint32_t ifindex;
 	uint32_t mtu;
-	uint32_t flags; /* IFF_* */
-	uint32_t peer_ifindex; /* IFLA_LINK: of a veth's other end, in the peer's namespace; else 0 */
-	uint16_t type; /* ARPHRD_* */
+	uint32_t flags;        /* IFF_* */
+	uint32_t peer_ifindex; /* IFLA_LINK: of a veth's other end, in the peer's namespace; else 0
+				*/
+	uint16_t type;         /* ARPHRD_* */
 	bool has_mac;
 	struct mac mac;
 	char name[IFNAMSIZ];
 	char kind[IFNAMSIZ]; /* "veth", …; "" for hardware */
-	char alias[256]; /* "" where there is none */
+	char alias[256];     /* "" where there is none */
 };
 
 /* Decodes RTM_NEWLINK or RTM_DELLINK, from a dump or an event. 0 or −EBADMSG. */
@@ -34,9 +35,9 @@ struct link_veth {
 	const char *peer_name;
 	struct mac mac;
 	struct mac peer_mac;
-	uint32_t mtu; /* of both */
+	uint32_t mtu;      /* of both */
 	int peer_netns_fd; /* where the peer is made; −1: beside this side */
-	bool up; /* this side; the peer stays down */
+	bool up;           /* this side; the peer stays down */
 };
 
 /*

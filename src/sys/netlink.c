@@ -29,7 +29,8 @@ static struct netlink *open_socket(int flags, GError **error)
 		netlink_free(nl);
 		return NULL;
 	}
-	/* Without them (before Linux 4.20) texts are shorter and dumps longer, and nothing is wrong. */
+	/* Without them (before Linux 4.20) texts are shorter and dumps longer, and nothing is
+	 * wrong. */
 	mnl_socket_setsockopt(nl->socket, NETLINK_EXT_ACK, &on, sizeof(on));
 	mnl_socket_setsockopt(nl->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	mnl_socket_setsockopt(nl->socket, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
@@ -144,7 +145,8 @@ static const char *extended_text(const struct nlmsghdr *message)
 	if (!(message->nlmsg_flags & NLM_F_CAPPED))
 		n_header_bytes += failure->msg.nlmsg_len - sizeof(struct nlmsghdr);
 	netlink_parse(message, n_header_bytes, table, NLMSGERR_ATTR_MAX);
-	if (!table[NLMSGERR_ATTR_MSG] || mnl_attr_validate(table[NLMSGERR_ATTR_MSG], MNL_TYPE_NUL_STRING))
+	if (!table[NLMSGERR_ATTR_MSG] ||
+	    mnl_attr_validate(table[NLMSGERR_ATTR_MSG], MNL_TYPE_NUL_STRING))
 		return NULL;
 	return mnl_attr_get_str(table[NLMSGERR_ATTR_MSG]);
 }
@@ -236,7 +238,8 @@ int netlink_send(struct netlink *nl, netlink_fn fn, void *data, GError **error)
 
 	if (!nl->last)
 		return 0;
-	/* A failure is always answered: one acknowledgement, of the last, is enough for the rest. */
+	/* A failure is always answered: one acknowledgement, of the last, is enough for the rest.
+	 */
 	nl->last->nlmsg_flags |= NLM_F_ACK;
 	return run_exchange(nl, &exchange);
 }
@@ -262,7 +265,8 @@ int netlink_receive(struct netlink *nl, netlink_fn fn, void *data)
 		ssize_t received = receive(nl, MSG_DONTWAIT);
 		int n_bytes = (int)received;
 
-		/* The events behind the gap are read too, so that the socket does not wake again. */
+		/* The events behind the gap are read too, so that the socket does not wake again.
+		 */
 		if (received == -ENOBUFS) {
 			lost = true;
 			continue;

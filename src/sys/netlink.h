@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A NETLINK_ROUTE socket. Requests are gathered in the socket and sent together: the kernel works through
- * a batch within one system call, which is what makes adding a pod cheap.
+ * A NETLINK_ROUTE socket. Requests are gathered in the socket and sent together: the kernel works
+ *through a batch within one system call, which is what makes adding a pod cheap.
  *
  *	link_append_up(nl, ifindex);
  *	address_append_add(nl, &address);
@@ -20,7 +20,7 @@
 #include "src/base/error.h"
 
 /* What one batch holds at most; more is a bug of the caller. */
-#define NETLINK_BATCH_MAX	  32
+#define NETLINK_BATCH_MAX         32
 #define NETLINK_MESSAGE_MAX_BYTES 512
 
 struct netlink;
@@ -33,9 +33,9 @@ void netlink_free(struct netlink *nl); /* takes NULL */
 int netlink_fd(const struct netlink *nl);
 
 /*
- * Begins a message of the batch, to be filled with mnl_nlmsg_put_extra_header and mnl_attr_put*; it is
- * complete when the next one begins or the batch is sent. flags: NLM_F_REQUEST and NLM_F_ACK go without
- * saying. The text says what the message does, for errors: "adding 10.0.0.5/32".
+ * Begins a message of the batch, to be filled with mnl_nlmsg_put_extra_header and mnl_attr_put*; it
+ * is complete when the next one begins or the batch is sent. flags: NLM_F_REQUEST and NLM_F_ACK go
+ * without saying. The text says what the message does, for errors: "adding 10.0.0.5/32".
  */
 struct nlmsghdr *netlink_append(struct netlink *nl, uint16_t type, uint16_t flags,
 				const char *what_format, ...) G_GNUC_PRINTF(4, 5);
@@ -44,10 +44,10 @@ struct nlmsghdr *netlink_append(struct netlink *nl, uint16_t type, uint16_t flag
 typedef bool (*netlink_fn)(const struct nlmsghdr *message, void *data);
 
 /*
- * Sends the batch and waits until the kernel has done all of it. A message that fails does not keep the
- * kernel from those behind it: whoever needs all or nothing undoes what the batch has made. fn (may be
- * NULL) gets what comes back besides acknowledgements. 0, or −errno of the first failure, whose text
- * has the kernel's own explanation where it gives one.
+ * Sends the batch and waits until the kernel has done all of it. A message that fails does not keep
+ * the kernel from those behind it: whoever needs all or nothing undoes what the batch has made. fn
+ * (may be NULL) gets what comes back besides acknowledgements. 0, or −errno of the first failure,
+ * whose text has the kernel's own explanation where it gives one.
  */
 NODISCARD int netlink_send(struct netlink *nl, netlink_fn fn, void *data, GError **error);
 
@@ -55,14 +55,14 @@ NODISCARD int netlink_send(struct netlink *nl, netlink_fn fn, void *data, GError
 void netlink_discard(struct netlink *nl);
 
 /*
- * Sends the batch, which is one message with NLM_F_DUMP, and hands every row to fn. −EAGAIN: the table
- * changed meanwhile, so that rows may be missing or double; read again.
+ * Sends the batch, which is one message with NLM_F_DUMP, and hands every row to fn. −EAGAIN: the
+ * table changed meanwhile, so that rows may be missing or double; read again.
  */
 NODISCARD int netlink_dump(struct netlink *nl, netlink_fn fn, void *data, GError **error);
 
 /*
- * Reads the events that are there, without waiting. 0, or −ENOBUFS when the kernel had to drop some:
- * whoever keeps a copy of its tables reads them anew.
+ * Reads the events that are there, without waiting. 0, or −ENOBUFS when the kernel had to drop
+ * some: whoever keeps a copy of its tables reads them anew.
  */
 NODISCARD int netlink_receive(struct netlink *nl, netlink_fn fn, void *data);
 
@@ -74,8 +74,8 @@ void netlink_put_addr(struct nlmsghdr *message, uint16_t type, const struct addr
 struct addr netlink_get_addr(const struct nlattr *attr);
 
 /*
- * The attributes behind a header of n_header_bytes, by type: table[0..max]. Types above max are left
- * out; a malformed message gives what precedes the fault.
+ * The attributes behind a header of n_header_bytes, by type: table[0..max]. Types above max are
+ * left out; a malformed message gives what precedes the fault.
  */
 void netlink_parse(const struct nlmsghdr *message, size_t n_header_bytes,
 		   const struct nlattr **table, uint16_t max);

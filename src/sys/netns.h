@@ -6,7 +6,8 @@
 
 #define NETNS_DIRECTORY "/var/run/netns"
 
-/* Opens the namespace behind a path. Owned descriptor, or −errno; −EINVAL: not a network namespace. */
+/* Opens the namespace behind a path. Owned descriptor, or −errno; −EINVAL: not a network namespace.
+ */
 NODISCARD int netns_open_path(const char *path, GError **error);
 /* Of a process. */
 NODISCARD int netns_open_pid(int pid, GError **error);
@@ -18,9 +19,9 @@ NODISCARD int netns_open_own(GError **error);
 bool netns_equal(int netns_fd, int other_fd);
 
 /*
- * Calls fn with the calling thread inside the namespace and comes back. Returns fn's value, or −errno
- * when the namespace cannot be entered. Not being able to come back aborts: a thread that goes on
- * in the wrong namespace would configure somebody else's network.
+ * Calls fn with the calling thread inside the namespace and comes back. Returns fn's value, or
+ * −errno when the namespace cannot be entered. Not being able to come back aborts: a thread that
+ * goes on in the wrong namespace would configure somebody else's network.
  */
 NODISCARD int netns_run(int netns_fd, int (*fn)(void *data, GError **error), void *data,
 			GError **error);
@@ -28,7 +29,8 @@ NODISCARD int netns_run(int netns_fd, int (*fn)(void *data, GError **error), voi
 /* A netlink socket that works in the namespace, for good. NULL and *error on failure. */
 struct netlink *netns_netlink_new(int netns_fd, GError **error);
 
-/* A new namespace that lives as long as its last process or descriptor. Owned descriptor or −errno. */
+/* A new namespace that lives as long as its last process or descriptor. Owned descriptor or −errno.
+ */
 NODISCARD int netns_create(GError **error);
 /* A new namespace under NETNS_DIRECTORY/name, as ip netns add. Owned descriptor or −errno. */
 NODISCARD int netns_create_named(const char *name, GError **error);

@@ -16,7 +16,8 @@ static uint32_t metrics_mtu(const struct nlattr *metrics)
 	const struct nlattr *attr;
 	uint32_t mtu = 0;
 
-	mnl_attr_for_each_nested(attr, metrics) {
+	mnl_attr_for_each_nested(attr, metrics)
+	{
 		if (mnl_attr_get_type(attr) == RTAX_MTU)
 			mtu = get_u32(attr);
 	}
@@ -44,8 +45,8 @@ int route_decode(const struct nlmsghdr *message, struct route *ret_route)
 	    (header->rtm_family != AF_INET && header->rtm_family != AF_INET6))
 		return -ENOTSUP;
 	netlink_parse(message, sizeof(*header), table, RTA_MAX);
-	route.destination = table[RTA_DST] ? netlink_get_addr(table[RTA_DST]) :
-					     family_zero(header->rtm_family);
+	route.destination =
+		table[RTA_DST] ? netlink_get_addr(table[RTA_DST]) : family_zero(header->rtm_family);
 	route.prefix_len = header->rtm_dst_len;
 	route.protocol = header->rtm_protocol;
 	route.onlink = header->rtm_flags & RTNH_F_ONLINK;
@@ -77,7 +78,8 @@ static bool collect_route(const struct nlmsghdr *message, void *data)
 	return true;
 }
 
-static int dump_family(struct netlink *nl, int family, struct collection *collection, GError **error)
+static int dump_family(struct netlink *nl, int family, struct collection *collection,
+		       GError **error)
 {
 	struct nlmsghdr *message = netlink_append(nl, RTM_GETROUTE, NLM_F_DUMP, "listing routes");
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
@@ -141,9 +143,9 @@ static struct rtmsg *put_route(struct nlmsghdr *message, const struct route *rou
 	header->rtm_dst_len = route->prefix_len;
 	header->rtm_protocol = route->protocol;
 	header->rtm_type = RTN_UNICAST;
-	header->rtm_scope = is_zero(&route->gateway) && header->rtm_family == AF_INET ?
-				    RT_SCOPE_LINK :
-				    RT_SCOPE_UNIVERSE;
+	header->rtm_scope = is_zero(&route->gateway) && header->rtm_family == AF_INET
+				    ? RT_SCOPE_LINK
+				    : RT_SCOPE_UNIVERSE;
 	header->rtm_flags = route->onlink ? RTNH_F_ONLINK : 0;
 	mnl_attr_put_u32(message, RTA_TABLE, route->table ? route->table : RT_TABLE_MAIN);
 	if (route->prefix_len)
@@ -179,8 +181,9 @@ void route_append_replace(struct netlink *nl, const struct route *route)
 void route_append_delete(struct netlink *nl, const struct route *route)
 {
 	char buffer[INET6_ADDRSTRLEN];
-	struct nlmsghdr *message = netlink_append(nl, RTM_DELROUTE, 0, "deleting the route to %s/%u",
-						  route_text(route, buffer), route->prefix_len);
+	struct nlmsghdr *message =
+		netlink_append(nl, RTM_DELROUTE, 0, "deleting the route to %s/%u",
+			       route_text(route, buffer), route->prefix_len);
 
 	put_route(message, route)->rtm_scope = RT_SCOPE_NOWHERE;
 }
