@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+What can be said about the tree without running it: layers, licence headers, format, Python, shell,
+static analysis. Each check prints its complaints; the last line counts the checks.
+"""
+
+import ast
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KERNEL_SIDE = "(GPL-2.0-only OR BSD-2-Clause)"
+# Static analysis needs the compiler's arguments; tools/check.py builds this directory.
+CLANG_BUILD = ROOT / "build-clang"
+
+
+def tracked(*suffixes):
+    """Files of the tree, also new ones that git does not ignore."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
+                            capture_output=True, check=True).stdout.split()
+    return sorted(path for path in set(listed)
+                  if path.endswith(suffixes) and (ROOT / path).exists())
+
+
+def run(argv):
+    """The complaints of a program: what it prints when it fails."""
+    done = subprocess.run(argv, cwd=ROOT, text=True, capture_output=True, stdin=subprocess.DEVNULL)
+    return [] if done.returncode == 0 else (done.stdout + done.stderr).splitlines() or ["failed"]
+
+
+def check_layers():
+    return run([sys.executable, "tools/check_layers.py"])
+
+
+def check_licences():
+    """BPF and what it shares with user space have the kernel's licences, all else is Apache's."""
+    for path in tracked(".c", ".h", ".def", ".py", ".sh"):
+        expected = KERNEL_SIDE if path.startswith(("abi/", "bpf/")) and not path.endswith(
+            (".py", ".sh")) and not path.startswith("bpf/test/") else "Apache-2.0"
+        head = "\n".join((ROOT / path).read_text(encoding="utf-8").splitlines()[:2])
+        if f"SPDX-License-Identifier: {expected}" not in head:
+            yield f"{path}: no 'SPDX-License-Identifier: {expected}' in its first two lines"
+
+
+def check_format():
+    return run(["clang-format-19", "--dry-run", "-Werror", *tracked(".c", ".h")])
+
+
+class UnusedImports(ast.NodeVisitor):
+    """Names that a module imports and never uses."""
+
+    def __init__(self):
+        self.imported, self.used = {}, set()
+
+    def visit_Import(self, node):
+        for alias in node.names:
+            self.imported[(alias.asname or alias.name).split(".")[0]] = node.lineno
+
+    visit_ImportFrom = visit_Import
+
+    def visit_Name(self, node):
+        self.used.add(node.id)
+
+
+def check_python():
+    """Every script parses and uses what it imports."""
+    for path in tracked(".py"):
+        try:
+            tree = ast.parse((ROOT / path).read_text(encoding="utf-8"), path)
+        except SyntaxError as error:
+            yield f"{path}:{error.lineno}: {error.msg}"
+            continue
+        names = UnusedImports()
+        names.visit(tree)
+        for name, line in names.imported.items():
+            if name not in names.used:
+                yield f"{path}:{line}: imports {name} and does not use it"
+
+
+def check_shell():
+    return run(["shellcheck", *tracked(".sh"), ".ci/run"])
+
+
+def check_tidy():
+    """clang-tidy over the C files that the clang build compiles."""
+    sources = [path for path in tracked(".c") if path.startswith(("src/", "test/"))]
+    output = run(["run-clang-tidy-19", "-quiet", "-p", str(CLANG_BUILD), "-j", str(os.cpu_count()),
+                  *[f"^{ROOT}/{path}$" for path in sources]])
+    return [line for line in output if ": error:" in line] or output[-5:]
+
+
+CHECKS = [
+    ("layers", check_layers, None),
+    ("licences", check_licences, None),
+    ("format", check_format, "clang-format-19"),
+    ("python", check_python, None),
+    ("shell", check_shell, "shellcheck"),
+    ("tidy", check_tidy, "run-clang-tidy-19"),
+]
+
+
+def main():
+    passed = failed = skipped = 0
+    for name, check, program in CHECKS:
+        if program and not shutil.which(program):
+            print(f"lint {name}: skipped, {program} is not installed")
+            skipped += 1
+            continue
+        if name == "tidy" and not (CLANG_BUILD / "compile_commands.json").exists():
+            subprocess.run(["meson", "setup", str(CLANG_BUILD), "-Dwerror=true"], cwd=ROOT,
+                           env=dict(os.environ, CC="clang-19"), check=True, capture_output=True)
+            subprocess.run(["ninja", "-C", str(CLANG_BUILD)], check=True, capture_output=True)
+        complaints = list(check())
+        for complaint in complaints:
+            print(complaint)
+        print(f"lint {name}: {'failed' if complaints else 'passed'}", flush=True)
+        passed, failed = passed + (not complaints), failed + bool(complaints)
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
