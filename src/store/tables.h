@@ -6,23 +6,23 @@
 
 struct tables {
 	/* From sources. */
-	struct table *namespaces; /* struct namespace */
-	struct table *nodes; /* struct node */
-	struct table *pods; /* struct pod */
+	struct table *namespaces;      /* struct namespace */
+	struct table *nodes;           /* struct node */
+	struct table *pods;            /* struct pod */
 	struct table *source_problems; /* struct source_problem */
 	/* From the kernel. */
 	struct table *devices; /* struct device */
 	/* From whoever joins containers, and kept on disk. */
-	struct table *endpoints; /* struct endpoint */
+	struct table *endpoints;      /* struct endpoint */
 	struct table *ip_allocations; /* struct ip_allocation */
 	/* Derived. */
-	struct table *identities; /* struct identity; kept on disk */
+	struct table *identities;      /* struct identity; kept on disk */
 	struct table *endpoint_states; /* struct endpoint_state */
-	struct table *ipcache; /* struct ipcache_entry */
+	struct table *ipcache;         /* struct ipcache_entry */
 	/* The plan. */
 	struct table *plan_map_entries; /* struct plan_map_entry */
 	struct table *plan_attachments; /* struct plan_attachment */
-	struct table *plan_routes; /* struct plan_route */
+	struct table *plan_routes;      /* struct plan_route */
 };
 
 /* Makes the store and its tables. */
