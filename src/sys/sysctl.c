@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/sys/sysctl.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_sysctl(const char *name, int flags)
+{
+	g_autofree char *path = g_strconcat("/proc/sys/", name, NULL);
+	int fd = open(path, flags | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int sysctl_get(const char *name, int *ret_value)
+{
+	char text[32];
+	int fd = open_sysctl(name, O_RDONLY);
+	ssize_t n;
+	char *end;
+	long value;
+
+	if (fd < 0)
+		return fd;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n < 0) {
+		int err = errno;
+
+		close(fd);
+		return -err;
+	}
+	close(fd);
+	text[n] = '\0';
+	errno = 0;
+	value = strtol(text, &end, 10);
+	if (errno || end == text || *g_strchug(end) || value < INT32_MIN || value > INT32_MAX)
+		return -EINVAL;
+	*ret_value = value;
+	return 0;
+}
+
+int sysctl_put(const char *name, int value)
+{
+	char text[16];
+	int n = g_snprintf(text, sizeof(text), "%d\n", value);
+	int fd = open_sysctl(name, O_WRONLY);
+	int err = 0;
+
+	if (fd < 0)
+		return fd;
+	if (write(fd, text, n) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
