@@ -65,8 +65,6 @@ struct table *table_new(struct store *store, const struct table_class *class)
 
 	table->store = store;
 	table->class = class;
-	/* A keyed set's item is a row here: the two signatures differ in the type of one pointer.
-	 */
 	keyed_set_init(&table->rows, (keyed_set_key) class->key);
 	table->indexes = g_ptr_array_new_with_free_func((GDestroyNotify)table_index_free);
 	table->subscriptions = g_ptr_array_new();

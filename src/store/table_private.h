@@ -27,7 +27,8 @@ struct subscription {
 	struct watch *watch;
 	struct table *table;
 	struct keyed_set pending; /* the rows of order that are not popped, by key */
-	GPtrArray *order;      /* a row that had the key when it first changed, with a reference */
+	GPtrArray *
+		order; /* a row that had the key when it first changed, with a reference; NULL: no row */
 	unsigned int n_popped; /* rows at the front of order that are popped, and NULL */
 };
 

@@ -21,17 +21,17 @@ _Static_assert(offsetof(struct cidr, prefix_len) == CIDR_KEY_BYTES - 1,
 
 /* KEY_BYTES(noun, member, n): the key is the first n bytes at the member. */
 #define KEY_BYTES(noun, member, n)                                                    \
-	static void noun##_key(const struct row *row, struct row_key *ret_key)        \
+	static void noun##_key(const void *row, struct row_key *ret_key)              \
 	{                                                                             \
 		ret_key->data = (const uint8_t *)row + offsetof(struct noun, member); \
 		ret_key->n_bytes = (n);                                               \
 	}
 /* KEY_TEXT(noun, member): the key is the text that the member points to, without its NUL. */
-#define KEY_TEXT(noun, member)                                                 \
-	static void noun##_key(const struct row *row, struct row_key *ret_key) \
-	{                                                                      \
-		ret_key->data = ((const struct noun *)row)->member;            \
-		ret_key->n_bytes = strlen(ret_key->data);                      \
+#define KEY_TEXT(noun, member)                                           \
+	static void noun##_key(const void *row, struct row_key *ret_key) \
+	{                                                                \
+		ret_key->data = ((const struct noun *)row)->member;      \
+		ret_key->n_bytes = strlen(ret_key->data);                \
 	}
 
 KEY_TEXT(namespace, meta.key)
@@ -47,9 +47,9 @@ KEY_BYTES(ipcache_entry, cidr, CIDR_KEY_BYTES)
 KEY_BYTES(plan_attachment, key, sizeof(struct plan_attachment_key))
 KEY_BYTES(plan_route, destination, CIDR_KEY_BYTES)
 
-static void plan_map_entry_key(const struct row *row, struct row_key *ret_key)
+static void plan_map_entry_key(const void *row, struct row_key *ret_key)
 {
-	const struct plan_map_entry *entry = (const struct plan_map_entry *)row;
+	const struct plan_map_entry *entry = row;
 
 	*ret_key = (struct row_key){.data = entry->data, .n_bytes = 1 + entry->n_key_bytes};
 }

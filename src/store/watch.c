@@ -22,7 +22,7 @@ static void unref_row(void *row)
 static void subscription_free(struct subscription *subscription)
 {
 	keyed_set_fini(&subscription->pending);
-	g_ptr_array_unref(subscription->order);
+	g_clear_pointer(&subscription->order, g_ptr_array_unref);
 	g_free(subscription);
 }
 
@@ -47,7 +47,6 @@ void watch_add(struct watch *watch, struct table *table)
 
 	subscription->watch = watch;
 	subscription->table = table;
-	subscription->order = g_ptr_array_new_with_free_func(unref_row);
 	keyed_set_init(&subscription->pending, table->rows.key);
 	g_ptr_array_add(watch->subscriptions, subscription);
 	g_ptr_array_add(table->subscriptions, subscription);
@@ -67,6 +66,8 @@ void subscription_mark(struct subscription *subscription, const struct row *row)
 	subscription->table->class->key(row, &key);
 	if (keyed_set_get(&subscription->pending, key.data, key.n_bytes))
 		return;
+	if (!subscription->order)
+		subscription->order = g_ptr_array_new_with_free_func(unref_row);
 	keyed_set_put(&subscription->pending, row_ref(row));
 	g_ptr_array_add(subscription->order, (void *)row);
 }
@@ -99,7 +100,7 @@ static struct row *take_first(struct subscription *subscription)
 	subscription->table->class->key(row, &key);
 	keyed_set_remove(&subscription->pending, key.data, key.n_bytes);
 	if (!subscription->pending.n) {
-		g_ptr_array_set_size(subscription->order, 0);
+		g_clear_pointer(&subscription->order, g_ptr_array_unref);
 		subscription->n_popped = 0;
 	}
 	return row;
