@@ -30,10 +30,13 @@ struct node_config {
 	__u8 enable_ct_accounting;
 	__u8 enable_sctp;
 	__u8 pad[2];
+	/* Of addresses that no ipcache entry knows: 2, or with both families enabled 9 and 10. */
+	__u32 world_identity4;
+	__u32 world_identity6;
 	struct addr router4; /* the endpoints' gateway: the address of cilium_host */
 	struct addr router6;
 };
-ABI_ASSERT_SIZE(struct node_config, 72);
+ABI_ASSERT_SIZE(struct node_config, 80);
 
 /* monitor-aggregation: which forwarded packets become trace events. */
 enum trace_aggregation {

@@ -29,9 +29,22 @@ ABI_ASSERT_SIZE(struct ct_key, 40);
 #define CT_F_INITIATOR_1  0x0001 /* addr[1] opened the connection; else addr[0] */
 #define CT_F_SEEN_REPLY   0x0002
 #define CT_F_SEEN_NON_SYN 0x0004 /* TCP: more than a SYN was seen */
-#define CT_F_TX_CLOSING   0x0008 /* TCP: the initiator sent FIN or RST */
-#define CT_F_RX_CLOSING   0x0010 /* TCP: the responder sent FIN or RST */
-#define CT_F_SNAT         0x0020 /* nat_addr and nat_port stand for the initiator outside */
+
+/* Bits of tx_flags and rx_flags, as in byte 13 of the TCP header. */
+#define CT_TCP_FIN 0x01
+#define CT_TCP_SYN 0x02
+#define CT_TCP_RST 0x04
+#define CT_TCP_ACK 0x10
+
+/*
+ * Whether the initiator goes out under another address: decided once, by the first packet that leaves
+ * through a device of the node. A byte of its own, because flags are written by both directions.
+ */
+enum ct_nat {
+	CT_NAT_UNDECIDED = 0,
+	CT_NAT_NONE = 1,
+	CT_NAT_SOURCE = 2, /* nat_addr and nat_port stand for the initiator outside */
+};
 
 /*
  * Times are in ticks: jiffies64 >> CT tick shift (struct node_config), about one second each. A tick
@@ -45,12 +58,27 @@ struct ct_entry {
 	__u32 generation[2]; /* of the local endpoint behind key.addr[i]; 0: not local */
 	__u32 src_identity; /* of the initiator, when the connection was opened */
 	__u32 last_report; /* tick of the last trace event */
-	struct addr nat_addr; /* CT_F_SNAT */
+	struct addr nat_addr; /* CT_NAT_SOURCE */
 	__be16 nat_port;
-	__u16 pad;
-	__u32 pad2;
+	__u8 nat; /* enum ct_nat */
+	__u8 pad[5];
 	__u64 packets; /* both directions, when bpf-conntrack-accounting is on */
 	__u64 bytes;
 };
 ABI_ASSERT_SIZE(struct ct_entry, 64);
 ABI_ASSERT_OFFSET(struct ct_entry, nat_addr, 24);
+
+/*
+ * A side has closed when it sent FIN or RST; the connection is closing when both have, or either
+ * gave up with RST. Each byte is written by one direction only, so no flag is lost between CPUs.
+ */
+static inline int ct_entry_side_closed(__u8 seen_flags)
+{
+	return (seen_flags & (CT_TCP_FIN | CT_TCP_RST)) != 0;
+}
+
+static inline int ct_entry_closing(const struct ct_entry *entry)
+{
+	return ((entry->tx_flags | entry->rx_flags) & CT_TCP_RST) ||
+	       (entry->tx_flags & entry->rx_flags & CT_TCP_FIN);
+}
