@@ -35,7 +35,8 @@ static void test_find(void **state)
 	check_found("GET", "/v1/endpoint", API_ENDPOINT_LIST, NULL);
 	check_found("GET", "/v1/endpoint/5", API_ENDPOINT_GET, "5");
 	check_found("GET", "/v1/endpoint/5/healthz", API_ENDPOINT_HEALTH_GET, "5");
-	check_found("DELETE", "/v1/endpoint/pod-name:ns/web", API_ENDPOINT_DELETE, "pod-name:ns/web");
+	check_found("DELETE", "/v1/endpoint/pod-name:ns/web", API_ENDPOINT_DELETE,
+		    "pod-name:ns/web");
 	check_found("GET", "/v1/identity/endpoints", API_IDENTITY_ENDPOINTS, NULL);
 	check_found("GET", "/v1/identity/256", API_IDENTITY_GET, "256");
 	check_found("DELETE", "/v1/ipam/fd00::1", API_IPAM_RELEASE, "fd00::1");

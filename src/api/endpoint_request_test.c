@@ -11,10 +11,12 @@ static void test_round_trip(void **state)
 	static const char json[] =
 		"{\"id\":0,\"addressing\":{\"ipv4\":\"10.0.0.5\",\"ipv6\":\"fd00::5\","
 		"\"ipv4-expiration-uuid\":\"u4\",\"ipv6-expiration-uuid\":\"u6\"},"
-		"\"container-id\":\"c\",\"container-name\":\"n\",\"container-interface-name\":\"eth0\","
+		"\"container-id\":\"c\",\"container-name\":\"n\",\"container-interface-name\":"
+		"\"eth0\","
 		"\"container-netns-path\":\"/run/netns/x\",\"k8s-namespace\":\"default\","
 		"\"k8s-pod-name\":\"web\",\"k8s-uid\":\"u\",\"interface-name\":\"lxc1\","
-		"\"interface-index\":7,\"mac\":\"02:00:00:00:00:01\",\"host-mac\":\"02:00:00:00:00:aF\","
+		"\"interface-index\":7,\"mac\":\"02:00:00:00:00:01\",\"host-mac\":\"02:00:00:00:00:"
+		"aF\","
 		"\"labels\":[\"container:app=web\"],\"sync-build-endpoint\":true}";
 	struct endpoint_change_request request = {0};
 	g_autoptr(GError) error = NULL;
@@ -22,8 +24,7 @@ static void test_round_trip(void **state)
 	g_autofree char *want = g_strdup(json);
 	struct addr addr;
 
-	assert_int_equal(
-		endpoint_change_request_decode(json, strlen(json), &request, &error), 0);
+	assert_int_equal(endpoint_change_request_decode(json, strlen(json), &request, &error), 0);
 	assert_int_equal(addr_parse("10.0.0.5", &addr), 0);
 	assert_memory_equal(&request.addr4, &addr, sizeof(addr));
 	assert_string_equal(request.expiration_uuid6, "u6");
@@ -43,14 +44,14 @@ static void test_round_trip(void **state)
 static void test_what_says_nothing_is_accepted(void **state)
 {
 	static const char json[] =
-		"{\"state\":\"waiting-for-identity\",\"datapath-configuration\":{\"require-routing\":true,"
+		"{\"state\":\"waiting-for-identity\",\"datapath-configuration\":{\"require-"
+		"routing\":true,"
 		"\"disable-sip-verification\":false},\"policy-enabled\":false,\"properties\":null,"
 		"\"pid\":0,\"addressing\":null,\"mac\":\"\",\"labels\":null}";
 	struct endpoint_change_request request = {0};
 	g_autoptr(GError) error = NULL;
 
-	assert_int_equal(
-		endpoint_change_request_decode(json, strlen(json), &request, &error), 0);
+	assert_int_equal(endpoint_change_request_decode(json, strlen(json), &request, &error), 0);
 	endpoint_change_request_fini(&request);
 }
 
