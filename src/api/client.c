@@ -51,6 +51,8 @@ static int errno_of_status(unsigned int status)
 		return EBUSY;
 	case 502:
 		return ENOSPC;
+	case 503:
+		return EAGAIN;
 	default:
 		return EIO;
 	}

@@ -3,9 +3,9 @@
  * The REST API as functions, for the command line and whoever joins containers. Blocking.
  *
  * Each call returns 0 or −errno with the agent's own text in *error: −ECONNREFUSED: no agent
- * listens; −ETIMEDOUT; −EINVAL (400); −EPERM (403); −ENOENT (404); −EEXIST (409); −EBUSY (429: try
- * again); −ENOSPC (502: no address left); −EIO (any other status); −EPROTO: the answer makes no
- * sense.
+ * listens; −ECONNRESET: it died over the call; −EAGAIN: it is starting (503); −ETIMEDOUT; −EINVAL
+ * (400); −EPERM (403); −ENOENT (404); −EEXIST (409); −EBUSY (429: try again); −ENOSPC (502: no
+ * address left); −EIO (any other status); −EPROTO: the answer makes no sense.
  */
 #pragma once
 

@@ -29,8 +29,9 @@ void http_reply_fini(struct http_reply *reply);
 
 /*
  * Sends the request and reads the whole answer, whatever its status. 0, or −errno with *error:
- * −ECONNREFUSED where nobody listens (also when there is no such socket), −ETIMEDOUT, −EPROTO for
- * an answer that is not HTTP, −EMSGSIZE for one that is too large.
+ * −ECONNREFUSED where nobody listens (also when there is no such socket), −ECONNRESET where the
+ * answer ends early, −ETIMEDOUT, −EPROTO for an answer that is not HTTP, −EMSGSIZE for one that is
+ * too large.
  */
 NODISCARD int http_client_request(const struct http_call *call, struct http_reply *ret_reply,
 				  GError **error);

@@ -229,6 +229,6 @@ int http_decoder_end(struct http_decoder *decoder, GError **error)
 	if (decoder->state == HTTP_DECODER_BODY_TO_END)
 		decoder->state = HTTP_DECODER_DONE;
 	if (decoder->state != HTTP_DECODER_DONE)
-		return error_set(error, EPROTO, "the answer ended early");
+		return error_set(error, ECONNRESET, "the answer ended early");
 	return 0;
 }

@@ -44,5 +44,5 @@ void http_decoder_fini(struct http_decoder *decoder);
  */
 NODISCARD int http_decoder_feed(struct http_decoder *decoder, const char *data, size_t n_bytes,
 				GError **error);
-/* The stream has ended: 0 when the reply is whole, else −EPROTO with *error. */
+/* The stream has ended: 0 when the reply is whole, else −ECONNRESET with *error. */
 NODISCARD int http_decoder_end(struct http_decoder *decoder, GError **error);
