@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of the configuration the derivations look at. Borrowed texts; none changes while they run. */
+/* What of the configuration the derivations look at. Borrowed; nothing changes while they run. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "src/base/error.h"
 #include "src/model/addr.h"
+
+/* Pod CIDRs where neither a manifest nor an option names one. */
+#define DERIVE_DEFAULT_RANGE4 "10.244.0.0/16"
+#define DERIVE_DEFAULT_RANGE6 "fd00:10:244::/64"
 
 struct derive_config {
 	const char *node_name;
@@ -18,11 +22,10 @@ struct derive_config {
 	bool prefer_node_cidrs; /* ipam=kubernetes: the Node's pod CIDRs before the CiliumNode's */
 	struct cidr ipv4_range; /* pod CIDR where no manifest names one */
 	struct cidr ipv6_range;
-	const struct cidr *native_routing_cidr4; /* not masqueraded; NULL: the pod CIDRs */
-	const struct cidr *native_routing_cidr6;
 	bool enable_masquerade4;
 	bool enable_masquerade6;
+	const GArray *native_cidrs4; /* struct cidr, not masqueraded; NULL: the pod CIDRs */
+	const GArray *native_cidrs6;
 	bool enable_endpoint_routes;
 	bool enable_host_legacy_routing;
-	bool enable_source_ip_verification;
 };

@@ -6,7 +6,7 @@
  *
  *	pods, namespaces, endpoints ─► endpoint_states, identities
  *	nodes, devices, endpoints, endpoint_states ─► ipcache
- *	endpoints, endpoint_states, devices, ipcache ─► plan
+ *	nodes, devices, endpoints, endpoint_states, ipcache ─► plan
  */
 #pragma once
 
@@ -16,12 +16,14 @@
 struct derive;
 
 /*
- * Before the first row is put, as it makes indexes. router4 and router6 are the addresses of
- * cilium_host, zero where the family is off. NULL and *error for a bad label pattern. config must live
- * as long.
+ * Before the first row is put, as it makes indexes. config is borrowed until derive_free(). NULL and
+ * *error for a bad label pattern.
  */
 struct derive *derive_new(struct store *store, struct tables *tables,
 			  const struct derive_config *config, GError **error);
-/* The addresses of cilium_host; before the first settle. Zero where the family is off. */
+/*
+ * The addresses of cilium_host, zero where the family is off. Once, when they are known: after the
+ * manifests have been read, and before endpoints are put.
+ */
 void derive_set_router(struct derive *derive, const struct addr *router4, const struct addr *router6);
 void derive_free(struct derive *derive); /* takes NULL */

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/derive/derive.h"
+
+#include <string.h>
+#include "src/derive/device.h"
+#include "src/derive/endpoint.h"
+#include "src/derive/host.h"
+#include "src/derive/identity.h"
+#include "src/derive/ipcache.h"
+#include "src/derive/masquerade.h"
+#include "src/derive/node.h"
+#include "src/derive/route.h"
+#include "src/derive/row_set.h"
+
+/* What the node wants of each table, as it was put last. */
+struct node_plan {
+	GPtrArray *ipcache;
+	GPtrArray *entries;
+	GPtrArray *attachments;
+	GPtrArray *routes;
+};
+
+struct derive {
+	struct store *store;
+	struct tables *tables;
+	const struct derive_config *config;
+	struct addr router4;
+	struct addr router6;
+	struct identity_derivation *identity;
+	struct endpoint_derivation *endpoint;
+	struct ipcache_derivation *ipcache;
+	struct node_plan node_plan;
+	GHashTable *ifindexes; /* of the devices that counted when they were last looked at */
+};
+
+static void node_plan_init(struct node_plan *plan)
+{
+	plan->ipcache = row_set_new();
+	plan->entries = row_set_new();
+	plan->attachments = row_set_new();
+	plan->routes = row_set_new();
+}
+
+static void node_plan_fini(struct node_plan *plan)
+{
+	g_ptr_array_unref(plan->ipcache);
+	g_ptr_array_unref(plan->entries);
+	g_ptr_array_unref(plan->attachments);
+	g_ptr_array_unref(plan->routes);
+}
+
+static void derive_node(struct derive *derive)
+{
+	struct node_view *view = node_view_new(derive->tables, derive->config, &derive->router4,
+					       &derive->router6);
+	struct txn *txn = txn_new(derive->store);
+	struct tables *tables = derive->tables;
+	struct node_plan *old = &derive->node_plan;
+	struct node_plan plan;
+
+	node_plan_init(&plan);
+	ipcache_derive_node(view, plan.ipcache);
+	host_derive(view, plan.entries);
+	device_derive_info(view, plan.entries);
+	masquerade_derive(view, plan.entries);
+	device_derive_attachments(view, plan.attachments);
+	route_derive(view, plan.routes);
+	node_view_free(view);
+
+	row_set_replace(txn, tables->ipcache, row_set_key_ipcache, old->ipcache, plan.ipcache);
+	row_set_replace(txn, tables->plan_map_entries, row_set_key_map_entry, old->entries,
+			plan.entries);
+	row_set_replace(txn, tables->plan_attachments, row_set_key_attachment, old->attachments,
+			plan.attachments);
+	row_set_replace(txn, tables->plan_routes, row_set_key_route, old->routes, plan.routes);
+	txn_commit(txn);
+	node_plan_fini(old);
+	*old = plan;
+}
+
+/* An endpoint's device comes and goes without a look at the node. */
+static bool device_concerns_node(struct derive *derive, const struct row_key *key)
+{
+	const struct device *device =
+		(const struct device *)table_get(derive->tables->devices, key->data, key->n_bytes);
+	uint32_t ifindex;
+
+	memcpy(&ifindex, key->data, sizeof(ifindex));
+	if (device && node_device_counts(device)) {
+		g_hash_table_add(derive->ifindexes, GUINT_TO_POINTER(ifindex));
+		return true;
+	}
+	return g_hash_table_remove(derive->ifindexes, GUINT_TO_POINTER(ifindex));
+}
+
+static void run_node(struct watch *watch, void *data)
+{
+	struct derive *derive = data;
+	bool concerned = false;
+	struct table *table;
+	struct row_key key;
+
+	while (watch_pop(watch, &table, &key))
+		if (table != derive->tables->devices || device_concerns_node(derive, &key))
+			concerned = true;
+	if (concerned)
+		derive_node(derive);
+}
+
+struct derive *derive_new(struct store *store, struct tables *tables,
+			  const struct derive_config *config, GError **error)
+{
+	struct label_filter *filter = label_filter_new(config->label_patterns, error);
+	struct derive *derive;
+	struct watch *watch;
+
+	if (!filter)
+		return NULL;
+	derive = g_new0(struct derive, 1);
+	derive->store = store;
+	derive->tables = tables;
+	derive->config = config;
+	derive->ifindexes = g_hash_table_new(NULL, NULL);
+	node_plan_init(&derive->node_plan);
+	derive->identity = identity_derivation_new(store, tables, config, filter);
+	derive->endpoint = endpoint_derivation_new(store, tables, config);
+	watch = watch_new(store, "node-plan", run_node, derive);
+	watch_add(watch, tables->devices);
+	watch_add(watch, tables->nodes);
+	derive->ipcache = ipcache_derivation_new(store, tables);
+	return derive;
+}
+
+void derive_set_router(struct derive *derive, const struct addr *router4, const struct addr *router6)
+{
+	derive->router4 = *router4;
+	derive->router6 = *router6;
+	endpoint_derivation_set_router(derive->endpoint, router4, router6);
+	derive_node(derive);
+}
+
+void derive_free(struct derive *derive)
+{
+	if (!derive)
+		return;
+	identity_derivation_free(derive->identity);
+	endpoint_derivation_free(derive->endpoint);
+	ipcache_derivation_free(derive->ipcache);
+	node_plan_fini(&derive->node_plan);
+	g_hash_table_unref(derive->ifindexes);
+	g_free(derive);
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/derive/endpoint.h"
+
+#include <string.h>
+#include "abi/endpoint.h"
+#include "src/derive/row_set.h"
+#include "src/model/endpoint.h"
+#include "src/model/identity.h"
+#include "src/model/plan.h"
+
+struct endpoint_derivation {
+	struct store *store;
+	struct tables *tables;
+	const struct derive_config *config;
+	struct addr router4;
+	struct addr router6;
+	struct table_index *entries; /* plan rows by endpoint: what it had before */
+	struct table_index *attachments;
+	struct table_index *routes;
+};
+
+/* The plan of one endpoint, one set a table. */
+struct endpoint_plan {
+	GPtrArray *entries;
+	GPtrArray *attachments;
+	GPtrArray *routes;
+};
+
+typedef void (*add_key)(const void *key, size_t n_bytes, void *data);
+
+/* The node's own rows are many and never looked for. */
+static void key_id(uint16_t id, add_key add, void *data)
+{
+	if (id)
+		add(&id, sizeof(id), data);
+}
+
+static void key_entry(const struct row *row, add_key add, void *data)
+{
+	key_id(((const struct plan_map_entry *)row)->endpoint_id, add, data);
+}
+
+static void key_attachment(const struct row *row, add_key add, void *data)
+{
+	key_id(((const struct plan_attachment *)row)->endpoint_id, add, data);
+}
+
+static void key_route(const struct row *row, add_key add, void *data)
+{
+	key_id(((const struct plan_route *)row)->endpoint_id, add, data);
+}
+
+static void plan_init(struct endpoint_plan *plan)
+{
+	plan->entries = row_set_new();
+	plan->attachments = row_set_new();
+	plan->routes = row_set_new();
+}
+
+static void plan_fini(struct endpoint_plan *plan)
+{
+	g_ptr_array_unref(plan->entries);
+	g_ptr_array_unref(plan->attachments);
+	g_ptr_array_unref(plan->routes);
+}
+
+static void plan_entries(const struct endpoint *endpoint, const struct endpoint_state *state,
+			 GPtrArray *wanted)
+{
+	const struct addr *addrs[] = {&endpoint->addr4, &endpoint->addr6};
+	struct endpoint_info info = {
+		.ifindex = endpoint->ifindex,
+		.identity = state->identity,
+		.generation = endpoint->generation,
+		.id = endpoint->id,
+		.mac = endpoint->mac,
+		.node_mac = endpoint->host_mac,
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(addrs); i++)
+		if (!addr_is_zero(addrs[i]))
+			g_ptr_array_add(wanted,
+					plan_map_entry_new(PLAN_MAP_cilium_lxc, addrs[i],
+							   sizeof(*addrs[i]), &info, sizeof(info),
+							   endpoint->id));
+	g_ptr_array_add(wanted, plan_map_entry_new(PLAN_MAP_cilium_lxc_device, &endpoint->ifindex,
+						   sizeof(endpoint->ifindex), &info, sizeof(info),
+						   endpoint->id));
+}
+
+static void plan_attachment(const struct endpoint *endpoint, enum plan_hook hook,
+			    enum plan_program program, GPtrArray *wanted)
+{
+	struct plan_attachment *attachment =
+		(struct plan_attachment *)row_new(&plan_attachment_class);
+
+	attachment->key = (struct plan_attachment_key){endpoint->ifindex, hook};
+	attachment->program = program;
+	attachment->endpoint_id = endpoint->id;
+	attachment->ifname = g_strdup(endpoint->host_ifname);
+	g_ptr_array_add(wanted, attachment);
+}
+
+static void plan_route(const struct endpoint *endpoint, const struct addr *addr,
+		       const struct addr *router, GPtrArray *wanted)
+{
+	struct plan_route *route;
+
+	if (addr_is_zero(addr))
+		return;
+	route = (struct plan_route *)row_new(&plan_route_class);
+	route->destination = cidr_from_addr(addr);
+	route->source = *router;
+	route->endpoint_id = endpoint->id;
+	route->ifname = g_strdup(endpoint->host_ifname);
+	g_ptr_array_add(wanted, route);
+}
+
+static void plan_endpoint(const struct endpoint_derivation *derivation,
+			  const struct endpoint *endpoint, const struct endpoint_state *state,
+			  struct endpoint_plan *plan)
+{
+	const struct derive_config *config = derivation->config;
+
+	plan_entries(endpoint, state, plan->entries);
+	plan_attachment(endpoint, PLAN_HOOK_INGRESS, PLAN_PROGRAM_FROM_CONTAINER,
+			plan->attachments);
+	/* Only then does the node's own stack hand packets to the veth. */
+	if (config->enable_endpoint_routes || config->enable_host_legacy_routing)
+		plan_attachment(endpoint, PLAN_HOOK_EGRESS, PLAN_PROGRAM_TO_CONTAINER,
+				plan->attachments);
+	if (config->enable_endpoint_routes) {
+		plan_route(endpoint, &endpoint->addr4, &derivation->router4, plan->routes);
+		plan_route(endpoint, &endpoint->addr6, &derivation->router6, plan->routes);
+	}
+}
+
+static bool add_row(const struct row *row, void *data)
+{
+	g_ptr_array_add(data, row_ref(row));
+	return true;
+}
+
+static GPtrArray *planned_before(const struct table_index *index, uint16_t id)
+{
+	GPtrArray *rows = row_set_new();
+
+	table_index_foreach(index, &id, sizeof(id), add_row, rows);
+	return rows;
+}
+
+static void replace(struct txn *txn, struct table *table, row_set_key key,
+		    const struct table_index *index, uint16_t id, const GPtrArray *wanted)
+{
+	g_autoptr(GPtrArray) old = planned_before(index, id);
+
+	row_set_replace(txn, table, key, old, wanted);
+}
+
+static void derive_endpoint(struct endpoint_derivation *derivation, uint16_t id)
+{
+	struct tables *tables = derivation->tables;
+	const struct endpoint *endpoint =
+		(const struct endpoint *)table_get(tables->endpoints, &id, sizeof(id));
+	const struct endpoint_state *state = (const struct endpoint_state *)table_get(
+		tables->endpoint_states, &id, sizeof(id));
+	struct txn *txn = txn_new(derivation->store);
+	struct endpoint_plan plan;
+
+	plan_init(&plan);
+	if (endpoint && state && state->identity != IDENTITY_UNKNOWN)
+		plan_endpoint(derivation, endpoint, state, &plan);
+	replace(txn, tables->plan_map_entries, row_set_key_map_entry, derivation->entries, id,
+		plan.entries);
+	replace(txn, tables->plan_attachments, row_set_key_attachment, derivation->attachments, id,
+		plan.attachments);
+	replace(txn, tables->plan_routes, row_set_key_route, derivation->routes, id, plan.routes);
+	txn_commit(txn);
+	plan_fini(&plan);
+}
+
+/*
+ * One transaction an endpoint: the index shows what an earlier one of the same run put. Endpoints that
+ * are gone come first, as what they had may be another's now.
+ */
+static void run(struct watch *watch, void *data)
+{
+	struct endpoint_derivation *derivation = data;
+	g_autoptr(GArray) present = g_array_new(false, false, sizeof(uint16_t));
+	g_autoptr(GArray) gone = g_array_new(false, false, sizeof(uint16_t));
+	struct table *table;
+	struct row_key key;
+
+	while (watch_pop(watch, &table, &key))
+		g_array_append_vals(table_get(derivation->tables->endpoints, key.data, key.n_bytes)
+					    ? present
+					    : gone,
+				    key.data, 1);
+	for (unsigned int i = 0; i < gone->len; i++)
+		derive_endpoint(derivation, g_array_index(gone, uint16_t, i));
+	for (unsigned int i = 0; i < present->len; i++)
+		derive_endpoint(derivation, g_array_index(present, uint16_t, i));
+}
+
+struct endpoint_derivation *endpoint_derivation_new(struct store *store, struct tables *tables,
+						    const struct derive_config *config)
+{
+	struct endpoint_derivation *derivation = g_new0(struct endpoint_derivation, 1);
+	struct watch *watch = watch_new(store, "endpoint-plan", run, derivation);
+
+	derivation->store = store;
+	derivation->tables = tables;
+	derivation->config = config;
+	derivation->entries = table_index_new(tables->plan_map_entries, key_entry);
+	derivation->attachments = table_index_new(tables->plan_attachments, key_attachment);
+	derivation->routes = table_index_new(tables->plan_routes, key_route);
+	watch_add(watch, tables->endpoints);
+	watch_add(watch, tables->endpoint_states);
+	return derivation;
+}
+
+void endpoint_derivation_free(struct endpoint_derivation *derivation)
+{
+	g_free(derivation);
+}
+
+void endpoint_derivation_set_router(struct endpoint_derivation *derivation,
+				    const struct addr *router4, const struct addr *router6)
+{
+	derivation->router4 = *router4;
+	derivation->router6 = *router6;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Endpoints get labels and an identity: from the Pod and the Namespace of the manifests, else from the
+ * container's runtime, else reserved:init.
+ *
+ * The same labels have the same number for as long as it is kept, which is for ever: numbers are handed
+ * out going round the range, and only when all are taken that of labels which no endpoint has, the
+ * longest kept first, goes to others. When even that fails the endpoint's identity stays 0 and nothing of
+ * it is planned.
+ */
+#pragma once
+
+#include "src/derive/config.h"
+#include "src/derive/label_filter.h"
+#include "src/store/tables.h"
+
+struct identity_derivation;
+
+/* Before the first row is put. Takes filter. */
+struct identity_derivation *identity_derivation_new(struct store *store, struct tables *tables,
+						    const struct derive_config *config,
+						    struct label_filter *filter);
+void identity_derivation_free(struct identity_derivation *derivation); /* takes NULL */
