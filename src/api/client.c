@@ -161,29 +161,13 @@ static void query_append(GString *query, const char *name, const char *value)
 	http_target_append(query, value);
 }
 
-int api_client_ipam_allocate(struct api_client *client, const struct api_ipam_request *ipam,
-			     struct api_ipam_reply *ret_reply, GError **error)
+static int decode_ipam(const json_t *root, struct api_ipam_reply *ret_reply, GError **error)
 {
-	g_autoptr(GString) query = g_string_new(NULL);
-	struct api_client_request request = {
-		.call = API_IPAM_ALLOCATE,
-		.headers = ipam->expires ? "Expiration: true\r\n" : NULL,
-	};
+	const json_t *address = json_object_get(root, "address");
 	struct api_ipam_reply reply = {0};
-	const json_t *address;
-	json_auto_t *root = NULL;
-	int err;
+	int err = addr_from_text(json_string_value(json_object_get(address, "ipv4")), &reply.addr4,
+				 error);
 
-	query_append(query, "family", ipam->family);
-	query_append(query, "owner", ipam->owner);
-	query_append(query, "pool", ipam->pool);
-	request.query = query->str;
-	err = api_client_call(client, &request, &root, error);
-	if (err < 0)
-		return err;
-	address = json_object_get(root, "address");
-	err = addr_from_text(json_string_value(json_object_get(address, "ipv4")), &reply.addr4,
-			     error);
 	if (!err)
 		err = addr_from_text(json_string_value(json_object_get(address, "ipv6")),
 				     &reply.addr6, error);
@@ -195,6 +179,29 @@ int api_client_ipam_allocate(struct api_client *client, const struct api_ipam_re
 	reply.expiration_uuid6 = g_strdup(text_at(root, "ipv6", "expiration-uuid"));
 	*ret_reply = reply;
 	return 0;
+}
+
+int api_client_ipam_allocate(struct api_client *client, const struct api_ipam_request *ipam,
+			     struct api_ipam_reply *ret_reply, GError **error)
+{
+	g_autoptr(GString) query = g_string_new(NULL);
+	struct api_client_request request = {
+		.call = ipam->addr ? API_IPAM_ALLOCATE_IP : API_IPAM_ALLOCATE,
+		.headers = ipam->expires ? "Expiration: true\r\n" : NULL,
+	};
+	char text[ADDR_TEXT_BYTES];
+	json_auto_t *root = NULL;
+	int err;
+
+	if (ipam->addr)
+		request.arg = addr_format(ipam->addr, text);
+	else
+		query_append(query, "family", ipam->family);
+	query_append(query, "owner", ipam->owner);
+	query_append(query, "pool", ipam->pool);
+	request.query = query->str;
+	err = api_client_call(client, &request, &root, error);
+	return err < 0 ? err : decode_ipam(root, ret_reply, error);
 }
 
 int api_client_ipam_release(struct api_client *client, const struct addr *addr, GError **error)

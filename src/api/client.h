@@ -50,6 +50,7 @@ NODISCARD int api_client_config_get(struct api_client *client, struct api_config
 				    GError **error);
 
 struct api_ipam_request {
+	const struct addr *addr; /* this one and no other; NULL: the next of the family */
 	const char *family; /* "ipv4", "ipv6"; NULL: one of each that is on */
 	const char *owner;  /* "namespace/pod" */
 	const char *pool;   /* NULL: "default" */

@@ -103,24 +103,6 @@ static bool value_says_no(const json_t *value)
 	       (json_is_array(value) && !json_array_size(value));
 }
 
-static int parse_mac(const char *text, struct mac *ret_mac)
-{
-	struct mac mac;
-
-	if (strlen(text) != strlen("00:00:00:00:00:00"))
-		return -EINVAL;
-	for (int i = 0; i < 6; i++) {
-		int high = g_ascii_xdigit_value(text[i * 3]);
-		int low = g_ascii_xdigit_value(text[i * 3 + 1]);
-
-		if (high < 0 || low < 0 || (i < 5 && text[i * 3 + 2] != ':'))
-			return -EINVAL;
-		mac.bytes[i] = high << 4 | low;
-	}
-	*ret_mac = mac;
-	return 0;
-}
-
 static void decode_text(struct decode *decode, const struct member *member, const json_t *value,
 			void *field)
 {
@@ -135,7 +117,7 @@ static void decode_text(struct decode *decode, const struct member *member, cons
 	} else if (member->kind == MEMBER_TEXT) {
 		*(char **)field = g_strdup(text);
 	} else if (member->kind == MEMBER_MAC) {
-		if (parse_mac(text, field) < 0)
+		if (mac_parse(text, field) < 0)
 			problem(decode, member->name, "\"%s\" is not a MAC address", text);
 	} else if (addr_parse(text, &addr) < 0 ||
 		   addr_is_v4(&addr) != (member->kind == MEMBER_ADDR4)) {
@@ -303,21 +285,16 @@ static json_t *encode_labels(const struct label_set *set)
 
 static void encode_text(json_t *object, const struct member *member, const void *field)
 {
-	static const struct mac no_mac;
 	char text[ADDR_TEXT_BYTES];
-	const struct mac *mac = field;
 
 	if (member->kind == MEMBER_TEXT) {
 		if (*(char *const *)field)
 			json_object_set_new(object, member->name,
 					    json_string(*(char *const *)field));
 	} else if (member->kind == MEMBER_MAC) {
-		if (memcmp(mac, &no_mac, sizeof(no_mac)))
+		if (!mac_is_zero(field))
 			json_object_set_new(object, member->name,
-					    json_sprintf("%02x:%02x:%02x:%02x:%02x:%02x",
-							 mac->bytes[0], mac->bytes[1],
-							 mac->bytes[2], mac->bytes[3],
-							 mac->bytes[4], mac->bytes[5]));
+					    json_string(mac_format(field, text)));
 	} else if (!addr_is_zero(field)) {
 		json_object_set_new(object, member->name, json_string(addr_format(field, text)));
 	}

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <glib.h>
 
 #define V4_PREFIX_BYTES (ADDR_V4_PREFIX_BITS / 8)
 
@@ -207,4 +208,38 @@ bool cidr_equal(const struct cidr *a, const struct cidr *b)
 struct cidr cidr_from_addr(const struct addr *addr)
 {
 	return (struct cidr){.addr = *addr, .prefix_len = 128};
+}
+
+int mac_parse(const char *text, struct mac *ret_mac)
+{
+	struct mac mac;
+
+	if (strlen(text) != MAC_TEXT_BYTES - 1)
+		return -EINVAL;
+	for (int i = 0; i < 6; i++) {
+		int high = g_ascii_xdigit_value(text[i * 3]);
+		int low = g_ascii_xdigit_value(text[i * 3 + 1]);
+
+		if (high < 0 || low < 0 || (i < 5 && text[i * 3 + 2] != ':'))
+			return -EINVAL;
+		mac.bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	*ret_mac = mac;
+	return 0;
+}
+
+const char *mac_format(const struct mac *mac, char buffer[static MAC_TEXT_BYTES])
+{
+	const uint8_t *bytes = mac->bytes;
+
+	g_snprintf(buffer, MAC_TEXT_BYTES, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1],
+		   bytes[2], bytes[3], bytes[4], bytes[5]);
+	return buffer;
+}
+
+bool mac_is_zero(const struct mac *mac)
+{
+	static const struct mac zero;
+
+	return !memcmp(mac, &zero, sizeof(zero));
 }

@@ -46,3 +46,11 @@ bool cidr_contains(const struct cidr *cidr, const struct addr *addr);
 bool cidr_equal(const struct cidr *a, const struct cidr *b);
 /* The prefix of one address. */
 struct cidr cidr_from_addr(const struct addr *addr);
+
+/* Room for the text of a link-layer address with its end. */
+#define MAC_TEXT_BYTES 18
+
+/* "02:00:00:0a:0b:0c". 0 or −EINVAL. */
+int mac_parse(const char *text, struct mac *ret_mac);
+const char *mac_format(const struct mac *mac, char buffer[static MAC_TEXT_BYTES]);
+bool mac_is_zero(const struct mac *mac);
