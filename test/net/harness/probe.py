@@ -120,7 +120,7 @@ def ping(namespace, address, *options, count=1, seconds=2):
     return done.returncode == 0 and " 0% packet loss" in done.stdout
 
 
-def _enable_errors(client, family):
+def enable_errors(client, family):
     if family == socket.AF_INET:
         client.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     else:
@@ -157,7 +157,7 @@ def hops(namespace, address, port=33434, most=8):
     found = []
     for ttl in range(1, most + 1):
         with namespace.socket(family, UDP) as client:
-            _enable_errors(client, family)
+            enable_errors(client, family)
             if family == socket.AF_INET:
                 client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, ttl)
             else:

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent may die, stop, or be replaced: the traffic of running pods does not notice."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from harness import paths, probe
+from harness.flow import Flow
+from harness.site import FAR
+
+FAMILIES = [socket.AF_INET, socket.AF_INET6]
+N_KILLS = int(os.environ.get("AXONEME_TEST_KILLS", "10"))
+
+
+class Flows:
+    """Steady traffic, TCP and UDP, both families, along every kind of path."""
+
+    def __init__(self, node):
+        a, b = node.pod("flow-a"), node.pod("flow-b")
+        self.flows = []
+        for family in FAMILIES:
+            for kind in "udp", "tcp":
+                self.flows += [Flow(kind, a, b, b.address(family), rate=500),
+                               Flow(kind, a, node.site.far, FAR[family], rate=500)]
+            self.flows.append(Flow("udp", node, a, a.address(family), rate=250))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        results = [flow.stop() for flow in self.flows]
+        if kind is None:
+            assert all(each["sent"] == each["received"] > 0 for each in results), results
+            assert max(each["gap_ms"] for each in results) < 1000, results
+
+
+def summary(node):
+    """What must be the same afterwards: id, identity, labels, addresses of every endpoint."""
+    return sorted(
+        (each["id"], each["status"]["identity"]["id"],
+         tuple(sorted(each["status"]["identity"]["labels"])),
+         tuple(sorted(each["status"]["networking"]["addressing"][0].items())))
+        for each in node.cli_json("endpoint", "list"))
+
+
+@pytest.mark.core
+def test_kill_and_restart_loses_nothing(node):
+    node.pod("labelled", labels={"app": "web"})
+    with Flows(node):
+        before = summary(node)
+        for _ in range(N_KILLS):
+            node.kill_agent()
+            node.start_agent()
+            assert summary(node) == before
+
+
+def test_udp_at_a_thousand_a_second(node, family):
+    """The figure of the budget, on the path with the most in it: masqueraded."""
+    flow = Flow("udp", node.pod("a"), node.site.far, FAR[family], rate=1000)
+    for _ in range(N_KILLS):
+        node.kill_agent()
+        node.start_agent()
+    flow.assert_nothing_lost()
+
+
+@pytest.mark.core
+def test_stop_leaves_traffic_running(node, family):
+    with Flows(node):
+        assert node.stop_agent() == 0
+        time.sleep(1)
+        paths.check_all(node, *node.pods[:2], family)
+        node.start_agent()
+
+
+def test_new_connections_while_the_agent_is_dead(node, family):
+    a, b = node.pod("a"), node.pod("b")
+    node.kill_agent()
+    paths.check_all(node, a, b, family)
+
+
+def test_long_connection_survives_a_restart_idle(node, family):
+    a = node.pod("a")
+    with probe.Server(node.site.far, family, probe.TCP) as server:
+        with probe.connect(a, probe.TCP, FAR[family], server.port) as client:
+            probe.exchange(client, b"before")
+            node.kill_agent()
+            node.start_agent()
+            assert probe.exchange(client, b"after") == b"after"
+
+
+def test_upgrade_to_other_programs(node, upgrade_build):
+    """A build whose programs differ replaces them in place, under traffic."""
+    with Flows(node):
+        before = programs(node)
+        for build in upgrade_build, node.build, upgrade_build:
+            node.build = build
+            node.kill_agent()
+            node.start_agent()
+            after = programs(node)
+            assert not before & after, "the old programs are still attached"
+            before = after
+
+
+def programs(node):
+    """Tags and ids of the programs attached to the node's devices."""
+    import json
+    shown = json.loads(node.exec("bpftool", "-j", "net", "show").stdout)[0]["tc"]
+    return {each.get("prog_id", each.get("id")) for each in shown}
+
+
+def test_pod_deleted_while_the_agent_is_dead(node, family):
+    """DEL succeeds without an agent; the next agent removes what is left and reuses nothing at once."""
+    kept, gone = node.pod("kept"), node.pod("gone")
+    address = gone.address(family)
+    node.kill_agent()
+    gone.delete()
+    node.start_agent()
+    probe.eventually(lambda: len(summary(node)) == 1, what="one endpoint left")
+    assert node.pod("new").address(family) != address
+    assert probe.ping(node, kept.address(family))
+
+
+def test_namespace_gone_without_del(node):
+    """The runtime died too: its interface is gone, and so is the endpoint after a restart."""
+    pod = node.pod("a")
+    node.kill_agent()
+    pod.close()
+    node.start_agent()
+    probe.eventually(lambda: not summary(node), what="no endpoint left")
+
+
+def test_no_address_twice_over_kills(node):
+    """ADDs race with kill -9; whoever got an address has it alone, and DEL gives all of it back."""
+    baseline = allocated(node)
+    pods, stop = [], threading.Event()
+
+    def kill_again_and_again():
+        while not stop.wait(0.03):
+            node.agent.send_signal(signal.SIGKILL)
+            node.agent.wait()
+            node.start_agent(wait=False)
+
+    killer = threading.Thread(target=kill_again_and_again)
+    killer.start()
+    try:
+        for number in range(40):
+            try:
+                pods.append(node.pod(f"p{number}"))
+            except AssertionError:
+                pods.append(node.pods[-1])
+    finally:
+        stop.set()
+        killer.join()
+    node.wait_ready()
+    added = [pod for pod in pods if pod.result]
+    assert added, "not one ADD got through"
+    for family in FAMILIES:
+        addresses = [pod.address(family) for pod in added]
+        assert len(set(addresses)) == len(addresses), sorted(addresses)
+    for pod in pods:
+        pod.delete()
+    probe.eventually(lambda: allocated(node) == baseline, what="all addresses back")
+
+
+def allocated(node):
+    """Addresses that the agent counts as taken."""
+    ipam = node.request("GET", "/v1/healthz")[1]["ipam"]
+    return len(ipam.get("ipv4") or []), len(ipam.get("ipv6") or []), len(ipam["allocations"] or {})
