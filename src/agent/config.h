@@ -33,7 +33,7 @@ enum state_source {
 
 enum ipam_mode {
 	IPAM_MODE_CLUSTER_POOL, /* pod CIDRs of the CiliumNode */
-	IPAM_MODE_KUBERNETES, /* pod CIDRs of the Node */
+	IPAM_MODE_KUBERNETES,   /* pod CIDRs of the Node */
 };
 
 enum monitor_aggregation {
@@ -47,11 +47,12 @@ enum monitor_aggregation {
 
 struct settings {
 	/* Where things are. */
-	char *manifest_dir;
+	char *config_dir;   /* empty: none */
+	char *manifest_dir; /* paths are absolute */
 	char *state_dir;
 	char *socket_path;
 	char *bpf_root;
-	char *lib_dir; /* what outlives a reboot: identities */
+	char *lib_dir;             /* what outlives a reboot: identities */
 	unsigned int state_source; /* enum state_source */
 
 	/* Who the node is. */
@@ -66,7 +67,7 @@ struct settings {
 	struct optional_cidr ipv4_range; /* pod CIDRs where no Node or CiliumNode names them */
 	struct optional_cidr ipv6_range;
 	unsigned int ipam; /* enum ipam_mode */
-	char **devices; /* names, a trailing + is a wildcard; empty: those with a default route */
+	char **devices;   /* names, a trailing + is a wildcard; empty: those with a default route */
 	unsigned int mtu; /* of the node's devices; 0: detected */
 
 	/* Masquerading. */
@@ -74,7 +75,7 @@ struct settings {
 	bool enable_ipv6_masquerade;
 	bool enable_ip_masq_agent;
 	char *ip_masq_agent_config_path;
-	char **egress_masquerade_interfaces; /* as devices; empty: all */
+	char **egress_masquerade_interfaces;           /* as devices; empty: all */
 	struct optional_cidr ipv4_native_routing_cidr; /* destinations that are not masqueraded */
 	struct optional_cidr ipv6_native_routing_cidr;
 	struct port_range node_port_range; /* NAT takes its ports from above it */
@@ -83,8 +84,7 @@ struct settings {
 	bool enable_host_legacy_routing;
 	bool enable_endpoint_routes;
 	bool enable_source_ip_verification;
-	bool enable_ipv4_fragment_tracking;
-	bool enable_ipv6_fragment_tracking;
+	bool enable_ipv4_fragment_tracking; /* of both families */
 	bool enable_sctp;
 	bool enable_tcx;
 
@@ -101,7 +101,7 @@ struct settings {
 	int64_t bpf_ct_timeout_regular_tcp_fin_ns;
 	int64_t bpf_ct_timeout_regular_any_ns;
 	bool bpf_conntrack_accounting;
-	int64_t conntrack_gc_interval_ns; /* 0: adapts to how much there is to collect */
+	int64_t conntrack_gc_interval_ns;     /* 0: adapts to how much there is to collect */
 	int64_t conntrack_gc_max_interval_ns; /* 0: 12 hours */
 
 	/* Events. */
@@ -113,7 +113,7 @@ struct settings {
 
 	/* The agent itself. */
 	bool debug;
-	char **log_opt; /* "level=info", "format=text" */
+	char **log_opt;                 /* "level=info", "format=text"; see settings_apply_log */
 	unsigned int agent_health_port; /* GET /healthz on the loopback; 0: none */
 };
 
@@ -131,7 +131,7 @@ struct config;
 /* What the program should do when the command line has been read. */
 enum config_action {
 	CONFIG_ACTION_RUN,
-	CONFIG_ACTION_HELP, /* --help: print config_print_help() and exit 0 */
+	CONFIG_ACTION_HELP, /* --help: print config_format_help() */
 	CONFIG_ACTION_VERSION,
 };
 
@@ -146,7 +146,7 @@ void config_free(struct config *config); /* takes NULL */
 
 enum config_action config_get_action(const struct config *config);
 const struct settings *config_get_settings(const struct config *config);
-/* The help text, one paragraph a key. Free with g_free. */
+/* The text of --help. Free with g_free. */
 char *config_format_help(void);
 
 /* One key of option.def and its value in force. */
@@ -155,8 +155,8 @@ struct config_value {
 	const char *text; /* as the user wrote it, or the default */
 	enum option_origin origin;
 	const char *place; /* file or variable the value stands in; NULL for defaults and flags */
-	bool has_effect; /* this version acts on the key */
-	bool differs; /* from the default */
+	bool has_effect;   /* this version acts on the key */
+	bool differs;      /* from the default */
 };
 
 /* Every key, in the order of option.def. */
@@ -169,6 +169,9 @@ void config_foreach_without_effect(const struct config *config,
 /* Files of the configuration directory that are no key: their names, sorted, NULL at the end. */
 const char *const *config_get_unknown_keys(const struct config *config);
 const char *option_origin_text(enum option_origin origin);
+
+/* Sets the level and the form of the log as log-opt and debug say. */
+void settings_apply_log(const struct settings *settings);
 
 /*
  * Entries of each map whose size is configured; 0 for the others, which stay as declared. Sizes that

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "src/agent/option.h"
+
+#define VALUE_BYTES_MAX (1024 * 1024) /* a whole ConfigMap is no larger */
+
+/* What one key is, and why. */
+struct entry {
+	char *text;
+	char *place;
+	enum option_origin origin;
+	bool differs;
+};
+
+struct config {
+	struct settings settings;
+	enum config_action action;
+	struct entry *entries; /* one for each row */
+	GPtrArray *unknown;    /* char *, NULL at the end */
+	GString *problems;     /* one a line */
+};
+
+static void add_problem(struct config *config, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void add_problem(struct config *config, const char *format, ...)
+{
+	va_list arguments;
+
+	if (config->problems->len)
+		g_string_append_c(config->problems, '\n');
+	va_start(arguments, format);
+	g_string_append_vprintf(config->problems, format, arguments);
+	va_end(arguments);
+}
+
+/* Text and place move in. A weaker origin does not displace a stronger one. */
+static void take_entry(struct config *config, size_t i, enum option_origin origin, char *text,
+		       char *place)
+{
+	struct entry *entry = &config->entries[i];
+
+	if (entry->origin > origin) {
+		g_free(text);
+		g_free(place);
+		return;
+	}
+	g_free(entry->text);
+	g_free(entry->place);
+	entry->text = text;
+	entry->place = place;
+	entry->origin = origin;
+}
+
+/* --devices a --devices b is one list. */
+static void take_flag(struct config *config, size_t i, const char *text)
+{
+	enum option_type type = option_get(i)->type;
+	struct entry *entry = &config->entries[i];
+
+	if (entry->origin == OPTION_ORIGIN_FLAG &&
+	    (type == OPTION_TYPE_LIST || type == OPTION_TYPE_MAP))
+		take_entry(config, i, OPTION_ORIGIN_FLAG, g_strconcat(entry->text, ",", text, NULL),
+			   NULL);
+	else
+		take_entry(config, i, OPTION_ORIGIN_FLAG, g_strdup(text), NULL);
+}
+
+/* One argument, and the next where it is the value. Returns how many were used. */
+static int read_argument(struct config *config, const char *argument, const char *next)
+{
+	const char *equals = strchr(argument, '=');
+	g_autofree char *key = NULL;
+	int i;
+
+	if (!strcmp(argument, "-h") || !strcmp(argument, "--help")) {
+		config->action = CONFIG_ACTION_HELP;
+		return 1;
+	}
+	if (!strcmp(argument, "-v") || !strcmp(argument, "--version")) {
+		config->action = CONFIG_ACTION_VERSION;
+		return 1;
+	}
+	if (!g_str_has_prefix(argument, "--")) {
+		add_problem(config, "%s: unexpected argument", argument);
+		return 1;
+	}
+	key = equals ? g_strndup(argument + 2, equals - argument - 2) : g_strdup(argument + 2);
+	i = option_find(key);
+	if (i < 0) {
+		add_problem(config, "--%s: unknown flag", key);
+		/* Its value is not one more problem. */
+		return !equals && next && *next != '-' ? 2 : 1;
+	}
+	if (equals) {
+		take_flag(config, i, equals + 1);
+		return 1;
+	}
+	if (option_get(i)->type == OPTION_TYPE_BOOL) {
+		take_flag(config, i, "true");
+		return 1;
+	}
+	if (!next) {
+		add_problem(config, "--%s: the value is missing", key);
+		return 1;
+	}
+	take_flag(config, i, next);
+	return 2;
+}
+
+static void read_arguments(struct config *config, int argc, char *const argv[])
+{
+	for (int i = 1; i < argc;)
+		i += read_argument(config, argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+}
+
+/* An empty variable is one that is not set: manifests cannot leave one out. */
+static const char *find_variable(char *const envp[], const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *envp; envp++)
+		if (!strncmp(*envp, name, n) && (*envp)[n] == '=')
+			return (*envp)[n + 1] ? *envp + n + 1 : NULL;
+	return NULL;
+}
+
+static void read_environment(struct config *config, char *const envp[])
+{
+	for (size_t i = 0; i < option_n(); i++) {
+		g_autofree char *name = option_format_variable(option_get(i));
+		const char *text = find_variable(envp, name);
+
+		if (text)
+			take_entry(config, i, OPTION_ORIGIN_ENVIRONMENT, g_strdup(text),
+				   g_steal_pointer(&name));
+	}
+}
+
+static int read_value_file(const char *path, char **ret_text, GError **error)
+{
+	g_autofree char *text = g_malloc(VALUE_BYTES_MAX + 1);
+	FILE *file = fopen(path, "re");
+	size_t n_bytes;
+	bool failed;
+
+	if (!file)
+		return error_set_errno(error, errno, "%s", path);
+	n_bytes = fread(text, 1, VALUE_BYTES_MAX, file);
+	failed = ferror(file) || fgetc(file) != EOF;
+	fclose(file);
+	if (failed)
+		return error_set(error, EFBIG, "%s: not readable as a value of at most %d bytes",
+				 path, VALUE_BYTES_MAX);
+	if (memchr(text, '\0', n_bytes))
+		return error_set(error, EINVAL, "%s: a zero byte inside", path);
+	text[n_bytes] = '\0';
+	g_strchomp(text);
+	*ret_text = g_strdup(text);
+	return 0;
+}
+
+static void read_directory_entry(struct config *config, const char *directory, const char *name)
+{
+	g_autofree char *path = g_build_filename(directory, name, NULL);
+	g_autoptr(GError) error = NULL;
+	char *text = NULL;
+	int i;
+
+	/* "..data" and its like hold the files that a ConfigMap's links lead to. */
+	if (*name == '.' || g_file_test(path, G_FILE_TEST_IS_DIR))
+		return;
+	i = option_find(name);
+	if (i < 0) {
+		g_ptr_array_add(config->unknown, g_strdup(name));
+		return;
+	}
+	if (read_value_file(path, &text, &error))
+		add_problem(config, "%s: %s", name, error->message);
+	else
+		take_entry(config, i, OPTION_ORIGIN_DIRECTORY, text, g_steal_pointer(&path));
+}
+
+static int compare_names(gconstpointer a, gconstpointer b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void read_directory(struct config *config)
+{
+	const char *path = config->entries[option_find("config-dir")].text;
+	g_autoptr(GError) error = NULL;
+	GDir *directory;
+	const char *name;
+
+	if (!*path)
+		return;
+	directory = g_dir_open(path, 0, &error);
+	if (!directory) {
+		add_problem(config, "config-dir: %s", error->message);
+		return;
+	}
+	while ((name = g_dir_read_name(directory)))
+		read_directory_entry(config, path, name);
+	g_dir_close(directory);
+	g_ptr_array_sort(config->unknown, compare_names);
+}
+
+static void add_bad_value(struct config *config, const struct option *option,
+			  const struct entry *entry)
+{
+	g_autofree char *allowed = option_format_allowed(option);
+	g_autofree char *shown = g_strescape(entry->text, NULL);
+	const char *place = entry->place ? entry->place : "command line";
+
+	add_problem(config, "%s: got \"%.200s\" (%s), want %s", option->key, shown, place, allowed);
+}
+
+/* Fields of settings whose text is bad get the default, so that every field is always valid. */
+static void parse_entry(struct config *config, size_t i)
+{
+	const struct option *option = option_get(i);
+	struct entry *entry = &config->entries[i];
+	union option_value by_default, value;
+	int err = option_parse_value(option, option->default_text, &by_default);
+
+	g_assert(!err); /* a row of ours */
+	if (option_parse_value(option, entry->text, &value)) {
+		add_bad_value(config, option, entry);
+		err = option_parse_value(option, option->default_text, &value);
+		g_assert(!err);
+	}
+	entry->differs = !option_equal_values(option, &by_default, &value);
+	option_fini_value(option, &by_default);
+	if (option->state == OPTION_STATE_ACTS)
+		option_take_value(option, &value, &config->settings);
+	else
+		option_fini_value(option, &value);
+}
+
+static void read_node_name(struct config *config, char *const envp[])
+{
+	const char *name = find_variable(envp, "K8S_NODE_NAME");
+	char host[256] = "";
+
+	if (!name && (gethostname(host, sizeof(host) - 1) || !*host))
+		add_problem(config, "The node has no name: want K8S_NODE_NAME or a host name");
+	config->settings.node_name = g_strdup(name ? name : host);
+}
+
+int config_load(int argc, char *const argv[], char *const envp[], struct config **ret_config,
+		GError **error)
+{
+	struct config *config = g_new0(struct config, 1);
+	int err;
+
+	config->entries = g_new0(struct entry, option_n());
+	config->unknown = g_ptr_array_new_with_free_func(g_free);
+	config->problems = g_string_new("");
+	for (size_t i = 0; i < option_n(); i++)
+		config->entries[i].text = g_strdup(option_get(i)->default_text);
+
+	read_environment(config, envp);
+	read_arguments(config, argc, argv);
+	read_directory(config);
+	g_ptr_array_add(config->unknown, NULL);
+	for (size_t i = 0; i < option_n(); i++)
+		parse_entry(config, i);
+	read_node_name(config, envp);
+	settings_check(&config->settings, config->problems);
+
+	/* Somebody who asks for help gets it, whatever else is wrong. */
+	if (config->problems->len && config->action == CONFIG_ACTION_RUN) {
+		err = error_set(error, EINVAL, "%s", config->problems->str);
+		config_free(config);
+		return err;
+	}
+	*ret_config = config;
+	return 0;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	for (size_t i = 0; i < option_n(); i++) {
+		const struct option *option = option_get(i);
+
+		g_free(config->entries[i].text);
+		g_free(config->entries[i].place);
+		if (option->state == OPTION_STATE_ACTS)
+			option_fini_field(option, &config->settings);
+	}
+	g_free(config->settings.node_name);
+	g_free(config->entries);
+	g_ptr_array_unref(config->unknown);
+	g_string_free(config->problems, true);
+	g_free(config);
+}
+
+enum config_action config_get_action(const struct config *config)
+{
+	return config->action;
+}
+
+const struct settings *config_get_settings(const struct config *config)
+{
+	return &config->settings;
+}
+
+static struct config_value describe(const struct config *config, size_t i)
+{
+	const struct option *option = option_get(i);
+	const struct entry *entry = &config->entries[i];
+
+	return (struct config_value){
+		.key = option->key,
+		.text = entry->text,
+		.origin = entry->origin,
+		.place = entry->place,
+		.has_effect = option->state == OPTION_STATE_ACTS,
+		.differs = entry->differs,
+	};
+}
+
+void config_foreach(const struct config *config,
+		    void (*fn)(const struct config_value *value, void *data), void *data)
+{
+	for (size_t i = 0; i < option_n(); i++) {
+		struct config_value value = describe(config, i);
+
+		fn(&value, data);
+	}
+}
+
+void config_foreach_without_effect(const struct config *config,
+				   void (*fn)(const struct config_value *value, void *data),
+				   void *data)
+{
+	for (size_t i = 0; i < option_n(); i++) {
+		struct config_value value = describe(config, i);
+
+		if (option_get(i)->state == OPTION_STATE_LATER && value.differs)
+			fn(&value, data);
+	}
+}
+
+const char *const *config_get_unknown_keys(const struct config *config)
+{
+	return (const char *const *)config->unknown->pdata;
+}
+
+const char *option_origin_text(enum option_origin origin)
+{
+	static const char *const texts[OPTION_ORIGIN__MAX] = {
+		[OPTION_ORIGIN_DEFAULT] = "default",
+		[OPTION_ORIGIN_DIRECTORY] = "config-dir",
+		[OPTION_ORIGIN_ENVIRONMENT] = "environment",
+		[OPTION_ORIGIN_FLAG] = "flag",
+	};
+
+	return texts[origin];
+}
+
+static void append_option(GString *help, const struct option *option)
+{
+	g_autofree char *allowed = option_format_allowed(option);
+
+	g_string_append_printf(help, "  --%s", option->key);
+	if (*option->default_text)
+		g_string_append_printf(help, " (default %s)", option->default_text);
+	g_string_append_printf(help, "\n        %s. %c%s.\n", option->help,
+			       g_ascii_toupper(*allowed), allowed + 1);
+}
+
+char *config_format_help(void)
+{
+	static const char *const titles[] = {
+		[OPTION_STATE_ACTS] = "Keys:",
+		[OPTION_STATE_LATER] = "Accepted and checked, without effect in this version:",
+		[OPTION_STATE_OPERATOR] = "Read by the operator or by installers:",
+	};
+	GString *help = g_string_new("Usage: cilium-agent [--KEY VALUE | --KEY=VALUE]...\n\n"
+				     "The network of a node. A key may also stand in the "
+				     "environment, as CILIUM_KEY, or in a file of its name in "
+				     "the directory of --config-dir; the command line wins, "
+				     "then the environment.\n");
+
+	for (size_t state = 0; state < G_N_ELEMENTS(titles); state++) {
+		g_string_append_printf(help, "\n%s\n", titles[state]);
+		for (size_t i = 0; i < option_n(); i++)
+			if (option_get(i)->state == state)
+				append_option(help, option_get(i));
+	}
+	g_string_append(help, "\n  --help, --version\n");
+	return g_string_free(help, false);
+}

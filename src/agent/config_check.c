@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What no value says alone: settings that must fit each other, or are computed from several. */
+#include "src/agent/config.h"
+
+#include <string.h>
+#include <sys/un.h>
+#include "abi/conntrack.h"
+#include "abi/nat.h"
+#include "src/agent/option.h"
+#include "src/base/log.h"
+
+/* With fewer ports a busy node has connections refused that it could serve. */
+#define NAT_PORTS_MIN 1024
+#define IPV6_MTU_MIN  1280
+
+#define MAP_ENTRIES_MAX 16777216
+
+static void add_line(GString *problems, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+static void add_line(GString *problems, const char *format, ...)
+{
+	va_list arguments;
+
+	if (problems->len)
+		g_string_append_c(problems, '\n');
+	va_start(arguments, format);
+	g_string_append_vprintf(problems, format, arguments);
+	va_end(arguments);
+}
+
+/* Other keys are for log drivers that we do not have. */
+static bool parse_log_opt(const char *pair, enum log_level *level, enum log_format *format)
+{
+	if (g_str_has_prefix(pair, "level="))
+		return !log_level_parse(pair + strlen("level="), level);
+	if (g_str_has_prefix(pair, "format="))
+		return !log_format_parse(pair + strlen("format="), format);
+	return false;
+}
+
+void settings_check(const struct settings *settings, GString *problems)
+{
+	if (!settings->enable_ipv4 && !settings->enable_ipv6)
+		add_line(problems, "enable-ipv4, enable-ipv6: want true for at least one");
+	if (settings->enable_ipv6 && settings->mtu && settings->mtu < IPV6_MTU_MIN)
+		add_line(problems, "mtu: got %u, want 0 or %d..65535 where enable-ipv6 is true",
+			 settings->mtu, IPV6_MTU_MIN);
+	if (settings->node_port_range.max > UINT16_MAX - NAT_PORTS_MIN)
+		add_line(problems,
+			 "node-port-range: got an end of %u, want at most %d: masquerading "
+			 "takes its ports from above it",
+			 settings->node_port_range.max, UINT16_MAX - NAT_PORTS_MIN);
+	if (strlen(settings->socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		add_line(problems, "socket-path: got %zu bytes, want at most 107",
+			 strlen(settings->socket_path));
+	for (char **pair = settings->log_opt; *pair; pair++) {
+		enum log_level level;
+		enum log_format format;
+
+		if (!parse_log_opt(*pair, &level, &format))
+			add_line(problems,
+				 "log-opt: got \"%s\", want level=error, warning, info or debug, "
+				 "format=text, text-ts, json or json-ts",
+				 *pair);
+	}
+}
+
+void settings_apply_log(const struct settings *settings)
+{
+	enum log_level level = LOG_LEVEL_INFO;
+	enum log_format format = LOG_FORMAT_TEXT_TS;
+
+	for (char **pair = settings->log_opt; *pair; pair++)
+		parse_log_opt(*pair, &level, &format);
+	log_set_level(settings->debug ? LOG_LEVEL_DEBUG : level);
+	log_set_format(format);
+}
+
+/* A map whose size follows memory, with Cilium's fixed size and its lower bound of computed ones. */
+struct scaled_map {
+	enum plan_map map;
+	uint64_t fixed;
+	uint64_t min;
+	uint64_t entry_bytes;
+};
+
+static const struct scaled_map scaled_maps[] = {
+	{PLAN_MAP_cilium_ct_tcp_global, 524288, 131072,
+	 sizeof(struct ct_key) + sizeof(struct ct_entry)},
+	{PLAN_MAP_cilium_ct_any_global, 262144, 65536,
+	 sizeof(struct ct_key) + sizeof(struct ct_entry)},
+	{PLAN_MAP_cilium_snat_external, 524288, 131072,
+	 sizeof(struct nat_key) + sizeof(struct nat_entry)},
+};
+
+/* The budget is shared in proportion to what the maps of fixed size would take. */
+static uint32_t scale(const struct scaled_map *map, double budget_bytes)
+{
+	double fixed_bytes = 0;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(scaled_maps); i++)
+		fixed_bytes += (double)scaled_maps[i].fixed * (double)scaled_maps[i].entry_bytes;
+	return (uint32_t)CLAMP((double)map->fixed * budget_bytes / fixed_bytes, (double)map->min,
+			       MAP_ENTRIES_MAX);
+}
+
+void settings_get_map_sizes(const struct settings *settings, uint64_t memory_bytes,
+			    uint32_t ret_max_entries[static PLAN_MAP__MAX])
+{
+	const uint32_t by_key[] = {settings->bpf_ct_global_tcp_max, settings->bpf_ct_global_any_max,
+				   settings->bpf_nat_global_max};
+	double budget_bytes = settings->bpf_map_dynamic_size_ratio * (double)memory_bytes;
+
+	_Static_assert(G_N_ELEMENTS(by_key) == G_N_ELEMENTS(scaled_maps), "one key a map");
+	memset(ret_max_entries, 0, PLAN_MAP__MAX * sizeof(*ret_max_entries));
+	for (size_t i = 0; i < G_N_ELEMENTS(scaled_maps); i++) {
+		uint32_t *entries = &ret_max_entries[scaled_maps[i].map];
+
+		if (by_key[i])
+			*entries = by_key[i];
+		else if (settings->bpf_map_dynamic_size_ratio > 0)
+			*entries = scale(&scaled_maps[i], budget_bytes);
+		else
+			*entries = (uint32_t)scaled_maps[i].fixed;
+	}
+	/* A connection that is masqueraded needs a place of its own; Cilium sizes it so, too. */
+	if (!settings->bpf_nat_global_max && settings->bpf_map_dynamic_size_ratio == 0)
+		ret_max_entries[PLAN_MAP_cilium_snat_external] =
+			(ret_max_entries[PLAN_MAP_cilium_ct_tcp_global] +
+			 ret_max_entries[PLAN_MAP_cilium_ct_any_global]) /
+			3 * 2;
+	ret_max_entries[PLAN_MAP_cilium_frag_datagrams] = settings->bpf_fragments_map_max;
+}
