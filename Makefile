@@ -30,7 +30,7 @@ install: $(BUILD)/build.ninja ## install, stripped: PREFIX=/usr DESTDIR= CNI_BIN
 
 demo: deps ## a node, some pods, a world: built, started, shown, removed again
 	@$(MAKE) --no-print-directory all
-	$(PYTHON) tools/demo.py --build $(BUILD)
+	$(PYTHON) tools/demo/demo.py --build $(BUILD)
 
 check: deps ## every test; the last line says how many passed
 	$(PYTHON) tools/check.py --jobs $(JOBS)

@@ -49,24 +49,36 @@ class Pod(Namespace):
         self.result = None
         self.ipv4 = self.ipv6 = None
 
-    def cni(self, command, check=True, **config):
-        """Calls the plugin as a runtime does. Returns what it printed, decoded."""
+    def start_cni(self, command, **config):
+        """Calls the plugin as a runtime does, and does not wait for its answer."""
         arguments = {"IgnoreUnknown": "1", "K8S_POD_NAME": self.pod_name,
                      "K8S_POD_NAMESPACE": self.pod_namespace, **self.args}
         env = {"CNI_COMMAND": command, "CNI_CONTAINERID": self.container_id,
                "CNI_NETNS": self.netns_path, "CNI_IFNAME": self.ifname, "CNI_PATH": "/opt/cni/bin",
                "CNI_ARGS": ";".join(f"{key}={value}" for key, value in arguments.items())}
         config = {"cniVersion": self.cni_version, "name": "cilium", "type": "cilium-cni", **config}
-        done = self.node.exec(self.node.program("cilium-cni"), check=False, env=env,
-                              stdin=json.dumps(config))
-        answer = json.loads(done.stdout) if done.stdout.strip() else None
-        if check and done.returncode != 0:
-            raise AssertionError(f"CNI {command} of {self.name}: {done.stdout}{done.stderr}")
-        return answer
+        process = self.node.popen(
+            self.node.program("cilium-cni"), env={**self.node.environment(), **env},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process.stdin.write(json.dumps(config))
+        process.stdin.close()
+        process.stdin = None  # so that communicate() does not flush it
+        return process
 
-    def add(self):
-        self.result = self.cni("ADD")
-        for ip in self.result["ips"]:
+    def finish_cni(self, process, check=True):
+        """Waits for a started call. Returns what it printed, decoded."""
+        stdout, stderr = process.communicate(timeout=90)
+        if check and process.returncode != 0:
+            raise AssertionError(f"CNI call of {self.name} failed: {stdout}{stderr}")
+        return json.loads(stdout) if stdout.strip() else None
+
+    def cni(self, command, check=True, **config):
+        return self.finish_cni(self.start_cni(command, **config), check)
+
+    def take_result(self, result):
+        """Remembers the answer of an ADD."""
+        self.result = result
+        for ip in result["ips"]:
             address = ip["address"].split("/")[0]
             if ":" in address:
                 self.ipv6 = address
@@ -74,13 +86,17 @@ class Pod(Namespace):
                 self.ipv4 = address
         return self
 
+    def add(self):
+        return self.take_result(self.cni("ADD"))
+
     def delete(self):
         """What a runtime does at the end: DEL, then the namespace goes."""
-        if self.fd >= 0:
-            try:
-                self.cni("DEL")
-            finally:
-                self.close()
+        if self.fd < 0:
+            return
+        try:
+            self.cni("DEL")
+        finally:
+            self.close()
 
     def address(self, family):
         return self.ipv4 if family == socket.AF_INET else self.ipv6
@@ -263,13 +279,16 @@ class Node(Namespace):
             "metadata": {"name": name, "namespace": namespace, "labels": labels},
             "spec": {"nodeName": f"node{self.index}", "containers": [{"name": "main"}]}})
 
+    def sandbox(self, name, namespace="default", **kwargs):
+        """A pod's namespace before ADD."""
+        self.pods.append(Pod(self, name, namespace, **kwargs))
+        return self.pods[-1]
+
     def pod(self, name, labels=None, namespace="default", **kwargs):
         """Adds a pod by CNI; with labels, its manifest first."""
         if labels is not None:
             self.put_pod_manifest(name, labels, namespace)
-        pod = Pod(self, name, namespace, **kwargs)
-        self.pods.append(pod)
-        return pod.add()
+        return self.sandbox(name, namespace, **kwargs).add()
 
     def run(self, name, **kwargs):
         pod = RunPod.start(self, name, **kwargs)

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+make demo: a node with pods, and a world outside it, in namespaces of their own; nothing of the machine
+is touched. Every figure shown is taken from traffic that really flows.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import socket
+import sys
+import time
+
+import yaml
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1] / "test/net"))
+
+from harness import observe, probe  # noqa: E402
+from harness.flow import Flow  # noqa: E402
+from harness.site import FAR, Site  # noqa: E402
+
+FAMILIES = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
+STRANGER = "203.0.113.9"
+BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
+
+
+def title(text):
+    print(f"\n{BOLD}{text}{PLAIN}", flush=True)
+
+
+def say(text):
+    print(f"  {text}", flush=True)
+
+
+def show(node, *argv):
+    """Runs a command of the cilium program and shows both."""
+    print(f"  {DIM}$ cilium {' '.join(argv)}{PLAIN}")
+    for line in node.cli(*argv).stdout.splitlines():
+        print(f"    {line}")
+    sys.stdout.flush()
+
+
+def machine():
+    """What the demo must leave as it was: devices, routes and mounts of the machine itself."""
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        return (sorted(os.listdir("/sys/class/net")), mounts.read(),
+                pathlib.Path("/proc/net/route").read_text(encoding="ascii"),
+                pathlib.Path("/proc/net/ipv6_route").read_text(encoding="ascii").count("\n"))
+
+
+def start_agent(site, build):
+    title("1. A node and its agent")
+    say("The node has an address in a network with a router; behind it is a far host, the world:")
+    node = site.node(start=False, build=build)
+    say(f"  node {' and '.join(node.addresses.values())}, far host {' and '.join(FAR.values())}")
+    shutil.copy(HERE / "shop.yaml", node.manifest_dir)
+    start = time.monotonic()
+    node.start_agent()
+    say(f"agent ready after {(time.monotonic() - start) * 1000:.0f} ms, "
+        "reading its manifests from a directory")
+    return node
+
+
+def start_pods(node):
+    title("2. Pods from the manifests, each a command in a network namespace of its own")
+    pods = {}
+    with open(HERE / "shop.yaml", encoding="utf-8") as file:
+        manifests = [each for each in yaml.safe_load_all(file) if each["kind"] == "Pod"]
+    for manifest in manifests:
+        name, namespace = manifest["metadata"]["name"], manifest["metadata"]["namespace"]
+        pods[name] = node.run(name, namespace=namespace)
+        print(f"  {DIM}$ cilium run --name {name} --namespace {namespace} -- …{PLAIN}")
+        say(f"{name:7} has {pods[name].ipv4} and {pods[name].ipv6}")
+    return pods
+
+
+def exchange(client, server, address, what):
+    """A ping and a TCP exchange; says who the server thinks it talks to."""
+    family = probe.family_of(address)
+    assert probe.ping(client, address)
+    with probe.Server(server, family, probe.TCP) as listener:
+        probe.talk(client, probe.TCP, address, listener.port)
+        say(f"{what:15} {address:16} ping, TCP: ok; the server sees {listener.peers[0][0]}")
+
+
+def talk(node, pods):
+    title("3. Everyone talks to everyone")
+    client, web = pods["client"], pods["web"]
+    for family in FAMILIES.values():
+        exchange(client, web, web.address(family), "pod to pod")
+        exchange(client, node, node.addresses[family], "pod to host")
+        exchange(node, web, web.address(family), "host to pod")
+        exchange(client, node.site.far, FAR[family], "pod to world")
+        exchange(node.site.far, web, web.address(family), "world to pod")
+    say("The world sees the node's address: what leaves it is masqueraded.")
+
+
+def explain_a_drop(node, pods):
+    title("4. A packet that is not allowed, and why")
+    db = pods["db"]
+    db.ip(f"addr add {STRANGER}/32 dev lo")
+    say(f"db sends from {STRANGER}, which is not its address:")
+    with observe.monitor(node, "--type", "drop") as monitor:
+        with db.socket(socket.AF_INET, probe.UDP) as liar:
+            liar.bind((STRANGER, 0))
+            liar.sendto(b"it was not me", (pods["web"].ipv4, 53))
+        line = monitor.wait_line("Invalid source ip", STRANGER)
+    print(f"  {DIM}$ cilium monitor --type drop{PLAIN}\n    {line}")
+
+
+def kill_the_agent(node, pods):
+    title("5. kill -9, while a thousand packets a second flow")
+    flows = [Flow("udp", pods["client"], node.site.far, FAR[family]) for family in FAMILIES.values()]
+    for _ in range(3):
+        node.kill_agent()
+        time.sleep(0.2)
+        node.start_agent()
+    for name, flow in zip(FAMILIES, flows):
+        result = flow.stop()
+        lost = result["sent"] - result["received"]
+        say(f"{name}: {result['sent']} sent, {lost} lost over three kills and restarts, "
+            f"longest gap {result['gap_ms']:.1f} ms")
+        assert lost == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", default="build", help="where the programs were built")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("demo: needs root, to make namespaces and load BPF programs")
+    before = machine()
+    site = Site()
+    try:
+        node = start_agent(site, pathlib.Path(options.build).resolve())
+        pods = start_pods(node)
+        talk(node, pods)
+        title("What the node says about itself")
+        show(node, "status")
+        show(node, "endpoint", "list")
+        explain_a_drop(node, pods)
+        kill_the_agent(node, pods)
+    finally:
+        site.close()
+    title("6. Gone again")
+    assert machine() == before, "the machine is not as it was"
+    say("Devices, routes and mounts of this machine are as before.")
+    say("Next: README.md has the first five minutes, docs/standalone.md everything.")
+
+
+if __name__ == "__main__":
+    main()
