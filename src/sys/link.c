@@ -204,12 +204,13 @@ void link_append_rename(struct netlink *nl, uint32_t ifindex, const char *name)
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
 }
 
-void link_append_alias(struct netlink *nl, uint32_t ifindex, const char *alias)
+void link_append_alias(struct netlink *nl, const char *name, const char *alias)
 {
 	struct nlmsghdr *message =
-		netlink_append(nl, RTM_NEWLINK, 0, "setting the alias of device %u", ifindex);
+		netlink_append(nl, RTM_NEWLINK, 0, "setting the alias of device %s", name);
 
-	put_header(message, ifindex, 0, 0);
+	put_header(message, 0, 0, 0);
+	mnl_attr_put_strz(message, IFLA_IFNAME, name);
 	mnl_attr_put(message, IFLA_IFALIAS, strnlen(alias, 255), alias);
 }
 

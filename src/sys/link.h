@@ -22,7 +22,7 @@ struct link_info {
 /* Decodes RTM_NEWLINK or RTM_DELLINK, from a dump or an event. 0 or −EBADMSG. */
 NODISCARD int link_decode(const struct nlmsghdr *message, struct link_info *ret_link);
 
-/* 0, or −ENODEV. */
+/* 0, or −ENODEV. What the socket's batch holds is sent in front of the question. */
 NODISCARD int link_get_by_name(struct netlink *nl, const char *name, struct link_info *ret_link,
 			       GError **error);
 NODISCARD int link_get_by_index(struct netlink *nl, uint32_t ifindex, struct link_info *ret_link,
@@ -52,8 +52,8 @@ void link_append_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
 void link_append_mac(struct netlink *nl, uint32_t ifindex, const struct mac *mac);
 /* The device must be down. */
 void link_append_rename(struct netlink *nl, uint32_t ifindex, const char *name);
-/* A text for people, shown by ip link; at most 255 bytes. */
-void link_append_alias(struct netlink *nl, uint32_t ifindex, const char *alias);
+/* A text that ip link shows; at most 255 bytes. */
+void link_append_alias(struct netlink *nl, const char *name, const char *alias);
 /* From now on the kernel makes no link-local IPv6 address when the device comes up. */
 void link_append_no_link_local(struct netlink *nl, uint32_t ifindex);
 void link_append_delete(struct netlink *nl, uint32_t ifindex);

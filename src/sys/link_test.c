@@ -136,7 +136,7 @@ static void test_changes_of_a_link(void **state)
 	make_veth(fixture);
 	assert_int_equal(link_get_by_name(fixture->other, "eth0", &link, NULL), 0);
 	link_append_rename(fixture->other, link.ifindex, "net1");
-	link_append_alias(fixture->other, link.ifindex, "default/web");
+	link_append_alias(fixture->other, "net1", "default/web");
 	link_append_mac(fixture->other, link.ifindex, &MAC_A);
 	link_append_mtu(fixture->other, link.ifindex, 9000);
 	link_append_up(fixture->other, link.ifindex);

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/join/interface.h"
+
+#include <unistd.h>
+#include <linux/if_addr.h>
+#include <sys/random.h>
+#include "src/model/addr.h"
+#include "src/sys/address.h"
+#include "src/sys/netns.h"
+#include "src/sys/route.h"
+#include "src/sys/sysctl.h"
+
+#define LOOPBACK_IFINDEX 1
+
+static int random_mac(struct mac *mac)
+{
+	if (getrandom(mac->bytes, sizeof(mac->bytes), 0) != sizeof(mac->bytes))
+		return -EIO;
+	mac->bytes[0] = (mac->bytes[0] & 0xfc) | 0x02; /* unicast, locally administered */
+	return 0;
+}
+
+static int choose_macs(struct interface *interface, const struct mac *mac, GError **error)
+{
+	int status = random_mac(&interface->host_mac);
+
+	if (!status && mac_is_zero(mac))
+		status = random_mac(&interface->mac);
+	else
+		interface->mac = *mac;
+	return status ? error_set(error, EIO, "no random numbers for a MAC address") : 0;
+}
+
+static int open_sockets(struct interface *interface, GError **error)
+{
+	interface->host = netlink_new(error);
+	if (interface->host)
+		interface->inside = netns_netlink_new(interface->netns_fd, error);
+	return interface->inside ? 0 : -EIO;
+}
+
+/* The pair would be made in one namespace, and its default route take the node off the network. */
+static int check_namespace(int netns_fd, GError **error)
+{
+	int own_fd = netns_open_own(error);
+	bool is_own;
+
+	if (own_fd < 0)
+		return own_fd;
+	is_own = netns_equal(own_fd, netns_fd);
+	close(own_fd);
+	return is_own ? error_set(error, EINVAL, "the network namespace is the node's own") : 0;
+}
+
+int interface_create(struct interface *interface, int netns_fd, const struct attachment *attachment,
+		     const struct mac *mac, uint32_t mtu, GError **error)
+{
+	char alias[ATTACHMENT_ALIAS_BYTES];
+	struct link_veth veth = {
+		.name = interface->host_ifname,
+		.peer_name = interface->ifname,
+		.mtu = mtu,
+		.peer_netns_fd = netns_fd,
+		.up = true,
+	};
+	struct link_info link;
+	int status = check_namespace(netns_fd, error);
+
+	*interface = (struct interface){.netns_fd = netns_fd};
+	g_strlcpy(interface->ifname, attachment->ifname, IFNAMSIZ);
+	attachment_host_ifname(attachment, interface->host_ifname);
+	if (!status)
+		status = choose_macs(interface, mac, error);
+	if (!status)
+		status = open_sockets(interface, error);
+	if (status)
+		return status;
+	veth.mac = interface->host_mac;
+	veth.peer_mac = interface->mac;
+	link_append_veth(interface->host, &veth);
+	status = netlink_send(interface->host, NULL, NULL, error);
+	/* Sent apart: what follows goes by the name, which may be somebody else's. */
+	if (status)
+		return status;
+	if (attachment_format_alias(attachment, alias))
+		link_append_alias(interface->host, interface->host_ifname, alias);
+	status = link_get_by_name(interface->host, interface->host_ifname, &link, error);
+	if (status) {
+		link_append_delete_by_name(interface->host, interface->host_ifname);
+		(void)!netlink_send(interface->host, NULL, NULL, NULL);
+		return status;
+	}
+	interface->host_ifindex = link.ifindex;
+	interface->ifindex = link.peer_ifindex;
+	return 0;
+}
+
+static void append_family(struct interface *interface, const struct addr *addr,
+			  const struct addr *router, uint32_t route_mtu)
+{
+	bool v4 = addr_is_v4(addr);
+	/* Nobody else can have the address, so nothing is to be detected, and it is usable at once. */
+	const struct address address = {
+		.ifindex = interface->ifindex,
+		.addr = *addr,
+		.prefix_len = v4 ? 32 : 128,
+		.flags = v4 ? 0 : IFA_F_NODAD,
+	};
+	const struct route route = {
+		.destination = v4 ? addr_from_v4((struct in_addr){0}) : (struct addr){},
+		.protocol = RTPROT_BOOT,
+		.onlink = true,
+		.gateway = *router,
+		.ifindex = interface->ifindex,
+		.mtu = route_mtu,
+	};
+
+	address_append_add(interface->inside, &address);
+	route_append_replace(interface->inside, &route);
+}
+
+static int configure(struct interface *interface, const struct interface_setup *setup,
+		     GError **error)
+{
+	struct netlink *inside = interface->inside;
+
+	link_append_up(inside, LOOPBACK_IFINDEX);
+	/*
+	 * A link-local address would solicit routers and report groups that nobody on this link
+	 * listens to, each a packet that the datapath drops: its source is not the endpoint's.
+	 */
+	link_append_no_link_local(inside, interface->ifindex);
+	link_append_up(inside, interface->ifindex);
+	if (!addr_is_zero(&setup->addr4))
+		append_family(interface, &setup->addr4, &setup->router4, setup->route_mtu);
+	if (!addr_is_zero(&setup->addr6))
+		append_family(interface, &setup->addr6, &setup->router6, setup->route_mtu);
+	return netlink_send(inside, NULL, NULL, error);
+}
+
+static int enable_ipv6(void *data, GError **error)
+{
+	const char *names[] = {"lo", data};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *name = g_strdup_printf("net/ipv6/conf/%s/disable_ipv6", names[i]);
+		int status = sysctl_put(name, 0);
+
+		if (status)
+			return error_set_errno(error, -status, "switching %s off", name);
+	}
+	return 0;
+}
+
+int interface_configure(struct interface *interface, const struct interface_setup *setup,
+			GError **error)
+{
+	int status = configure(interface, setup, error);
+
+	/* Some runtimes make namespaces with IPv6 switched off. Asking first would cost every ADD. */
+	if (status != -EACCES || addr_is_zero(&setup->addr6))
+		return status;
+	g_clear_error(error);
+	status = netns_run(interface->netns_fd, enable_ipv6, interface->ifname, error);
+	return status ? status : configure(interface, setup, error);
+}
+
+void interface_remove(struct interface *interface)
+{
+	if (!interface->host_ifindex)
+		return;
+	link_append_delete(interface->host, interface->host_ifindex);
+	(void)!netlink_send(interface->host, NULL, NULL, NULL);
+	interface->host_ifindex = 0;
+}
+
+void interface_fini(struct interface *interface)
+{
+	g_clear_pointer(&interface->host, netlink_free);
+	g_clear_pointer(&interface->inside, netlink_free);
+}
