@@ -85,8 +85,8 @@ static int read_jiffies(int prog_fd, uint32_t *ret_jiffies, int64_t *ret_monoton
 static int measure_hz(int prog_fd, uint32_t first, int64_t first_ns, unsigned int *ret_hz,
 		      GError **error)
 {
-	uint32_t second;
-	int64_t second_ns;
+	uint32_t second = 0;
+	int64_t second_ns = 0;
 	int64_t best_off = INT64_MAX;
 	int64_t hz;
 	int err;
@@ -110,9 +110,9 @@ static int measure_hz(int prog_fd, uint32_t first, int64_t first_ns, unsigned in
 static int init_clock(int prog_fd, struct jiffies_clock *ret_clock, GError **error)
 {
 	struct jiffies_clock clock = {0};
-	int64_t monotonic_ns;
+	int64_t monotonic_ns = 0;
 	int64_t expected;
-	uint32_t jiffies;
+	uint32_t jiffies = 0;
 	int err = read_jiffies(prog_fd, &jiffies, &monotonic_ns, error);
 
 	if (err)
