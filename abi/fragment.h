@@ -14,7 +14,9 @@ struct fragment_key {
 ABI_ASSERT_SIZE(struct fragment_key, 40);
 
 struct fragment_ports {
-	__be16 sport;
+	__be16 sport; /* as in struct ct_key */
 	__be16 dport;
+	__u8 flags; /* what the datapath knows of the ICMP header */
+	__u8 pad[3];
 };
-ABI_ASSERT_SIZE(struct fragment_ports, 4);
+ABI_ASSERT_SIZE(struct fragment_ports, 8);

@@ -23,8 +23,10 @@ struct nat_entry {
 	__be16 port;
 	__u16 pad;
 	__u32 created; /* tick */
+	__u32 generation; /* of the endpoint that the initiator is; 0: this node */
+	__u32 pad2;
 };
-ABI_ASSERT_SIZE(struct nat_entry, 24);
+ABI_ASSERT_SIZE(struct nat_entry, 32);
 
 /* cilium_ipmasq: destinations that are never masqueraded. Key: struct ipcache_prefix_key. */
 struct nat_exclusion {

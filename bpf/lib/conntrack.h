@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Connections: one lookup finds the entry for both directions. An established packet writes to it only
+ * when the tick has changed or a TCP flag is new.
+ */
+#pragma once
+
+#include "bpf/lib/config.h"
+#include "bpf/lib/icmp.h"
+#include "bpf/lib/packet.h"
+
+static __always_inline __u32 ct_now(void)
+{
+	return bpf_jiffies64() >> node_config.ct_tick_shift;
+}
+
+/* Which of the key's two sides sends: 0 or 1. */
+static __always_inline bool ct_source_side(const struct flow *flow)
+{
+	__u64 source = flow->saddr.halves[0];
+	__u64 destination = flow->daddr.halves[0];
+
+	if (source == destination) {
+		source = flow->saddr.halves[1];
+		destination = flow->daddr.halves[1];
+	}
+	if (likely(source != destination))
+		return bpf_be64_to_cpu(source) > bpf_be64_to_cpu(destination);
+	return bpf_ntohs(flow->sport) > bpf_ntohs(flow->dport);
+}
+
+/* Returns the side that sends. */
+static __always_inline bool ct_key_init(struct ct_key *key, const struct flow *flow)
+{
+	bool icmp = flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6;
+	bool side = ct_source_side(flow);
+
+	key->addr[0] = side ? flow->daddr : flow->saddr;
+	key->addr[1] = side ? flow->saddr : flow->daddr;
+	/* ICMP: type and code are not the ends' ports, and stay in their order. */
+	key->port[0] = side && !icmp ? flow->dport : flow->sport;
+	key->port[1] = side && !icmp ? flow->sport : flow->dport;
+	key->protocol = flow->protocol;
+	key->initiator = 0;
+	if (icmp)
+		key->initiator = 1 + (flow->flags & FLOW_F_ICMP_REPLY ? !side : side);
+	key->pad = 0;
+	return side;
+}
+
+static __always_inline struct ct_entry *ct_get(const struct ct_key *key)
+{
+	if (key->protocol == IPPROTO_TCP)
+		return bpf_map_lookup_elem(&cilium_ct_tcp_global, key);
+	/* Two calls: the JIT inlines a lookup only where it knows the map. */
+	branch_barrier();
+	return bpf_map_lookup_elem(&cilium_ct_any_global, key);
+}
+
+static __always_inline bool ct_entry_from_initiator(const struct ct_entry *entry, bool side)
+{
+	return !!(entry->flags & CT_F_INITIATOR_1) == side;
+}
+
+static __always_inline __u32 ct_timeout(const struct ct_entry *entry, __u8 protocol)
+{
+	if (protocol != IPPROTO_TCP)
+		return node_config.ct_timeout_any;
+	if (unlikely(ct_entry_closing(entry)))
+		return node_config.ct_timeout_tcp_fin;
+	return entry->flags & CT_F_SEEN_NON_SYN ? node_config.ct_timeout_tcp :
+						  node_config.ct_timeout_tcp_syn;
+}
+
+/*
+ * Who opened a connection whose first packet this is. A TCP answer without a question comes from the
+ * responder (the entry was evicted, or the map is new); so does what was sent to a masqueraded port.
+ */
+static __always_inline bool ct_opened_by_source(const struct packet *packet)
+{
+	const struct flow *flow = &packet->flow;
+
+	if (packet->nat_reply || flow->flags & FLOW_F_ICMP_REPLY)
+		return false;
+	return flow->protocol != IPPROTO_TCP ||
+	       (flow->tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) != (CT_TCP_SYN | CT_TCP_ACK);
+}
+
+static __always_inline void ct_account(struct ct_entry *entry, const struct __sk_buff *skb,
+				       const struct packet *packet)
+{
+	if (!node_config.enable_ct_accounting || packet->counted)
+		return;
+	__sync_fetch_and_add(&entry->packets, 1);
+	__sync_fetch_and_add(&entry->bytes, skb->len);
+}
+
+/* Opens a connection, or opens one again in place of a dead entry. */
+static __noinline int ct_open(struct __sk_buff *skb, struct packet *packet,
+			      const struct ct_key *key)
+{
+	const struct flow *flow = &packet->flow;
+	bool side = ct_source_side(flow), forward = ct_opened_by_source(packet);
+	struct ct_entry entry = {
+		.flags = side == forward ? CT_F_INITIATOR_1 : 0,
+		.src_identity = forward ? packet->src_identity : packet->dst_identity,
+		.last_report = ct_now(),
+	};
+	long error;
+
+	entry.generation[0] = side ? packet->dst_generation : packet->src_generation;
+	entry.generation[1] = side ? packet->src_generation : packet->dst_generation;
+	if (forward)
+		entry.tx_flags = flow->tcp_flags;
+	else
+		entry.rx_flags = flow->tcp_flags;
+	if (flow->protocol == IPPROTO_TCP && !(flow->tcp_flags & CT_TCP_SYN))
+		entry.flags |= CT_F_SEEN_NON_SYN;
+	if (packet->nat_reply) {
+		/* The connection was forgotten, its translation was not: take it over. */
+		entry.nat = CT_NAT_SOURCE;
+		entry.nat_addr = packet->nat_addr;
+		entry.nat_port = packet->nat_port;
+	}
+	entry.expires = ct_now() + ct_timeout(&entry, flow->protocol);
+	ct_account(&entry, skb, packet);
+	if (flow->protocol == IPPROTO_TCP)
+		error = bpf_map_update_elem(&cilium_ct_tcp_global, key, &entry, BPF_ANY);
+	else
+		error = bpf_map_update_elem(&cilium_ct_any_global, key, &entry, BPF_ANY);
+	if (error) {
+		packet->ext_error = error;
+		return DROP(CONNTRACK, CT_MAP_INSERTION_FAILED);
+	}
+	packet->new_tcp_flags = flow->tcp_flags;
+	packet->ct_changes = CT_CHANGE_OPENED;
+	if (!forward)
+		packet->ct_state = EVENT_CT_REPLY;
+	return 0;
+}
+
+static __always_inline void ct_check_interval(struct packet *packet, struct ct_entry *entry,
+					      __u32 now)
+{
+	const struct runtime_config *runtime;
+
+	if (!packet->trace)
+		return;
+	runtime = runtime_config_get();
+	if (!runtime || now - entry->last_report < runtime->trace_interval)
+		return;
+	entry->last_report = now;
+	packet->ct_changes |= CT_CHANGE_INTERVAL;
+}
+
+/* A packet of a live connection. */
+static __always_inline void ct_touch(struct __sk_buff *skb, struct packet *packet,
+				     struct ct_entry *entry, bool side)
+{
+	bool forward = ct_entry_from_initiator(entry, side);
+	__u8 *seen = forward ? &entry->tx_flags : &entry->rx_flags;
+	__u16 flags = entry->flags;
+	__u32 now = ct_now(), expires;
+
+	packet->ct_state = forward ? EVENT_CT_ESTABLISHED : EVENT_CT_REPLY;
+	if (!forward)
+		flags |= CT_F_SEEN_REPLY;
+	if (packet->flow.protocol == IPPROTO_TCP) {
+		if (!(packet->flow.tcp_flags & CT_TCP_SYN))
+			flags |= CT_F_SEEN_NON_SYN;
+		packet->new_tcp_flags = packet->flow.tcp_flags & ~*seen;
+		if (unlikely(packet->new_tcp_flags))
+			*seen |= packet->new_tcp_flags;
+	}
+	if (unlikely(flags != entry->flags))
+		entry->flags = flags;
+	expires = now + ct_timeout(entry, packet->flow.protocol);
+	if (unlikely(entry->expires != expires)) {
+		entry->expires = expires;
+		ct_check_interval(packet, entry, now);
+	}
+	ct_account(entry, skb, packet);
+}
+
+/* Whether the packet may go on under this entry: it is alive, and stands for these very endpoints. */
+static __always_inline bool ct_entry_matches(const struct ct_entry *entry,
+					     const struct packet *packet, bool side)
+{
+	__u32 generation0 = side ? packet->dst_generation : packet->src_generation;
+	__u32 generation1 = side ? packet->src_generation : packet->dst_generation;
+
+	return entry->expires > ct_now() && entry->generation[0] == generation0 &&
+	       entry->generation[1] == generation1;
+}
+
+/* The entry of a flow as it is, neither judged nor touched. */
+static __noinline struct ct_entry *ct_find(const struct flow *flow)
+{
+	struct ct_key key;
+
+	ct_key_init(&key, flow);
+	return ct_get(&key);
+}
+
+/* True when the packet is an ICMP error about a connection that is known. */
+static __noinline bool ct_related(struct __sk_buff *skb, struct packet *packet)
+{
+	struct flow inner = {};
+	const struct ct_entry *entry;
+
+	if (icmp_parse_inner(skb, &packet->flow, &inner) < 0)
+		return false;
+	entry = ct_find(&inner);
+	if (!entry || entry->expires <= ct_now())
+		return false;
+	packet->ct_state = EVENT_CT_RELATED;
+	return true;
+}
+
+/*
+ * Finds or opens the connection of the packet: 0, or a drop. Needs the generations and identities of
+ * both ends in packet, and sets what trace events tell.
+ */
+static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ct_key key;
+	struct ct_entry *entry;
+	bool side;
+
+	if (unlikely(packet->flow.flags & FLOW_F_ICMP_ERROR) && ct_related(skb, packet))
+		return 0;
+	side = ct_key_init(&key, &packet->flow);
+	entry = ct_get(&key);
+	packet->ct_state = EVENT_CT_NEW;
+	if (unlikely(!entry || !ct_entry_matches(entry, packet, side)))
+		return ct_open(skb, packet, &key);
+	if (unlikely((packet->flow.tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) == CT_TCP_SYN &&
+		     ct_entry_closing(entry))) {
+		packet->ct_state = EVENT_CT_REOPENED;
+		return ct_open(skb, packet, &key);
+	}
+	ct_touch(skb, packet, entry, side);
+	return 0;
+}

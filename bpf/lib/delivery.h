@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Where a packet goes once it may: into an endpoint, out of a device, or to the host's stack.
+ *
+ * The stack is never wrong, only slower: whatever needs an answer that the kernel knows how to give
+ * (time exceeded, fragmentation needed, no route, fragmenting) is left to it, so that those answers
+ * are the kernel's own.
+ */
+#pragma once
+
+#include "bpf/lib/endpoint.h"
+#include "bpf/lib/parse.h"
+
+#define AF_INET  2
+#define AF_INET6 10
+
+static __always_inline int deliver_to_stack(struct __sk_buff *skb, struct packet *packet,
+					    enum trace_point point)
+{
+	__u32 identity = packet->src_identity;
+
+	skb->mark = MARK_MAGIC_IDENTITY | identity << 16 | (identity >> 16 & 0xff);
+	packet->trace_point = point;
+	return TC_ACT_OK;
+}
+
+/* False when no hop is left: nothing was written. */
+static __always_inline bool deliver_decrement_ttl(struct __sk_buff *skb,
+						  const struct packet *packet)
+{
+	void *l3 = (void *)(long)skb->data + (packet->flow.l3_off ? ETH_HLEN : 0);
+	void *data_end = (void *)(long)skb->data_end;
+
+	if (packet_is_ipv6(packet)) {
+		struct ipv6hdr *ip6 = l3;
+
+		if ((void *)(ip6 + 1) > data_end || ip6->hop_limit <= 1)
+			return false;
+		ip6->hop_limit--;
+		/*
+		 * No header checksum makes up for it in the sum over the whole packet that some
+		 * drivers supply; hop_limit is the low byte of a 16-bit word.
+		 */
+		bpf_csum_update(skb, (__u16)~bpf_htons(1));
+	} else {
+		struct iphdr *ip = l3;
+		__u32 check;
+
+		if ((void *)(ip + 1) > data_end || ip->ttl <= 1)
+			return false;
+		ip->ttl--;
+		check = ip->check + bpf_htons(0x0100); /* RFC 1624; ttl is the high byte */
+		ip->check = check + (check >= 0xffff);
+	}
+	return true;
+}
+
+/* Both addresses of the link: they stand in endpoint_info as they do in a frame. */
+static __always_inline bool deliver_set_macs(struct __sk_buff *skb,
+					     const struct endpoint_info *endpoint)
+{
+	const __u32 *from = (const __u32 *)&endpoint->mac;
+	__u32 *to = (void *)(long)skb->data;
+
+	_Static_assert(offsetof(struct endpoint_info, node_mac) ==
+			       offsetof(struct endpoint_info, mac) + ETH_ALEN,
+		       "destination and source as in struct ethhdr");
+	if ((void *)to + ETH_HLEN > (void *)(long)skb->data_end)
+		return false;
+	to[0] = from[0];
+	to[1] = from[1];
+	to[2] = from[2];
+	return true;
+}
+
+/*
+ * From the ingress of another device into the endpoint, as a router does. Past this point the packet
+ * is inside the endpoint's namespace: nothing of the host sees it again.
+ */
+static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct packet *packet,
+					       const struct endpoint_info *endpoint)
+{
+	if (unlikely(!deliver_decrement_ttl(skb, packet) || !deliver_set_macs(skb, endpoint)))
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	packet->trace_point = TRACE_TO_ENDPOINT;
+	return bpf_redirect_peer(endpoint->ifindex, 0);
+}
+
+/* Bytes from the IP header on of the largest packet that this one is, or will be split into. */
+static __always_inline __u32 deliver_l3_bytes(struct __sk_buff *skb, const struct packet *packet)
+{
+	__u32 headers = packet->flow.l4_off - packet->flow.l3_off;
+	void *l4 = (void *)(long)skb->data + (packet->flow.l4_off & 0x3ff);
+
+	if (!skb->gso_size)
+		return packet->flow.end - packet->flow.l3_off;
+	if (packet->flow.protocol != IPPROTO_TCP)
+		return headers + sizeof(struct udphdr) + skb->gso_size;
+	if (l4 + sizeof(struct tcphdr) > (void *)(long)skb->data_end)
+		return packet->flow.end - packet->flow.l3_off;
+	return headers + ((struct tcphdr *)l4)->doff * 4 + skb->gso_size;
+}
+
+static __always_inline void deliver_fib_init(struct bpf_fib_lookup *fib, struct __sk_buff *skb,
+					     const struct packet *packet)
+{
+	fib->ifindex = skb->ifindex;
+	fib->l4_protocol = packet->flow.protocol;
+	fib->tot_len = deliver_l3_bytes(skb, packet);
+	if (packet_is_ipv6(packet)) {
+		fib->family = AF_INET6;
+		addr_set_words((struct addr *)fib->ipv6_src, packet->flow.saddr.words);
+		addr_set_words((struct addr *)fib->ipv6_dst, packet->flow.daddr.words);
+	} else {
+		fib->family = AF_INET;
+		fib->ipv4_src = packet->flow.saddr.words[3];
+		fib->ipv4_dst = packet->flow.daddr.words[3];
+	}
+}
+
+/*
+ * Routes the packet and sends it out, past the host's stack. The neighbour is resolved on the way by
+ * bpf_redirect_neigh(), so its absence is no obstacle.
+ */
+static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *packet)
+{
+	struct bpf_fib_lookup fib = {};
+	struct bpf_redir_neigh next_hop = {};
+	long ret;
+
+	deliver_fib_init(&fib, skb, packet);
+	ret = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
+	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	/* The pod CIDRs are routed to cilium_host, and no endpoint has this address of theirs. */
+	if (fib.ifindex == node_config.host_ifindex)
+		return DROP(DELIVERY, STALE_OR_UNROUTABLE_IP);
+	/* Back where it came from (a redirect is due), or Linux 5.10 to 5.11, which without a
+	 * neighbour do not tell the device. */
+	if (fib.ifindex == skb->ifindex)
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	if (!deliver_decrement_ttl(skb, packet))
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	next_hop.nh_family = fib.family;
+	addr_set_words((struct addr *)next_hop.ipv6_nh, fib.ipv6_dst);
+	deliver_to_stack(skb, packet, TRACE_TO_NETWORK);
+	return bpf_redirect_neigh(fib.ifindex, &next_hop, sizeof(next_hop), 0);
+}

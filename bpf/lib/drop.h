@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The one exit of every entry point: a verdict becomes counters and events. */
+#pragma once
+
+#include "bpf/lib/trace.h"
+
+/* Consumed rather than dropped: multicast that ends at the endpoint's link. */
+static __always_inline bool drop_is_silent(__u8 reason)
+{
+	return reason == DROP_IGMP_HANDLED || reason == DROP_MULTICAST_HANDLED;
+}
+
+static __noinline int drop_packet(struct __sk_buff *skb, const struct packet *packet, int verdict,
+				  enum metric_dir dir)
+{
+	const struct runtime_config *runtime = runtime_config_get();
+	__u32 reason = drop_reason(verdict);
+
+	metrics_add(reason, dir, skb->len);
+	if (runtime && runtime->drop_events && !drop_is_silent(reason))
+		event_emit(skb, packet, EVENT_HEAD(EVENT_DROP, reason, dir), verdict);
+	return TC_ACT_SHOT;
+}
+
+/*
+ * For the programs of endpoints. dir is that of a drop; what is forwarded counts by where it went.
+ */
+static __always_inline int packet_finish(struct __sk_buff *skb, const struct packet *packet,
+					 int verdict, enum metric_dir dir)
+{
+	if (unlikely(verdict < 0))
+		return drop_packet(skb, packet, verdict, dir);
+	metrics_add(METRIC_REASON_FORWARDED, trace_direction(packet->trace_point), skb->len);
+	trace_exit(skb, packet);
+	return verdict;
+}

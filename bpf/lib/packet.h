@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* What is known of a packet while it passes the stages. */
+#pragma once
+
+#include "bpf/lib/base.h"
+
+enum flow_flag {
+	FLOW_F_IPV6 = 0x01,
+	FLOW_F_FRAGMENT_FIRST = 0x02, /* more follow; has the L4 header */
+	FLOW_F_FRAGMENT_LATER = 0x04, /* no L4 header; ports are remembered from the first */
+	FLOW_F_ICMP_ERROR = 0x08, /* carries the head of the packet that caused it */
+	FLOW_F_ICMP_ECHO = 0x10, /* ports are the echo identifier */
+	FLOW_F_ICMP_REPLY = 0x20, /* the other side asked */
+	FLOW_F_LINK_LOCAL = 0x40, /* neighbour discovery or multicast listener messages */
+};
+
+#define FLOW_F_FRAGMENT (FLOW_F_FRAGMENT_FIRST | FLOW_F_FRAGMENT_LATER)
+
+/* The headers, parsed: of the packet itself, or of one that an ICMP error carries. */
+struct flow {
+	struct addr saddr;
+	struct addr daddr;
+	__be16 sport; /* as struct ct_key has them: ICMP has no ports of its own */
+	__be16 dport;
+	__u16 l3_off; /* from the start of the frame */
+	__u16 l4_off;
+	__u32 end; /* of the packet; link-layer padding may follow */
+	__be32 fragment_id;
+	__u8 protocol; /* IPPROTO_* of the L4 header */
+	__u8 flags; /* enum flow_flag */
+	__u8 tcp_flags; /* CT_TCP_*: byte 13 of the TCP header */
+	__u8 icmp_type;
+};
+
+/* What this packet did to its connection, for trace events. */
+enum ct_change {
+	CT_CHANGE_OPENED = 0x01,
+	CT_CHANGE_INTERVAL = 0x02, /* the report interval has passed */
+};
+
+struct packet {
+	struct flow flow;
+	__u32 src_identity; /* 0: not known (yet) */
+	__u32 dst_identity;
+	__u32 src_generation; /* of local endpoints, else 0 */
+	__u32 dst_generation;
+	__u16 src_endpoint; /* id, 0: not local */
+	__u16 dst_endpoint;
+	__u8 ct_state; /* enum event_ct_state */
+	__u8 ct_changes; /* enum ct_change */
+	__u8 new_tcp_flags; /* seen for the first time from this side */
+	__u8 trace; /* 0: off, else 1 + enum trace_aggregation */
+	__u8 trace_point; /* enum trace_point: where it went */
+	__s8 ext_error; /* of the helper that failed */
+	__u8 counted; /* another program of this node accounts the packet */
+	__u8 nat_reply; /* came to a masqueraded port: nat_addr and nat_port, now replaced */
+	__be16 nat_port;
+	__u8 pad[2];
+	struct addr nat_addr;
+};
+
+static __always_inline bool packet_is_ipv6(const struct packet *packet)
+{
+	return packet->flow.flags & FLOW_F_IPV6;
+}
+
+static __always_inline bool addr_equal(const struct addr *a, const struct addr *b)
+{
+	return a->halves[0] == b->halves[0] && a->halves[1] == b->halves[1];
+}
+
+static __always_inline bool addr_is_zero(const struct addr *addr)
+{
+	return !(addr->halves[0] | addr->halves[1]);
+}
+
+static __always_inline void addr_set_ipv4(struct addr *addr, __be32 ipv4)
+{
+	addr->halves[0] = 0;
+	addr->words[2] = bpf_htonl(0xffff);
+	addr->words[3] = ipv4;
+}
+
+/* Headers in packets are aligned to four bytes at best. */
+static __always_inline void addr_set_words(struct addr *addr, const __be32 *words)
+{
+	addr->words[0] = words[0];
+	addr->words[1] = words[1];
+	addr->words[2] = words[2];
+	addr->words[3] = words[3];
+}
+
+static __always_inline bool addr_is_link_local(const struct addr *addr)
+{
+	return (addr->words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+static __always_inline bool addr_is_multicast(const struct addr *addr)
+{
+	if (addr->halves[0] || addr->words[2] != bpf_htonl(0xffff))
+		return addr->bytes[0] == 0xff;
+	return (addr->bytes[12] & 0xf0) == 0xe0;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Events. They enter the ring without waking the reader, which costs more than the packet, until
+ * wakeup_bytes wait there; the reader also looks by a timer. What finds no room is counted.
+ */
+#pragma once
+
+#include "bpf/lib/config.h"
+#include "bpf/lib/metrics.h"
+#include "bpf/lib/packet.h"
+
+static __always_inline __u64 event_wakeup(const struct runtime_config *runtime)
+{
+	__u64 n_waiting = bpf_ringbuf_query(&cilium_events, BPF_RB_AVAIL_DATA);
+
+	return n_waiting >= runtime->wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+static __always_inline enum metric_dir trace_direction(__u8 point)
+{
+	return point == TRACE_TO_ENDPOINT || point == TRACE_FROM_NETWORK ? METRIC_DIR_INGRESS :
+									   METRIC_DIR_EGRESS;
+}
+
+/* Bits 0..7: type, 8..15: subtype, 16..23: direction. */
+#define EVENT_HEAD(type, subtype, dir) ((type) | (subtype) << 8 | (dir) << 16)
+
+/* verdict: of a drop, else 0. */
+static __noinline void event_emit(struct __sk_buff *skb, const struct packet *packet, __u32 head,
+				  int verdict)
+{
+	const struct runtime_config *runtime = runtime_config_get();
+	__u32 n_bytes = skb->len;
+	struct event *event;
+
+	if (!runtime)
+		return;
+	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
+	if (!event) {
+		metrics_add(METRIC_REASON_EVENT_LOST, METRIC_DIR_UNKNOWN, sizeof(*event));
+		return;
+	}
+	event->type = head;
+	event->subtype = head >> 8;
+	event->direction = head >> 16;
+	event->ct_state = packet->ct_state;
+	event->flags = packet_is_ipv6(packet) ? EVENT_F_IPV6 : 0;
+	if (!packet->flow.l3_off)
+		event->flags |= EVENT_F_L3_DEVICE;
+	event->line = verdict ? drop_line(verdict) : 0;
+	event->file = verdict ? drop_file(verdict) : 0;
+	event->ext_error = packet->ext_error;
+	event->time_ns = bpf_ktime_get_ns();
+	event->hash = bpf_get_hash_recalc(skb);
+	event->mark = skb->mark;
+	event->ifindex = skb->ifindex;
+	event->src_identity = packet->src_identity;
+	event->dst_identity = packet->dst_identity;
+	event->src_endpoint = packet->src_endpoint;
+	event->dst_endpoint = packet->dst_endpoint;
+	event->orig_len = n_bytes;
+	event->pad = 0;
+	if (n_bytes > EVENT_PACKET_BYTES)
+		n_bytes = EVENT_PACKET_BYTES;
+	event->cap_len = n_bytes;
+	/* A short read leaves the rest as it was in the ring: say so by length, and clear nothing. */
+	if (!n_bytes || bpf_skb_load_bytes(skb, 0, event->packet, n_bytes))
+		event->cap_len = 0;
+	bpf_ringbuf_submit(event, event_wakeup(runtime));
+}
+
+/* At the entry of each program: one array element says whether anybody listens. */
+static __always_inline void trace_init(struct packet *packet)
+{
+	const struct runtime_config *runtime = runtime_config_get();
+
+	if (runtime && runtime->trace_events)
+		packet->trace = 1 + runtime->trace_aggregation;
+}
+
+/* Where the packet came in; only when every packet is to be reported. */
+static __always_inline void trace_entry(struct __sk_buff *skb, struct packet *packet,
+					enum trace_point point)
+{
+	if (unlikely(packet->trace == 1 + TRACE_AGGREGATION_NONE)) {
+		packet->ct_state = EVENT_CT_UNKNOWN;
+		event_emit(skb, packet, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
+	}
+}
+
+static __noinline void trace_report(struct __sk_buff *skb, const struct packet *packet)
+{
+	const struct runtime_config *runtime = runtime_config_get();
+	__u8 point = packet->trace_point;
+
+	if (!runtime)
+		return;
+	if (packet->trace > 1 + TRACE_AGGREGATION_LOW && !packet->ct_changes &&
+	    !(packet->new_tcp_flags & runtime->trace_tcp_flags))
+		return;
+	event_emit(skb, packet, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
+}
+
+/* Where the packet went. */
+static __always_inline void trace_exit(struct __sk_buff *skb, const struct packet *packet)
+{
+	if (unlikely(packet->trace))
+		trace_report(skb, packet);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The host's side of an endpoint's veth pair. */
+#include "bpf/lib/arp.h"
+#include "bpf/lib/conntrack.h"
+#include "bpf/lib/delivery.h"
+#include "bpf/lib/drop.h"
+#include "bpf/lib/endpoint.h"
+#include "bpf/lib/fragment.h"
+#include "bpf/lib/ipcache.h"
+#include "bpf/lib/ndp.h"
+#include "bpf/lib/parse.h"
+
+char _license[] SEC("license") __weak = "Dual BSD/GPL";
+
+/* To where no endpoint of this node is: another node, or the world. */
+static __noinline int pod_send_out(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct ipcache_info *info = ipcache_get(&packet->flow.daddr);
+
+	packet->dst_identity = ipcache_identity(packet, info);
+	if (info && info->flags & IPCACHE_F_LOCAL_HOST)
+		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
+	return deliver_by_route(skb, packet);
+}
+
+static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint_info *destination;
+	int ret;
+
+	if (skb->protocol == bpf_htons(ETH_P_ARP))
+		return arp_from_endpoint(skb, packet);
+	ret = fragment_parse(skb, &packet->flow);
+	if (unlikely(ret < 0))
+		return ret;
+	if (unlikely(packet->flow.flags & FLOW_F_LINK_LOCAL))
+		return ndp_from_endpoint(skb, packet);
+	ret = endpoint_resolve_source(skb, packet);
+	if (unlikely(ret < 0))
+		return ret;
+	trace_entry(skb, packet, TRACE_FROM_ENDPOINT);
+
+	destination = endpoint_get(&packet->flow.daddr);
+	if (likely(destination))
+		endpoint_set_destination(packet, destination);
+	ret = ct_track(skb, packet);
+	if (unlikely(ret < 0))
+		return ret;
+
+	if (destination && endpoint_is_host(destination))
+		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
+	if (node_config.enable_host_legacy_routing)
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	if (likely(destination))
+		return deliver_to_endpoint(skb, packet, destination);
+	return pod_send_out(skb, packet);
+}
+
+SEC("tc") int cil_from_container(struct __sk_buff *skb)
+{
+	struct packet packet = {};
+	int verdict;
+
+	packet.flow.l3_off = ETH_HLEN;
+	trace_init(&packet);
+	verdict = pod_send(skb, &packet);
+	return packet_finish(skb, &packet, verdict, METRIC_DIR_EGRESS);
+}
+
+/* From the host's stack; who sent it is told by its address, which was checked where it came in. */
+static __always_inline int pod_receive(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint_info *destination;
+	int ret;
+
+	if (skb->protocol == bpf_htons(ETH_P_ARP)) {
+		packet->trace_point = TRACE_TO_ENDPOINT;
+		return TC_ACT_OK;
+	}
+	ret = fragment_parse(skb, &packet->flow);
+	if (unlikely(ret < 0))
+		return ret;
+	packet->trace_point = TRACE_TO_ENDPOINT;
+	if (unlikely(packet->flow.flags & FLOW_F_LINK_LOCAL ||
+		     addr_is_multicast(&packet->flow.daddr)))
+		return TC_ACT_OK;
+	destination = endpoint_get(&packet->flow.daddr);
+	if (!destination || destination->ifindex != skb->ifindex)
+		return DROP(POD, STALE_OR_UNROUTABLE_IP);
+	endpoint_set_destination(packet, destination);
+	ipcache_resolve_source(packet);
+	ret = ct_track(skb, packet);
+	return unlikely(ret < 0) ? ret : TC_ACT_OK;
+}
+
+/* Attached only where config_to_container_attached(): else nothing of the stack leaves this way. */
+SEC("tc") int cil_to_container(struct __sk_buff *skb)
+{
+	struct packet packet = {};
+	int verdict;
+
+	packet.flow.l3_off = ETH_HLEN;
+	trace_init(&packet);
+	verdict = pod_receive(skb, &packet);
+	return packet_finish(skb, &packet, verdict, METRIC_DIR_INGRESS);
+}
