@@ -21,10 +21,10 @@ struct reconciler_status {
 
 struct reconciler_failure {
 	const char *reconciler;
-	const char *object; /* "cilium_lxc 10.0.0.5" */
+	const char *object;   /* "cilium_lxc 10.0.0.5" */
 	uint16_t endpoint_id; /* 0: the node's */
-	int error; /* positive errno */
-	int64_t since_ns; /* CLOCK_REALTIME */
+	int error;            /* positive errno */
+	int64_t since_ns;     /* CLOCK_REALTIME */
 	unsigned int n_tries;
 };
 

@@ -150,7 +150,7 @@ void link_append_veth(struct netlink *nl, const struct link_veth *veth)
 			       "making the veth pair %s and %s", veth->name, veth->peer_name);
 	struct nlattr *info, *data, *peer;
 
-	put_header(message, 0, up, up);
+	put_header(message, veth->ifindex, up, up);
 	put_veth_side(message, veth->name, &veth->mac, veth->mtu);
 	info = mnl_attr_nest_start(message, IFLA_LINKINFO);
 	mnl_attr_put_strz(message, IFLA_INFO_KIND, "veth");
@@ -212,6 +212,12 @@ void link_append_alias(struct netlink *nl, const char *name, const char *alias)
 	put_header(message, 0, 0, 0);
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
 	mnl_attr_put(message, IFLA_IFALIAS, strnlen(alias, 255), alias);
+}
+
+void link_append_no_arp(struct netlink *nl, uint32_t ifindex)
+{
+	put_header(netlink_append(nl, RTM_NEWLINK, 0, "switching ARP of device %u off", ifindex),
+		   ifindex, IFF_NOARP, IFF_NOARP);
 }
 
 void link_append_no_link_local(struct netlink *nl, uint32_t ifindex)

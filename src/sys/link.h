@@ -36,6 +36,7 @@ struct link_veth {
 	struct mac mac;
 	struct mac peer_mac;
 	uint32_t mtu;      /* of both */
+	uint32_t ifindex;  /* of this side; 0: the next that is free */
 	int peer_netns_fd; /* where the peer is made; −1: beside this side */
 	bool up;           /* this side; the peer stays down */
 };
@@ -54,6 +55,8 @@ void link_append_mac(struct netlink *nl, uint32_t ifindex, const struct mac *mac
 void link_append_rename(struct netlink *nl, uint32_t ifindex, const char *name);
 /* A text that ip link shows; at most 255 bytes. */
 void link_append_alias(struct netlink *nl, const char *name, const char *alias);
+/* The device resolves no neighbours: the programs on it know where its packets go. */
+void link_append_no_arp(struct netlink *nl, uint32_t ifindex);
 /* From now on the kernel makes no link-local IPv6 address when the device comes up. */
 void link_append_no_link_local(struct netlink *nl, uint32_t ifindex);
 void link_append_delete(struct netlink *nl, uint32_t ifindex);

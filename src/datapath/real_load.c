@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/datapath/real_private.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "datapath.skel.h"
+
+/* Of what libbpf has to say about a failure, the end says why. */
+#define LIBBPF_TEXT_BYTES 2000
+
+static GString *libbpf_text;
+
+static int collect_libbpf_text(enum libbpf_print_level level, const char *format, va_list args)
+{
+	if (libbpf_text && level == LIBBPF_WARN)
+		g_string_append_vprintf(libbpf_text, format, args);
+	return 0;
+}
+
+static int error_set_libbpf(GError **error, int err, const char *what)
+{
+	size_t n_skipped =
+		libbpf_text->len > LIBBPF_TEXT_BYTES ? libbpf_text->len - LIBBPF_TEXT_BYTES : 0;
+
+	return error_set_errno(error, -err, "%s:\n%s%s", what, libbpf_text->str + n_skipped,
+			       libbpf_text->len ? "failed" : "");
+}
+
+/* Kernels before 5.11 count maps against this limit. Where it may not be raised, the load will say. */
+static void raise_memlock(void)
+{
+	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
+
+	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+}
+
+/* The configuration as the programs read it. */
+static struct node_config node_in_ticks(const struct real *real)
+{
+	struct node_config node = real->config.node;
+	uint32_t *const timeouts[] = {&node.ct_timeout_tcp, &node.ct_timeout_tcp_syn,
+				      &node.ct_timeout_tcp_fin, &node.ct_timeout_any};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(timeouts); i++)
+		*timeouts[i] = jiffies_ticks_from_seconds(&real->clock, *timeouts[i]);
+	return node;
+}
+
+static bool fits(const struct bpf_map_ref *pinned, const struct bpf_map *declared)
+{
+	return pinned->type == (uint32_t)bpf_map__type(declared) &&
+	       pinned->n_key_bytes == bpf_map__key_size(declared) &&
+	       pinned->n_value_bytes == bpf_map__value_size(declared) &&
+	       pinned->max_entries == bpf_map__max_entries(declared) &&
+	       pinned->flags == bpf_map__map_flags(declared);
+}
+
+/* Lets the object use the pinned map, or notes that a new one takes its place. */
+static int adopt_map(struct real *real, enum plan_map map, struct bpf_map *declared, GError **error)
+{
+	g_autofree char *path = real_map_path(real, map);
+	struct bpf_map_ref pinned;
+	int err = 0;
+
+	if (real->config.max_entries[map])
+		err = bpf_map__set_max_entries(declared, real->config.max_entries[map]);
+	if (err)
+		return error_set_errno(error, -err, "sizing the map %s", real_map_name(map));
+	err = bpf_map_open_path(path, &pinned);
+	if (err == -ENOENT)
+		return 0;
+	if (err)
+		return error_set_errno(error, -err, "opening the map %s", path);
+	if (!fits(&pinned, declared)) {
+		real->old_maps[map] = pinned;
+		return 0;
+	}
+	real->maps[map] = pinned;
+	err = bpf_map__reuse_fd(declared, pinned.fd);
+	return err ? error_set_errno(error, -err, "reusing the map %s", path) : 0;
+}
+
+static int adopt_maps(struct real *real, struct bpf_object *object, GError **error)
+{
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
+		struct bpf_map *declared = bpf_object__find_map_by_name(object, real_map_name(map));
+		int err;
+
+		/* abi/map.def and bpf/lib/maps.h are one list. */
+		g_assert(declared);
+		err = adopt_map(real, map, declared, error);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static bool all_maps_adopted(const struct real *real)
+{
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
+		if (real->maps[map].fd < 0)
+			return false;
+	return true;
+}
+
+/* Descriptors of our own: the object, and the memory that libbpf needs for it, goes after the load. */
+static int keep_fd(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : copy;
+}
+
+static int keep_maps(struct real *real, struct bpf_object *object, GError **error)
+{
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
+		struct bpf_map *declared;
+		int err;
+
+		if (real->maps[map].fd >= 0)
+			continue;
+		declared = bpf_object__find_map_by_name(object, real_map_name(map));
+		err = bpf_map_open_fd(keep_fd(bpf_map__fd(declared)), &real->maps[map]);
+		if (err)
+			return error_set_errno(error, -err, "opening the map %s",
+					       real_map_name(map));
+	}
+	return 0;
+}
+
+static int keep_programs(struct real *real, struct bpf_object *object, GError **error)
+{
+	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++) {
+		const char *name = real_program_name(program);
+		struct bpf_program *loaded = bpf_object__find_program_by_name(object, name);
+		int fd;
+
+		g_assert(loaded);
+		fd = keep_fd(bpf_program__fd(loaded));
+		if (fd < 0)
+			return error_set_errno(error, -fd, "keeping the program %s", name);
+		real->program_fds[program] = fd;
+	}
+	return 0;
+}
+
+/* Makes the maps and programs that were not there. */
+static int load_object(struct real *real, struct bpf_object *object, GError **error)
+{
+	int err = bpf_object__load(object);
+
+	if (err)
+		return error_set_libbpf(error, err, "loading the BPF programs");
+	err = keep_maps(real, object, error);
+	return err ? err : keep_programs(real, object, error);
+}
+
+static int read_program_ids(struct real *real, GError **error)
+{
+	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++) {
+		struct bpf_prog_info info = {0};
+		uint32_t n_bytes = sizeof(info);
+		int err = bpf_obj_get_info_by_fd(real->program_fds[program], &info, &n_bytes);
+
+		if (err)
+			return error_set_errno(error, -err, "asking for the program %s",
+					       real_program_name(program));
+		real->program_ids[program] = info.id;
+	}
+	return 0;
+}
+
+static int open_set(struct real *real, struct datapath_bpf *skeleton, GError **error)
+{
+	struct node_config node = node_in_ticks(real);
+	size_t n_elf_bytes;
+	const void *elf = datapath_bpf__elf_bytes(&n_elf_bytes);
+	int err;
+
+	memcpy((void *)&skeleton->rodata->node_config, &node, sizeof(node));
+	err = adopt_maps(real, skeleton->obj, error);
+	if (err)
+		return err;
+	if (all_maps_adopted(real)) {
+		real->digest = real_program_digest(real, elf, n_elf_bytes, &node);
+		if (!real_program_open(real, real->digest))
+			return read_program_ids(real, error);
+	}
+	err = load_object(real, skeleton->obj, error);
+	if (err)
+		return err;
+	g_free(real->digest);
+	real->digest = real_program_digest(real, elf, n_elf_bytes, &node);
+	err = real_program_pin(real, real->digest, error);
+	return err ? err : read_program_ids(real, error);
+}
+
+static int load_set(struct real *real, GError **error)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	struct datapath_bpf *skeleton;
+	int err;
+
+	libbpf_text = text;
+	libbpf_set_print(collect_libbpf_text);
+	skeleton = datapath_bpf__open();
+	if (skeleton)
+		err = open_set(real, skeleton, error);
+	else
+		err = error_set_libbpf(error, -errno, "opening the BPF programs");
+	datapath_bpf__destroy(skeleton);
+	libbpf_text = NULL;
+	return err;
+}
+
+/*
+ * A map that takes another's place gets its pin when its entries are complete; but nothing is carried
+ * over into a ring, and its reader opens it by its pin.
+ */
+static bool is_pinned_at_once(const struct real *real, enum plan_map map)
+{
+	g_autofree char *path = real_map_path(real, map);
+
+	if (real->old_maps[map].fd >= 0)
+		return real->maps[map].type == BPF_MAP_TYPE_RINGBUF;
+	return !g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+static int fill_maps(struct real *real, GError **error)
+{
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
+		int err = real_map_carry(real, map, false, error);
+
+		if (!err && is_pinned_at_once(real, map))
+			err = real_map_pin(real, map, error);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int real_load(struct datapath *dp, struct datapath_config *config, GError **error)
+{
+	struct real *real = real_get(dp);
+	g_autoptr(GString) made = g_string_new(NULL);
+	int err = real_open(real, error);
+
+	if (err)
+		return err;
+	real->config = *config;
+	real->config.node.host_ifindex = 0;
+	real->config.enable_tcx = config->enable_tcx && tcx_is_supported();
+	raise_memlock();
+	err = jiffies_clock_init(&real->clock, error);
+	if (!err)
+		err = real_node_ensure(real, made, error);
+	real->config.node.ct_tick_shift = real->clock.tick_shift;
+	if (!err)
+		err = load_set(real, error);
+	if (!err)
+		err = fill_maps(real, error);
+	if (!err) {
+		err = real_set_runtime(dp, &config->runtime);
+		if (err)
+			error_set_errno(error, -err, "writing cilium_runtime_config");
+	}
+	if (!err)
+		*config = real->config;
+	return err;
+}
+
+int real_load_finish(struct datapath *dp, GError **error)
+{
+	struct real *real = real_get(dp);
+
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
+		int err;
+
+		if (real->old_maps[map].fd < 0)
+			continue;
+		err = real_map_carry(real, map, true, error);
+		if (!err)
+			err = real_map_pin(real, map, error);
+		if (err)
+			return err;
+		bpf_map_close(&real->old_maps[map]);
+	}
+	real_program_prune(real, real->digest);
+	return 0;
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/datapath/real_private.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <unistd.h>
+
+int real_set_runtime(struct datapath *dp, const struct runtime_config *runtime)
+{
+	struct real *real = real_get(dp);
+	struct runtime_config in_ticks = *runtime;
+	const uint32_t first = 0;
+
+	in_ticks.trace_interval = jiffies_ticks_from_seconds(&real->clock, runtime->trace_interval);
+	return bpf_map_put(&real->maps[PLAN_MAP_cilium_runtime_config], &first, &in_ticks);
+}
+
+int real_map_foreach(struct datapath *dp, enum plan_map map,
+		     bool (*fn)(const void *key, const void *value, void *data), void *data)
+{
+	return bpf_map_foreach(&real_get(dp)->maps[map], fn, data);
+}
+
+int real_map_update(struct datapath *dp, enum plan_map map, const void *key, const void *value)
+{
+	return bpf_map_put(&real_get(dp)->maps[map], key, value);
+}
+
+int real_map_delete(struct datapath *dp, enum plan_map map, const void *key)
+{
+	int err = bpf_map_remove(&real_get(dp)->maps[map], key);
+
+	return err == -ENOENT ? 0 : err;
+}
+
+char *real_map_path(const struct real *real, enum plan_map map)
+{
+	return g_build_filename(real->bpf_root, "tc", "globals", real_map_name(map), NULL);
+}
+
+struct carry {
+	const struct bpf_map_ref *to;
+	bool only_new;
+	int err;
+};
+
+static bool carry_entry(const void *key, const void *values, void *data)
+{
+	struct carry *carry = data;
+
+	if (carry->only_new)
+		carry->err = bpf_map_add(carry->to, key, values);
+	else
+		carry->err = bpf_map_put(carry->to, key, values);
+	if (carry->err == -EEXIST)
+		carry->err = 0;
+	return !carry->err;
+}
+
+int real_map_carry(struct real *real, enum plan_map map, bool only_new, GError **error)
+{
+	const struct bpf_map_ref *from = &real->old_maps[map];
+	struct carry carry = {.to = &real->maps[map], .only_new = only_new};
+	int err;
+
+	/* Entries of another layout say nothing; the reconcilers and the programs fill the map. */
+	if (from->fd < 0 || from->type == BPF_MAP_TYPE_RINGBUF ||
+	    from->n_key_bytes != carry.to->n_key_bytes ||
+	    from->n_value_bytes != carry.to->n_value_bytes || from->n_values != carry.to->n_values)
+		return 0;
+	err = bpf_map_foreach(from, carry_entry, &carry);
+	if (!err && carry.err != -E2BIG && carry.err != -ENOSPC)
+		err = carry.err;
+	if (err)
+		return error_set_errno(error, -err, "carrying over the entries of %s",
+				       real_map_name(map));
+	return 0;
+}
+
+int real_map_pin(struct real *real, enum plan_map map, GError **error)
+{
+	g_autofree char *path = real_map_path(real, map);
+	g_autofree char *new_path = g_strconcat(path, ":new", NULL);
+	int err;
+
+	/* Renaming replaces the old pin at one instant: whoever opens it finds one or the other. */
+	unlink(new_path);
+	err = bpf_obj_pin(real->maps[map].fd, new_path);
+	if (!err && rename(new_path, path))
+		err = -errno;
+	if (err)
+		return error_set_errno(error, -err, "pinning %s", path);
+	return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The real datapath: what its files share. Each file is one concern of struct datapath_ops. */
+#pragma once
+
+#include "src/datapath/datapath.h"
+#include "src/sys/bpf_map.h"
+#include "src/sys/jiffies.h"
+#include "src/sys/netlink.h"
+#include "src/sys/tc.h"
+
+#define REAL_HOST_IFNAME "cilium_host"
+#define REAL_NET_IFNAME  "cilium_net"
+
+/* What our filters and pins of programs are recognised by. */
+#define REAL_PROGRAM_PREFIX "cil_"
+
+struct real {
+	struct datapath datapath;
+	char *configured_root; /* as given; the root in use is bpf_root */
+	char *bpf_root;
+	char *state_dir;
+	struct netlink *netlink;       /* NULL before load or purge */
+	struct datapath_config config; /* as given, with what load has filled in */
+	struct jiffies_clock clock;
+	uint32_t net_ifindex; /* cilium_net */
+	int program_fds[PLAN_PROGRAM__MAX];
+	uint32_t program_ids[PLAN_PROGRAM__MAX];
+	struct bpf_map_ref maps[PLAN_MAP__MAX];
+	struct bpf_map_ref old_maps[PLAN_MAP__MAX]; /* replaced by maps; closed by load_finish */
+	char *digest;                               /* of the program set; NULL before load */
+	GPtrArray *sysctls; /* struct saved_sysctl: what was before us. NULL: not read yet */
+};
+
+static inline struct real *real_get(struct datapath *dp)
+{
+	return (struct real *)dp;
+}
+
+/* Opens the netlink socket and finds the root, where that has not been done. */
+NODISCARD int real_open(struct real *real, GError **error);
+/* Adds to the list of what was repaired, which may be NULL. */
+void real_note(GString *repaired, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* real_load.c */
+const char *real_program_name(enum plan_program program);
+const char *real_map_name(enum plan_map map);
+int real_load(struct datapath *dp, struct datapath_config *config, GError **error);
+int real_load_finish(struct datapath *dp, GError **error);
+
+/*
+ * real_program.c: the programs stay pinned under a digest of all that they were made of, so that the
+ * next start with the same need not have them verified again.
+ */
+char *real_program_digest(const struct real *real, const void *elf, size_t n_elf_bytes,
+			  const struct node_config *node);
+/* −ENOENT where the set is not there. */
+NODISCARD int real_program_open(struct real *real, const char *digest);
+NODISCARD int real_program_pin(struct real *real, const char *digest, GError **error);
+/* Removes all pinned sets but that of the digest; with NULL all. */
+void real_program_prune(const struct real *real, const char *digest);
+
+/* real_node.c: bpffs, cilium_host and cilium_net. */
+NODISCARD int real_node_ensure(struct real *real, GString *repaired, GError **error);
+int real_ensure(struct datapath *dp, GString *ret_repaired, GError **error);
+/* Deletes cilium_host and with it cilium_net. */
+NODISCARD int real_node_purge(struct real *real, GError **error);
+
+/* real_sysctl.c: changed numbers are remembered in the state directory. */
+NODISCARD int real_sysctl_ensure_node(struct real *real, GString *repaired, GError **error);
+/* Of a device of ours: cilium_host, cilium_net, an endpoint's. These die with their device. */
+NODISCARD int real_sysctl_ensure_device(const struct real *real, const char *ifname,
+					GString *repaired, GError **error);
+NODISCARD int real_sysctl_purge(struct real *real, GError **error);
+void real_sysctl_free(struct real *real);
+
+/* real_map.c */
+int real_set_runtime(struct datapath *dp, const struct runtime_config *runtime);
+int real_map_foreach(struct datapath *dp, enum plan_map map,
+		     bool (*fn)(const void *key, const void *value, void *data), void *data);
+int real_map_update(struct datapath *dp, enum plan_map map, const void *key, const void *value);
+int real_map_delete(struct datapath *dp, enum plan_map map, const void *key);
+char *real_map_path(const struct real *real, enum plan_map map);
+/*
+ * Copies the entries of the map that is being replaced; with only_new those that its successor has not
+ * got. What does not fit is left behind.
+ */
+NODISCARD int real_map_carry(struct real *real, enum plan_map map, bool only_new, GError **error);
+/* Lets the pin name the map, whatever it named before. */
+NODISCARD int real_map_pin(struct real *real, enum plan_map map, GError **error);
+
+/* real_attach.c */
+int real_attachment_foreach(struct datapath *dp,
+			    bool (*fn)(const struct plan_attachment_key *key,
+				       enum plan_program program, void *data),
+			    void *data);
+int real_attach(struct datapath *dp, const struct plan_attachment *attachment);
+int real_detach(struct datapath *dp, const struct plan_attachment_key *key);
+
+/* real_link.c: tcx links under <bpf_root>/cilium/devices/<ifname>/links/<program>. */
+struct real_link {
+	char *path;
+	struct tcx_link_info info;
+};
+
+/* Calls fn with each pinned link; it may unpin. Pins of links whose device is gone are removed. */
+void real_link_foreach(struct real *real, void (*fn)(const struct real_link *link, void *data),
+		       void *data);
+NODISCARD int real_link_attach(struct real *real, const struct plan_attachment *attachment);
+/* −ENOENT where there is none. */
+NODISCARD int real_link_detach(struct real *real, const struct plan_attachment_key *key);
+
+/* real_route.c */
+int real_route_foreach(struct datapath *dp, bool (*fn)(const struct plan_route *route, void *data),
+		       void *data);
+int real_route_replace(struct datapath *dp, const struct plan_route *route);
+int real_route_remove(struct datapath *dp, const struct cidr *destination);
+
+/* real_purge.c */
+int real_purge(struct datapath *dp, GError **error);

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/datapath/real_private.h"
+
+#include <bpf/bpf.h>
+#include <string.h>
+#include <unistd.h>
+
+char *real_program_digest(const struct real *real, const void *elf, size_t n_elf_bytes,
+			  const struct node_config *node)
+{
+	g_autoptr(GChecksum) digest = g_checksum_new(G_CHECKSUM_SHA256);
+
+	g_checksum_update(digest, elf, n_elf_bytes);
+	g_checksum_update(digest, (const guchar *)node, sizeof(*node));
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
+		g_checksum_update(digest, (const guchar *)&real->maps[map].id,
+				  sizeof(real->maps[map].id));
+	return g_strdup(g_checksum_get_string(digest));
+}
+
+static char *programs_dir(const struct real *real)
+{
+	return g_build_filename(real->bpf_root, "cilium", "programs", NULL);
+}
+
+static char *program_path(const struct real *real, const char *digest, enum plan_program program)
+{
+	return g_build_filename(real->bpf_root, "cilium", "programs", digest,
+				real_program_name(program), NULL);
+}
+
+int real_program_open(struct real *real, const char *digest)
+{
+	int fds[PLAN_PROGRAM__MAX];
+	int n_open;
+
+	for (n_open = 0; n_open < PLAN_PROGRAM__MAX; n_open++) {
+		g_autofree char *path = program_path(real, digest, n_open);
+
+		fds[n_open] = bpf_obj_get(path);
+		if (fds[n_open] < 0)
+			break;
+	}
+	if (n_open == PLAN_PROGRAM__MAX) {
+		memcpy(real->program_fds, fds, sizeof(fds));
+		return 0;
+	}
+	while (n_open--)
+		close(fds[n_open]);
+	return -ENOENT;
+}
+
+int real_program_pin(struct real *real, const char *digest, GError **error)
+{
+	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++) {
+		g_autofree char *path = program_path(real, digest, program);
+		g_autofree char *dir = g_path_get_dirname(path);
+		int err = 0;
+
+		/* One that is there was left by a start that did not get to the end of the set. */
+		unlink(path);
+		if (g_mkdir_with_parents(dir, 0700))
+			err = -errno;
+		if (!err)
+			err = bpf_obj_pin(real->program_fds[program], path);
+		if (err)
+			return error_set_errno(error, -err, "pinning %s", path);
+	}
+	return 0;
+}
+
+static void remove_set(const char *path)
+{
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *pin = g_build_filename(path, name, NULL);
+
+		unlink(pin);
+	}
+	rmdir(path);
+}
+
+void real_program_prune(const struct real *real, const char *digest)
+{
+	g_autofree char *path = programs_dir(real);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *set = g_build_filename(path, name, NULL);
+
+		if (g_strcmp0(name, digest) != 0)
+			remove_set(set);
+	}
+}
