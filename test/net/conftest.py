@@ -2,11 +2,11 @@
 """Fixtures of the network tests. They need root, and nothing outside the namespaces they make."""
 
 import os
+import pathlib
 import socket
 
 import pytest
 
-from harness.node import default_build
 from harness.site import Site
 
 
@@ -27,7 +27,7 @@ def site():
 
 
 @pytest.fixture
-def node(site, request):
+def node(site):
     """One node with a running agent. Its log is shown when the test fails."""
     made = site.node()
     yield made
@@ -52,5 +52,9 @@ def family(request):
 
 
 @pytest.fixture(scope="session")
-def build():
-    return default_build()
+def upgrade_build():
+    """Another build of the same source, whose BPF programs have other instructions."""
+    path = os.environ.get("AXONEME_UPGRADE_BUILD")
+    if not path:
+        pytest.skip("AXONEME_UPGRADE_BUILD names no second build (meson setup -Dbpf-flags=-mcpu=v2)")
+    return pathlib.Path(path).resolve()

@@ -68,11 +68,12 @@ def test_stranger_on_the_link_reaches_pod_and_back(node, family):
     assert own[0] == WORLD[family]
 
 
-def test_sctp(node, family):
+def test_sctp(site, family):
     try:
-        node.socket(family, probe.TCP, probe.IPPROTO_SCTP).close()
+        site.far.socket(family, probe.TCP, probe.IPPROTO_SCTP).close()
     except OSError as error:
         pytest.skip(f"this kernel has no SCTP sockets: {error}")
+    node = site.node(enable_sctp=True)
     a, b = node.pod("a"), node.pod("b")
     with probe.Server(b, family, probe.TCP, protocol=probe.IPPROTO_SCTP) as server:
         probe.talk(a, probe.TCP, b.address(family), server.port, protocol=probe.IPPROTO_SCTP)

@@ -106,8 +106,22 @@ def test_upgrade_to_other_programs(node, upgrade_build):
             before = after
 
 
+def test_changed_map_size_keeps_connections(node, family):
+    """Maps whose size the configuration changes are made anew, with what was in them."""
+    pod = node.pod("a")
+    with probe.Server(node.site.far, family, probe.TCP) as server:
+        with probe.connect(pod, probe.TCP, FAR[family], server.port) as client:
+            probe.exchange(client, b"before")
+            node.kill_agent()
+            node.configure(bpf_ct_global_tcp_max=20000, bpf_ct_global_any_max=10000,
+                           bpf_nat_global_max=15000)
+            node.start_agent()
+            assert probe.exchange(client, b"after") == b"after"
+        assert server.peers[0][0] == node.addresses[family]
+
+
 def programs(node):
-    """Tags and ids of the programs attached to the node's devices."""
+    """Ids of the programs attached to the node's devices."""
     shown = json.loads(node.exec("bpftool", "-j", "net", "show").stdout)[0]["tc"]
     return {each.get("prog_id", each.get("id")) for each in shown}
 
