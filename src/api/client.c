@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/api/client.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "src/rpc/http_client.h"
 
@@ -10,6 +11,13 @@ struct api_client {
 	char *socket_path;
 	int64_t timeout_ns;
 };
+
+const char *api_client_default_socket(void)
+{
+	const char *path = getenv("CILIUM_SOCK");
+
+	return path && *path ? path : "/var/run/cilium/cilium.sock";
+}
 
 struct api_client *api_client_new(const char *socket_path)
 {

@@ -19,6 +19,8 @@
 
 struct api_client;
 
+/* CILIUM_SOCK, else where an agent listens that is not told otherwise. */
+const char *api_client_default_socket(void);
 /* socket_path: plain, or with "unix://" in front. */
 struct api_client *api_client_new(const char *socket_path);
 void api_client_free(struct api_client *client);
