@@ -18,12 +18,15 @@ struct agent {
 	struct state_dir *run_state; /* <state-dir>/state: endpoints, addresses; dies with the boot */
 	struct state_dir *lib_state; /* <lib-dir>/state: identities, generations; outlives it */
 	struct derive *derive;
+	struct identity_file *identity_file;
+	struct generation *generation;
 	struct ipam *ipam;
 	struct endpoint_manager *endpoints;
 	struct datapath *datapath;
-	struct datapath_config datapath_config; /* as in force; NULL texts before the load */
+	struct datapath_config datapath_config; /* as in force */
 	struct reconcilers *reconcilers;
+	struct events *events;
 	int64_t started_ns; /* CLOCK_REALTIME */
 	bool ready; /* everything that was there at the start is in force */
-	bool enable_fake_datapath;
+	GPtrArray *problems; /* char *: state that could not be read, or set aside, at the start */
 };

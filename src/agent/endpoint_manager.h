@@ -5,33 +5,55 @@
  */
 #pragma once
 
+#include "src/agent/generation.h"
+#include "src/agent/identity_file.h"
 #include "src/agent/ipam.h"
 #include "src/datapath/reconciler.h"
 #include "src/model/endpoint.h"
 
 struct endpoint_manager;
 
-struct endpoint_manager *endpoint_manager_new(struct store *store, struct tables *tables,
-					      struct ipam *ipam, struct state_dir *dir);
+/* What an endpoint manager works with; all borrowed. */
+struct endpoint_manager_parts {
+	struct store *store;
+	struct tables *tables;
+	struct ipam *ipam;
+	struct generation *generation;
+	const struct identity_file *identity_file;
+	struct state_dir *dir;
+	/* The index of the interface in this network namespace; 0: there is none. if_nametoindex(). */
+	unsigned int (*find_interface)(const char *name);
+};
+
+/* Before the first row is put. */
+struct endpoint_manager *endpoint_manager_new(const struct endpoint_manager_parts *parts);
 void endpoint_manager_free(struct endpoint_manager *manager); /* takes NULL */
-/* Before the first endpoint is created; not before the datapath is loaded. */
+/* Once the datapath is loaded; before the first endpoint is created. */
 void endpoint_manager_set_reconcilers(struct endpoint_manager *manager,
 				      const struct reconcilers *reconcilers);
 
 /*
+ * Puts the endpoints and addresses that were there before this process. Those whose interface is gone
+ * are removed, and their addresses released. rows are owned by the caller. 0 or −errno.
+ */
+NODISCARD int endpoint_manager_restore(struct endpoint_manager *manager, const GPtrArray *endpoints,
+				       const GPtrArray *ip_allocations, GError **error);
+
+/*
  * Takes the caller's reference to endpoint: everything as asked for, but id, generation and created_ns,
- * which are filled in; a wanted id other than 0 is an error. On 0 the endpoint is in force and borrowed
- * in *ret_endpoint; else nothing of it is left: −EINVAL; −EEXIST where an endpoint has the interface,
- * the attachment or an address; −ENODEV where the interface is not in this network namespace;
- * −EADDRNOTAVAIL for an address that is not of the node's pools; or what the kernel said.
+ * which are filled in; host_ifname or ifindex suffices. On 0 the endpoint is in force and borrowed in
+ * *ret_endpoint; else nothing of it is left: −EINVAL; −EEXIST where an endpoint has the interface, the
+ * attachment or an address; −ENODEV where the interface is not in this network namespace;
+ * −EADDRNOTAVAIL for an address that is not of the node's pools; −ENOSPC where no identity is left; or
+ * what the kernel or the disk said.
  */
 NODISCARD int endpoint_manager_create(struct endpoint_manager *manager, struct endpoint *endpoint,
 				      const struct endpoint **ret_endpoint, GError **error);
 
 /*
  * By "7", "cilium-local:7", "container-id:", "container-name:", "cni-attachment-id:ID:IFNAME",
- * "pod-name:ns/name" or "pod-name:ns:name", "cep-name:", "ipv4:", "ipv6:". 0 and a borrowed row; −EINVAL
- * where the text is none of these; −ENOENT.
+ * "pod-name:ns/name" or "pod-name:ns:name", "cep-name:ns/name", "ipv4:", "ipv6:". 0 and a borrowed row
+ * (of several the one with the lowest id); −EINVAL where the text is none of these; −ENOENT.
  */
 NODISCARD int endpoint_manager_find(const struct endpoint_manager *manager, const char *id,
 				    const struct endpoint **ret_endpoint, GError **error);

@@ -10,15 +10,19 @@
 #pragma once
 
 #include "src/agent/state_dir.h"
+#include "src/base/clock.h"
 #include "src/derive/ipam.h"
+#include "src/model/endpoint.h"
 #include "src/model/ip_allocation.h"
 
-#define IPAM_EXPIRATION_NS (10 * 60 * G_GINT64_CONSTANT(1000000000))
+#define IPAM_EXPIRATION_NS (10 * 60 * NSEC_PER_SEC)
+#define IPAM_OWNER_ROUTER  "router"
 
 struct ipam;
 
-struct ipam *ipam_new(struct store *store, struct tables *tables, const struct derive_config *config,
-		      struct state_dir *dir);
+/* Before the first row is put. */
+struct ipam *ipam_new(struct store *store, struct tables *tables,
+		      const struct derive_config *config, struct state_dir *dir);
 void ipam_free(struct ipam *ipam); /* takes NULL */
 
 struct ipam_request {
@@ -37,7 +41,8 @@ struct ipam_answer {
 
 /*
  * All that is asked for, or nothing. 0; −EADDRNOTAVAIL: the pool is exhausted, or the address belongs
- * to no pool; −EEXIST: somebody has the address; or the errno of writing the state.
+ * to no pool; −EEXIST: somebody has the address; −EAFNOSUPPORT: no wanted family is on; or the errno of
+ * writing the state.
  */
 NODISCARD int ipam_allocate(struct ipam *ipam, const struct ipam_request *request,
 			    struct ipam_answer *ret_answer, GError **error);
@@ -45,3 +50,22 @@ NODISCARD int ipam_allocate(struct ipam *ipam, const struct ipam_request *reques
 NODISCARD int ipam_release(struct ipam *ipam, const struct addr *addr, GError **error);
 /* Gives back what expired and ends rests. Returns ns until there is something to do, or −1. */
 int64_t ipam_expire(struct ipam *ipam);
+
+/*
+ * The addresses of cilium_host, zero for a family that is off: those of before, where they still are of
+ * the pools, else the first of the first pool. 0 or −errno.
+ */
+NODISCARD int ipam_take_routers(struct ipam *ipam, struct addr *ret_router4,
+				struct addr *ret_router6, GError **error);
+
+/* For the endpoint manager. */
+
+/*
+ * An endpoint gets the address for as long as it lives: allocated for it before, or free. Written, and
+ * put into txn. *ret_before: the row that was there (unref it), NULL: none. Errors as ipam_allocate.
+ */
+NODISCARD int ipam_claim(struct ipam *ipam, struct txn *txn, const struct addr *addr,
+			 const char *owner, struct ip_allocation **ret_before, GError **error);
+/* Undoes a claim: the address is before's again, or rests where before is NULL. */
+void ipam_unclaim(struct ipam *ipam, struct txn *txn, const struct addr *addr,
+		  const struct ip_allocation *before);

@@ -7,26 +7,26 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include "src/base/error.h"
 
 #define STATE_DIR_VERSION 1
 
 struct state_dir;
 
-/* Makes the directory and its parents. NULL and *error. */
-struct state_dir *state_dir_new(const char *path, GError **error);
-void state_dir_free(struct state_dir *dir); /* takes NULL */
-const char *state_dir_path(const struct state_dir *dir);
-
 /*
- * Locks the directory for this process, until it ends. −EBUSY with who has it: another agent runs on the
- * same state.
+ * Makes the directory and its parents. is_durable: files are on the disk when a call returns, for what
+ * must survive the machine's death too. NULL and *error.
  */
+struct state_dir *state_dir_new(const char *path, bool is_durable, GError **error);
+void state_dir_free(struct state_dir *dir); /* takes NULL; gives the lock up */
+
+/* Locks the directory for this process. −EBUSY, with who has it: another agent runs on this state. */
 NODISCARD int state_dir_lock(struct state_dir *dir, GError **error);
 
 /*
  * Writes object, whose reference it takes, to the file called name, which may lie in one folder below
- * ("12/ep_config.json"; the folder is made). On return it is on the disk. 0 or −errno: nothing has changed.
+ * ("12/ep_config.json"; the folder is made). 0 or −errno: nothing has changed.
  */
 NODISCARD int state_dir_write(struct state_dir *dir, const char *name, json_t *object,
 			      GError **error);
@@ -35,5 +35,10 @@ NODISCARD int state_dir_read(struct state_dir *dir, const char *name, json_t **r
 			     GError **error);
 /* And the folder that it leaves empty. A file that is not there is no error. */
 NODISCARD int state_dir_remove(struct state_dir *dir, const char *name, GError **error);
-/* Names in the directory, or in one folder of it, without those set aside. Free with g_ptr_array_unref. */
+/* For a file whose content made no sense to whoever read it. */
+void state_dir_set_aside(struct state_dir *dir, const char *name);
+/*
+ * Names in the directory, or in one folder of it (NULL: itself), sorted; without what is set aside or
+ * half-written. Free with g_ptr_array_unref.
+ */
 GPtrArray *state_dir_list(struct state_dir *dir, const char *folder);

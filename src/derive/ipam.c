@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "abi/ipcache.h"
+#include "src/derive/node.h"
 #include "src/model/ipcache_entry.h"
 
 /*
@@ -49,6 +50,33 @@ static struct range range_of(const struct cidr *cidr)
 static struct range range_at(const GArray *pools, unsigned int i)
 {
 	return range_of(&g_array_index(pools, struct cidr, i));
+}
+
+static void append_cidrs(GArray *cidrs, const struct node *node, bool v4)
+{
+	for (unsigned int i = 0; node && i < node->pod_cidrs->len; i++) {
+		const struct cidr *cidr = &g_array_index(node->pod_cidrs, struct cidr, i);
+
+		if (cidr_is_v4(cidr) == v4)
+			g_array_append_val(cidrs, *cidr);
+	}
+}
+
+GArray *ipam_get_pools(const struct tables *tables, const struct derive_config *config, bool v4)
+{
+	const char *const kinds[] = {"CiliumNode", "Node"};
+	GArray *cidrs = g_array_new(false, false, sizeof(struct cidr));
+
+	if (!(v4 ? config->enable_ipv4 : config->enable_ipv6))
+		return cidrs;
+	for (unsigned int i = 0; i < G_N_ELEMENTS(kinds) && !cidrs->len; i++) {
+		const char *kind = kinds[config->prefer_node_cidrs ? 1 - i : i];
+
+		append_cidrs(cidrs, node_find(tables, kind, config->node_name), v4);
+	}
+	if (!cidrs->len)
+		g_array_append_val(cidrs, *(v4 ? &config->ipv4_range : &config->ipv6_range));
+	return cidrs;
 }
 
 char *ipam_format_pools(const GArray *pools)
@@ -113,7 +141,7 @@ bool ipam_first_addr(const GArray *pools, struct addr *ret_addr)
 	return true;
 }
 
-static bool is_node_addr(const struct tables *tables, const struct addr *addr)
+bool ipam_is_node_addr(const struct tables *tables, const struct addr *addr)
 {
 	struct cidr cidr = cidr_from_addr(addr);
 	const struct ipcache_entry *entry = (const struct ipcache_entry *)table_get(
@@ -125,7 +153,7 @@ static bool is_node_addr(const struct tables *tables, const struct addr *addr)
 static bool is_free(const struct tables *tables, const struct addr *addr)
 {
 	return !table_get(tables->ip_allocations, addr, sizeof(*addr)) &&
-	       !is_node_addr(tables, addr);
+	       !ipam_is_node_addr(tables, addr);
 }
 
 /*
@@ -151,7 +179,6 @@ static bool pick_between(const struct range *range, uint64_t first, uint64_t las
 struct rest {
 	const GArray *pools;
 	const struct tables *tables;
-	int64_t now_ns;
 	const struct ip_allocation *longest;
 };
 
@@ -160,18 +187,17 @@ static bool take_longest_rested(const struct row *row, void *data)
 	const struct ip_allocation *allocation = (const struct ip_allocation *)row;
 	struct rest *rest = data;
 
-	if (allocation->released_ns && allocation->released_ns <= rest->now_ns &&
-	    ipam_pools_contain(rest->pools, &allocation->addr) &&
-	    !is_node_addr(rest->tables, &allocation->addr) &&
+	if (allocation->released_ns && ipam_pools_contain(rest->pools, &allocation->addr) &&
+	    !ipam_is_node_addr(rest->tables, &allocation->addr) &&
 	    (!rest->longest || allocation->released_ns < rest->longest->released_ns))
 		rest->longest = allocation;
 	return true;
 }
 
-static int pick_rested(const GArray *pools, const struct tables *tables, int64_t now_ns,
+static int pick_rested(const GArray *pools, const struct tables *tables,
 		       struct addr *ret_addr)
 {
-	struct rest rest = {.pools = pools, .tables = tables, .now_ns = now_ns};
+	struct rest rest = {.pools = pools, .tables = tables};
 
 	table_foreach(tables->ip_allocations, take_longest_rested, &rest);
 	if (!rest.longest)
@@ -181,7 +207,7 @@ static int pick_rested(const GArray *pools, const struct tables *tables, int64_t
 }
 
 int ipam_pick(const GArray *pools, const struct tables *tables, const struct addr *cursor,
-	      int64_t now_ns, struct addr *ret_addr)
+	      struct addr *ret_addr)
 {
 	unsigned int start = find_pool(pools, cursor);
 	struct range range;
@@ -199,5 +225,5 @@ int ipam_pick(const GArray *pools, const struct tables *tables, const struct add
 		if (pick_between(&range, range.first, range.last, tables, ret_addr))
 			return 0;
 	}
-	return pick_rested(pools, tables, now_ns, ret_addr);
+	return pick_rested(pools, tables, ret_addr);
 }

@@ -14,7 +14,11 @@
 
 #define IPAM_REST_NS (30 * G_GINT64_CONSTANT(1000000000))
 
-/* Pools: GArray of struct cidr of one family, as node_get_pod_cidrs() gives them. */
+/*
+ * The pools of one family: pod CIDRs of this node in order, from the strongest source that has any. GArray
+ * of struct cidr; unref it.
+ */
+GArray *ipam_get_pools(const struct tables *tables, const struct derive_config *config, bool v4);
 
 /* "10.0.0.0/24, 10.1.0.0/24". Free with g_free. */
 char *ipam_format_pools(const GArray *pools);
@@ -27,7 +31,9 @@ bool ipam_first_addr(const GArray *pools, struct addr *ret_addr);
 
 /*
  * The next address after cursor (zero: from the start) that nobody has: neither in ip_allocations nor an
- * address of a node in ipcache. now_ns: CLOCK_BOOTTIME. 0, or −EADDRNOTAVAIL when every one is taken.
+ * address of a node in ipcache. 0, or −EADDRNOTAVAIL when every one is taken.
  */
 NODISCARD int ipam_pick(const GArray *pools, const struct tables *tables, const struct addr *cursor,
-			int64_t now_ns, struct addr *ret_addr);
+			struct addr *ret_addr);
+/* An address of this node or of another, and so of no endpoint. */
+bool ipam_is_node_addr(const struct tables *tables, const struct addr *addr);

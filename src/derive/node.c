@@ -3,39 +3,13 @@
 
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include "src/derive/ipam.h"
 
-static const struct node *find_node(const struct tables *tables, const char *kind, const char *name)
+const struct node *node_find(const struct tables *tables, const char *kind, const char *name)
 {
 	g_autofree char *key = g_strdup_printf("%s/%s", kind, name);
 
 	return (const struct node *)table_get(tables->nodes, key, strlen(key));
-}
-
-static void append_cidrs(GArray *cidrs, const struct node *node, bool v4)
-{
-	for (unsigned int i = 0; node && i < node->pod_cidrs->len; i++) {
-		const struct cidr *cidr = &g_array_index(node->pod_cidrs, struct cidr, i);
-
-		if (cidr_is_v4(cidr) == v4)
-			g_array_append_val(cidrs, *cidr);
-	}
-}
-
-GArray *node_get_pod_cidrs(const struct tables *tables, const struct derive_config *config, bool v4)
-{
-	const char *const kinds[] = {"CiliumNode", "Node"};
-	GArray *cidrs = g_array_new(false, false, sizeof(struct cidr));
-
-	if (!(v4 ? config->enable_ipv4 : config->enable_ipv6))
-		return cidrs;
-	for (unsigned int i = 0; i < G_N_ELEMENTS(kinds) && !cidrs->len; i++) {
-		const char *kind = kinds[config->prefer_node_cidrs ? 1 - i : i];
-
-		append_cidrs(cidrs, find_node(tables, kind, config->node_name), v4);
-	}
-	if (!cidrs->len)
-		g_array_append_val(cidrs, *(v4 ? &config->ipv4_range : &config->ipv6_range));
-	return cidrs;
 }
 
 bool node_device_matches(const char *const *patterns, const char *name)
@@ -70,7 +44,7 @@ static bool has_node_address(const struct node_view *view, const struct device *
 	const char *const kinds[] = {"CiliumNode", "Node"};
 
 	for (unsigned int k = 0; k < G_N_ELEMENTS(kinds); k++) {
-		const struct node *node = find_node(view->tables, kinds[k], view->config->node_name);
+		const struct node *node = node_find(view->tables, kinds[k], view->config->node_name);
 
 		for (unsigned int i = 0; node && i < node->addresses->len; i++) {
 			const struct addr *addr =
@@ -143,8 +117,8 @@ struct node_view *node_view_new(const struct tables *tables, const struct derive
 	if (!addr_is_zero(router6))
 		g_array_append_val(view->local_addrs, *router6);
 	table_foreach(tables->devices, add_device, view);
-	view->pod_cidrs4 = node_get_pod_cidrs(tables, config, true);
-	view->pod_cidrs6 = node_get_pod_cidrs(tables, config, false);
+	view->pod_cidrs4 = ipam_get_pools(tables, config, true);
+	view->pod_cidrs6 = ipam_get_pools(tables, config, false);
 	return view;
 }
 

@@ -28,8 +28,8 @@ struct node_view *node_view_new(const struct tables *tables, const struct derive
 				const struct addr *router4, const struct addr *router6);
 void node_view_free(struct node_view *view);
 
-/* Of one family, in order, from the strongest source that has any. GArray of struct cidr; unref it. */
-GArray *node_get_pod_cidrs(const struct tables *tables, const struct derive_config *config, bool v4);
+/* kind: "Node" or "CiliumNode". Borrowed; NULL where there is none. */
+const struct node *node_find(const struct tables *tables, const char *kind, const char *name);
 /* "eth0" matches "eth0" and "eth+". patterns may be NULL. */
 bool node_device_matches(const char *const *patterns, const char *name);
 /* True for a device that can have a part in a view: no endpoint's, not the loopback. */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/identity_file.h"
+
+#include "src/base/log.h"
+#include "src/model/identity.h"
+
+#define FILE_NAME "identities.json"
+
+struct identity_file {
+	struct store *store;
+	struct tables *tables;
+	struct state_dir *dir;
+	GError *error; /* of the last write, or NULL */
+};
+
+static struct identity *decode(const json_t *member)
+{
+	json_int_t number = json_integer_value(json_object_get(member, "id"));
+	const char *labels = json_string_value(json_object_get(member, "labels"));
+	const struct label_set *set;
+	struct identity *identity;
+
+	if (number < IDENTITY_ALLOCATED_MIN || number > IDENTITY_ALLOCATED_MAX || !labels ||
+	    label_set_parse(labels, &set))
+		return NULL;
+	identity = (struct identity *)row_new(&identity_class);
+	identity->number = number;
+	identity->labels = set;
+	return identity;
+}
+
+/* In the order of the file, one commit each: revisions tell which was kept longest. */
+static void put_identities(struct identity_file *file, const json_t *identities,
+			   GPtrArray *problems)
+{
+	const json_t *member;
+	size_t i;
+
+	json_array_foreach(identities, i, member) {
+		struct identity *identity = decode(member);
+		struct txn *txn;
+
+		if (!identity) {
+			g_ptr_array_add(problems,
+					g_strdup_printf(FILE_NAME ": member %zu is no identity", i));
+			continue;
+		}
+		txn = txn_new(file->store);
+		txn_put(txn, file->tables->identities, &identity->row);
+		txn_commit(txn);
+	}
+}
+
+static int load(struct identity_file *file, GPtrArray *problems, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	json_t *object = NULL;
+	int err = state_dir_read(file->dir, FILE_NAME, &object, &cause);
+
+	if (err == -ENOENT)
+		return 0;
+	if (err == -EBADMSG) {
+		g_ptr_array_add(problems, g_strdup(cause->message));
+		return 0;
+	}
+	if (err) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return err;
+	}
+	put_identities(file, json_object_get(object, "identities"), problems);
+	json_decref(object);
+	return 0;
+}
+
+static bool add_row(const struct row *row, void *data)
+{
+	g_ptr_array_add(data, (void *)row);
+	return true;
+}
+
+static int compare_revisions(const void *a, const void *b)
+{
+	const struct row *row_a = *(const struct row *const *)a;
+	const struct row *row_b = *(const struct row *const *)b;
+
+	return row_a->revision < row_b->revision ? -1 : row_a->revision > row_b->revision;
+}
+
+static json_t *encode(const struct identity_file *file)
+{
+	g_autoptr(GPtrArray) rows = g_ptr_array_new();
+	json_t *identities = json_array();
+
+	table_foreach(file->tables->identities, add_row, rows);
+	g_ptr_array_sort(rows, compare_revisions);
+	for (unsigned int i = 0; i < rows->len; i++) {
+		const struct identity *identity = rows->pdata[i];
+
+		json_array_append_new(identities, json_pack("{s:i, s:s}", "id", (int)identity->number,
+							    "labels",
+							    label_set_text(identity->labels)));
+	}
+	return json_pack("{s:o}", "identities", identities);
+}
+
+static int write_file(struct identity_file *file)
+{
+	bool was_failing = file->error;
+
+	g_clear_error(&file->error);
+	if (state_dir_write(file->dir, FILE_NAME, encode(file), &file->error)) {
+		if (!was_failing)
+			log_error("identity", "Identities cannot be kept", "error=%s",
+				  file->error->message);
+		return -file->error->code;
+	}
+	if (was_failing)
+		log_info("identity", "Identities are kept again");
+	return 0;
+}
+
+static void run(struct watch *watch, void *data)
+{
+	struct identity_file *file = data;
+	struct table *table;
+	struct row_key key;
+	bool changed = false;
+
+	while (watch_pop(watch, &table, &key))
+		changed = true;
+	if (changed)
+		(void)!write_file(file);
+}
+
+struct identity_file *identity_file_new(struct store *store, struct tables *tables,
+					struct state_dir *dir, GPtrArray *problems, GError **error)
+{
+	struct identity_file *file = g_new0(struct identity_file, 1);
+
+	file->store = store;
+	file->tables = tables;
+	file->dir = dir;
+	if (load(file, problems, error)) {
+		g_free(file);
+		return NULL;
+	}
+	return file;
+}
+
+void identity_file_watch(struct identity_file *file)
+{
+	watch_add(watch_new(file->store, "identity-file", run, file), file->tables->identities);
+}
+
+void identity_file_free(struct identity_file *file)
+{
+	if (!file)
+		return;
+	g_clear_error(&file->error);
+	g_free(file);
+}
+
+const GError *identity_file_get_error(const struct identity_file *file)
+{
+	return file->error;
+}
+
+int identity_file_retry(struct identity_file *file)
+{
+	return file->error ? write_file(file) : 0;
+}
