@@ -2,6 +2,8 @@
 /* Transactions: a list of changes, applied in one go. Nothing that commit does can fail. */
 #include "src/store/table_private.h"
 
+#include <string.h>
+
 struct change {
 	struct table *table;
 	struct row *row; /* a reference; NULL: remove the key */
@@ -42,11 +44,12 @@ void txn_remove(struct txn *txn, struct table *table, const void *key, size_t n_
 {
 	struct change change = {
 		.table = table,
-		.key = g_memdup2(key, n_bytes),
+		.key = g_malloc(n_bytes),
 		.n_key_bytes = n_bytes,
 	};
 
 	g_assert(table->store == txn->store);
+	memcpy(change.key, key, n_bytes);
 	g_array_append_val(txn->changes, change);
 }
 
