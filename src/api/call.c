@@ -5,7 +5,7 @@
 #include "src/rpc/http_client.h"
 
 static const struct api_call_info calls[API_CALL__MAX] = {
-#define API_CALL(name, method, path, what) [API_##name] = {#name, method, path, what},
+#define API_CALL(name, handler, method, path, what) [API_##name] = {#name, method, path, what},
 #include "src/api/call.def"
 #undef API_CALL
 };

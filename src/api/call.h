@@ -10,7 +10,7 @@
 #define API_ARG_MAX_BYTES 512
 
 enum api_call {
-#define API_CALL(name, method, path, what) API_##name,
+#define API_CALL(name, handler, method, path, what) API_##name,
 #include "src/api/call.def"
 #undef API_CALL
 	API_CALL__MAX,

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Events of the programs: the monitor socket beside the API's, drops into the log (a few a second), and
+ * which events the programs make. Traces are made only while somebody listens.
+ */
+#pragma once
+
+#include "src/observe/monitor.h"
+
+struct agent;
+struct events;
+
+/* After the datapath is loaded. NULL and *error. */
+struct events *events_new(struct agent *agent, GError **error);
+void events_free(struct events *events); /* takes NULL */
+
+/* What can be changed while the agent runs: PATCH /config. */
+struct events_options {
+	bool drops;
+	bool traces; /* while somebody listens */
+	unsigned int aggregation; /* enum trace_aggregation */
+};
+
+struct events_options events_get_options(const struct events *events);
+NODISCARD int events_set_options(struct events *events, const struct events_options *options,
+				 GError **error);
+void events_get_statistics(const struct events *events, struct monitor_statistics *ret_statistics);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/rest.h"
+
+#include "src/agent/rest_private.h"
+#include "src/api/call.h"
+
+static void (*const handlers[API_CALL__MAX])(struct rest_call *call) = {
+#define API_CALL(name, handler, method, path, what) [API_##name] = rest_##handler,
+#include "src/api/call.def"
+#undef API_CALL
+};
+
+void rest_reply(struct rest_call *call, unsigned int status, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	call->response->status = status;
+	g_string_append(call->response->body, text);
+	g_string_append_c(call->response->body, '\n');
+	free(text);
+	json_decref(json);
+}
+
+void rest_refuse(struct rest_call *call, unsigned int status, const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	rest_reply(call, status, json_string(text));
+}
+
+static unsigned int status_of_errno(int err)
+{
+	switch (err) {
+	case -EINVAL:
+	case -ENODEV:
+	case -EADDRNOTAVAIL:
+	case -ERANGE:
+		return 400;
+	case -EPERM:
+		return 403;
+	case -ENOENT:
+		return 404;
+	case -EEXIST:
+		return 409;
+	case -EBUSY:
+		return 429;
+	case -EAGAIN: /* starting */
+		return 503;
+	default:
+		return 500;
+	}
+}
+
+void rest_refuse_error(struct rest_call *call, int err, const GError *error)
+{
+	rest_refuse(call, status_of_errno(err), "%s", error ? error->message : g_strerror(-err));
+}
+
+void rest_handle(const struct http_request *request, struct http_response *response, void *agent)
+{
+	struct rest_call call = {.agent = agent, .request = request, .response = response};
+	g_autofree char *allow = NULL;
+	struct api_match match;
+	int err = api_call_find(request->method, request->path, &match, &allow);
+
+	if (err == -EOPNOTSUPP) {
+		rest_refuse(&call, 405, "method %s is not allowed, %s is", request->method, allow);
+		response->allow = g_steal_pointer(&allow);
+	} else if (err < 0) {
+		rest_refuse(&call, 404, "path %s was not found", request->path);
+	} else {
+		call.arg = match.arg;
+		handlers[match.call](&call);
+		g_free(match.arg);
+	}
+}

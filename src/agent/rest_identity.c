@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /identity and /ip: who is who, and where. */
+#include "src/agent/rest_private.h"
+
+#include <string.h>
+#include "src/model/identity.h"
+#include "src/model/ipcache_entry.h"
+
+json_t *identity_to_json(const struct identity *identity)
+{
+	return json_pack("{s:i, s:o}", "id", identity->number, "labels",
+			 labels_to_json(identity->labels));
+}
+
+static bool append_row(const struct row *row, void *data)
+{
+	g_ptr_array_add(data, (void *)row);
+	return true;
+}
+
+static int compare_identities(const void *a, const void *b)
+{
+	const struct identity *left = *(struct identity *const *)a;
+	const struct identity *right = *(struct identity *const *)b;
+
+	return (left->number > right->number) - (left->number < right->number);
+}
+
+static const struct identity *get_identity(const struct agent *agent, uint32_t number)
+{
+	return (const struct identity *)table_get(agent->tables.identities, &number, sizeof(number));
+}
+
+static json_t *reserved_to_json(uint32_t number)
+{
+	return json_pack("{s:i, s:[o]}", "id", number, "labels",
+			 json_sprintf("reserved:%s", identity_reserved_name(number)));
+}
+
+/* The reserved identities that no table needs to hold, then the allocated ones, by number. */
+static json_t *all_identities(const struct agent *agent)
+{
+	g_autoptr(GPtrArray) rows = g_ptr_array_new();
+	json_t *list = json_array();
+
+	for (uint32_t number = 1; number < IDENTITY_ALLOCATED_MIN; number++)
+		if (identity_reserved_name(number) && !get_identity(agent, number))
+			json_array_append_new(list, reserved_to_json(number));
+	table_foreach(agent->tables.identities, append_row, rows);
+	g_ptr_array_sort(rows, compare_identities);
+	for (size_t i = 0; i < rows->len; i++)
+		json_array_append_new(list, identity_to_json(g_ptr_array_index(rows, i)));
+	return list;
+}
+
+void rest_identity_list(struct rest_call *call)
+{
+	const struct label_set *labels = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) rows = NULL;
+	json_t *list;
+	int err = rest_parse_labels(call->request, &labels, &error);
+
+	if (err < 0) {
+		rest_refuse_error(call, err, error);
+		return;
+	}
+	if (!labels) {
+		rest_reply(call, 200, all_identities(call->agent));
+		return;
+	}
+	rows = g_ptr_array_new();
+	list = json_array();
+	table_foreach(call->agent->tables.identities, append_row, rows);
+	for (size_t i = 0; i < rows->len; i++) {
+		const struct identity *identity = g_ptr_array_index(rows, i);
+
+		if (identity->labels == labels) /* sets are interned */
+			json_array_append_new(list, identity_to_json(identity));
+	}
+	label_set_unref(labels);
+	if (json_array_size(list)) {
+		rest_reply(call, 200, list);
+	} else {
+		json_decref(list);
+		rest_refuse(call, 404, "no identity has exactly these labels");
+	}
+}
+
+void rest_identity_get(struct rest_call *call)
+{
+	const struct identity *identity;
+	guint64 number;
+
+	if (!g_ascii_string_to_unsigned(call->arg, 10, 0, UINT32_MAX, &number, NULL)) {
+		rest_refuse(call, 400, "identity \"%s\" is not a number", call->arg);
+		return;
+	}
+	identity = get_identity(call->agent, number);
+	if (identity)
+		rest_reply(call, 200, identity_to_json(identity));
+	else if (number && identity_reserved_name(number))
+		rest_reply(call, 200, reserved_to_json(number));
+	else
+		rest_refuse(call, 404, "identity %s was not found", call->arg);
+}
+
+static bool count_identity(const struct row *row, void *data)
+{
+	const struct endpoint_state *state = (const struct endpoint_state *)row;
+	void *key = GUINT_TO_POINTER(state->identity);
+
+	g_hash_table_insert(data, key, GUINT_TO_POINTER(GPOINTER_TO_UINT(
+						g_hash_table_lookup(data, key)) + 1));
+	return true;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+	unsigned int left = GPOINTER_TO_UINT(a), right = GPOINTER_TO_UINT(b);
+
+	return (left > right) - (left < right);
+}
+
+void rest_identity_endpoints(struct rest_call *call)
+{
+	g_autoptr(GHashTable) counts = g_hash_table_new(NULL, NULL);
+	json_t *list = json_array();
+	GList *numbers;
+
+	table_foreach(call->agent->tables.endpoint_states, count_identity, counts);
+	numbers = g_list_sort(g_hash_table_get_keys(counts), compare_numbers);
+	for (GList *item = numbers; item; item = item->next) {
+		const struct identity *identity =
+			get_identity(call->agent, GPOINTER_TO_UINT(item->data));
+		unsigned int n = GPOINTER_TO_UINT(g_hash_table_lookup(counts, item->data));
+
+		if (identity)
+			json_array_append_new(list,
+					      json_pack("{s:o, s:i}", "identity",
+							identity_to_json(identity), "refCount", n));
+	}
+	g_list_free(numbers);
+	rest_reply(call, 200, list);
+}
+
+/* ---- /ip ---- */
+
+static int compare_entries(const void *a, const void *b)
+{
+	const struct ipcache_entry *left = *(struct ipcache_entry *const *)a;
+	const struct ipcache_entry *right = *(struct ipcache_entry *const *)b;
+	int order = addr_compare(&left->cidr.addr, &right->cidr.addr);
+
+	return order ? order : left->cidr.prefix_len - right->cidr.prefix_len;
+}
+
+static json_t *entry_to_json(const struct ipcache_entry *entry)
+{
+	char cidr[CIDR_TEXT_BYTES], host[ADDR_TEXT_BYTES] = "";
+
+	if (!addr_is_zero(&entry->host))
+		addr_format(&entry->host, host);
+	return json_pack("{s:s, s:i, s:s*, s:i, s:{s:s, s:s*, s:s*}}", "cidr",
+			 cidr_format(&entry->cidr, cidr), "identity", entry->identity, "hostIP",
+			 *host ? host : NULL, "encryptKey", 0, "metadata", "source", entry->source,
+			 "namespace", entry->namespace, "name", entry->name);
+}
+
+void rest_ip_list(struct rest_call *call)
+{
+	const char *query = http_request_query(call->request, "cidr");
+	g_autoptr(GPtrArray) rows = g_ptr_array_new();
+	struct cidr cidr;
+	json_t *list;
+
+	if (query && cidr_parse(query, &cidr) < 0) {
+		rest_refuse(call, 400, "cidr \"%s\" is not a prefix", query);
+		return;
+	}
+	table_foreach(call->agent->tables.ipcache, append_row, rows);
+	g_ptr_array_sort(rows, compare_entries);
+	list = json_array();
+	for (size_t i = 0; i < rows->len; i++) {
+		const struct ipcache_entry *entry = g_ptr_array_index(rows, i);
+
+		if (!query || cidr_equal(&entry->cidr, &cidr))
+			json_array_append_new(list, entry_to_json(entry));
+	}
+	if (query && !json_array_size(list)) {
+		json_decref(list);
+		rest_refuse(call, 404, "%s was not found", query);
+	} else {
+		rest_reply(call, 200, list);
+	}
+}
