@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/events.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include "src/agent/agent.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/observe/event_text.h"
+#include "src/rpc/unix_listen.h"
+#include "src/sys/bpf_map.h"
+
+#define MONITOR_SOCKET_NAME "monitor1_2.sock"
+/* Drops in the log: so many at once, then so many a second. */
+#define LOG_BURST	 10
+#define LOG_INTERVAL_NS NSEC_PER_SEC
+
+struct events {
+	struct agent *agent;
+	struct bpf_map_ref ring;
+	struct monitor *monitor; /* NULL with the fake datapath */
+	struct events_options options;
+	bool listening;
+	/* Rate limit of the log. */
+	int64_t interval_start_ns;
+	unsigned int n_logged; /* in this interval */
+	uint64_t n_suppressed; /* since the last line */
+};
+
+static int apply(struct events *events, const struct events_options *options)
+{
+	struct agent *agent = events->agent;
+	struct runtime_config runtime = agent->datapath_config.runtime;
+	int err;
+
+	runtime.drop_events = options->drops;
+	runtime.trace_events = options->traces && events->listening;
+	runtime.trace_aggregation = options->aggregation;
+	err = agent->datapath->ops->set_runtime(agent->datapath, &runtime);
+	if (!err)
+		agent->datapath_config.runtime = runtime;
+	return err;
+}
+
+static bool may_log(struct events *events)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	if (now_ns - events->interval_start_ns >= LOG_INTERVAL_NS) {
+		events->interval_start_ns = now_ns;
+		events->n_logged = 0;
+	}
+	if (events->n_logged >= LOG_BURST) {
+		events->n_suppressed++;
+		return false;
+	}
+	events->n_logged++;
+	return true;
+}
+
+static void on_event(const struct event *event, void *data)
+{
+	struct events *events = data;
+	g_autofree char *connection = NULL;
+
+	if (event->type != EVENT_DROP || !may_log(events))
+		return;
+	connection = event_format_connection(event);
+	log_info("monitor", "Packet dropped",
+		 "reason=%s connection=%s endpointID=%u ifindex=%u identity=%u file=%s line=%u "
+		 "suppressed=%" PRIu64,
+		 event_drop_reason_text(event->subtype), connection,
+		 event->direction == METRIC_DIR_INGRESS ? event->dst_endpoint : event->src_endpoint,
+		 event->ifindex, event->src_identity, event_source_file_text(event->file),
+		 event->line, events->n_suppressed);
+	events->n_suppressed = 0;
+}
+
+static void on_listening(bool listening, void *data)
+{
+	struct events *events = data;
+	int err;
+
+	events->listening = listening;
+	err = apply(events, &events->options);
+	if (err < 0)
+		log_warning("monitor", "Switching trace events failed", "error=%s",
+			    g_strerror(-err));
+}
+
+static int start_monitor(struct events *events, GError **error)
+{
+	struct agent *agent = events->agent;
+	g_autofree char *directory = g_path_get_dirname(agent->settings->socket_path);
+	g_autofree char *path = g_build_filename(directory, MONITOR_SOCKET_NAME, NULL);
+	const struct monitor_callbacks callbacks = {
+		.event = on_event,
+		.listening = on_listening,
+		.data = events,
+	};
+	int listen_fd, err;
+
+	err = bpf_map_open(agent->datapath_config.bpf_root, "cilium_events", &events->ring, error);
+	if (err < 0)
+		return err;
+	listen_fd = unix_listen(path, SOCK_SEQPACKET, error);
+	if (listen_fd < 0)
+		return listen_fd;
+	events->monitor =
+		monitor_new(agent->loop, events->ring.fd, listen_fd, &callbacks, error);
+	return events->monitor ? 0 : -EIO;
+}
+
+struct events *events_new(struct agent *agent, GError **error)
+{
+	struct events *events = g_new0(struct events, 1);
+
+	events->agent = agent;
+	events->ring.fd = -1;
+	events->options = (struct events_options){
+		.drops = agent->settings->bpf_events_drop_enabled,
+		.traces = agent->settings->bpf_events_trace_enabled,
+		.aggregation = agent->datapath_config.runtime.trace_aggregation,
+	};
+	if (!agent->enable_fake_datapath && start_monitor(events, error) < 0) {
+		events_free(events);
+		return NULL;
+	}
+	return events;
+}
+
+void events_free(struct events *events)
+{
+	if (!events)
+		return;
+	monitor_free(events->monitor);
+	bpf_map_close(&events->ring);
+	g_free(events);
+}
+
+struct events_options events_get_options(const struct events *events)
+{
+	return events->options;
+}
+
+int events_set_options(struct events *events, const struct events_options *options, GError **error)
+{
+	int err = apply(events, options);
+
+	if (err < 0)
+		return error_set_errno(error, -err, "change what the programs report");
+	events->options = *options;
+	return 0;
+}
+
+void events_get_statistics(const struct events *events, struct monitor_statistics *ret_statistics)
+{
+	*ret_statistics = (struct monitor_statistics){0};
+	if (events->monitor)
+		monitor_get_statistics(events->monitor, ret_statistics);
+}
