@@ -68,9 +68,10 @@ json_t *endpoint_health_to_json(const struct agent *agent, const struct endpoint
 
 static json_t *external_identifiers(const struct endpoint *endpoint)
 {
-	json_t *object = json_pack("{s:s*, s:s*, s:s*, s:s*}", "container-id", endpoint->container_id,
-				   "container-name", endpoint->container_name, "k8s-namespace",
-				   endpoint->namespace, "k8s-pod-name", endpoint->pod_name);
+	json_t *object =
+		json_pack("{s:s*, s:s*, s:s*, s:s*}", "container-id", endpoint->container_id,
+			  "container-name", endpoint->container_name, "k8s-namespace",
+			  endpoint->namespace, "k8s-pod-name", endpoint->pod_name);
 
 	if (endpoint->container_id) {
 		g_autofree char *attachment = endpoint_attachment_id(endpoint);
@@ -97,25 +98,27 @@ static json_t *networking(const struct agent *agent, const struct endpoint *endp
 	return json_pack("{s:[o], s:s*, s:o, s:s, s:i, s:s*, s:s}", "addressing", addressing,
 			 "container-interface-name", endpoint->container_ifname, "host-addressing",
 			 node_addressing_to_json(agent), "host-mac",
-			 mac_format(&endpoint->host_mac, host_mac), "interface-index", endpoint->ifindex,
-			 "interface-name", endpoint->host_ifname, "mac", mac_format(&endpoint->mac, mac));
+			 mac_format(&endpoint->host_mac, host_mac), "interface-index",
+			 endpoint->ifindex, "interface-name", endpoint->host_ifname, "mac",
+			 mac_format(&endpoint->mac, mac));
 }
 
 json_t *endpoint_to_json(const struct agent *agent, const struct endpoint *endpoint)
 {
 	const struct endpoint_state *state = state_of(agent, endpoint);
 	enum endpoint_phase phase = endpoint_manager_get_phase(agent->endpoints, endpoint->id);
-	json_t *status = json_pack(
-		"{s:o, s:o, s:o, s:o, s:{s:{s:s}}, s:s}", "external-identifiers",
-		external_identifiers(endpoint), "health", endpoint_health_to_json(agent, endpoint),
-		"labels", endpoint_labels_to_json(agent, endpoint), "networking",
-		networking(agent, endpoint), "policy", "realized", "policy-enabled", "none", "state",
-		endpoint_phase_name(phase));
+	json_t *status = json_pack("{s:o, s:o, s:o, s:o, s:{s:{s:s}}, s:s}", "external-identifiers",
+				   external_identifiers(endpoint), "health",
+				   endpoint_health_to_json(agent, endpoint), "labels",
+				   endpoint_labels_to_json(agent, endpoint), "networking",
+				   networking(agent, endpoint), "policy", "realized",
+				   "policy-enabled", "none", "state", endpoint_phase_name(phase));
 
 	if (state)
 		json_object_set_new(status, "identity",
 				    json_pack("{s:i, s:o}", "id", state->identity, "labels",
 					      labels_to_json(state->identity_labels)));
-	return json_pack("{s:i, s:{s:{s:o}}, s:o}", "id", endpoint->id, "spec", "label-configuration",
-			 "user", labels_to_json(endpoint->runtime_labels), "status", status);
+	return json_pack("{s:i, s:{s:{s:o}}, s:o}", "id", endpoint->id, "spec",
+			 "label-configuration", "user", labels_to_json(endpoint->runtime_labels),
+			 "status", status);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/events.h"
 
-#include <string.h>
+#include <inttypes.h>
 #include <sys/socket.h>
+#include "abi/metrics.h"
 #include "src/agent/agent.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
@@ -12,7 +13,7 @@
 
 #define MONITOR_SOCKET_NAME "monitor1_2.sock"
 /* Drops in the log: so many at once, then so many a second. */
-#define LOG_BURST	 10
+#define LOG_BURST       10
 #define LOG_INTERVAL_NS NSEC_PER_SEC
 
 struct events {
@@ -100,14 +101,13 @@ static int start_monitor(struct events *events, GError **error)
 	};
 	int listen_fd, err;
 
-	err = bpf_map_open(agent->datapath_config.bpf_root, "cilium_events", &events->ring, error);
+	err = bpf_map_open(agent->settings->bpf_root, "cilium_events", &events->ring, error);
 	if (err < 0)
 		return err;
 	listen_fd = unix_listen(path, SOCK_SEQPACKET, error);
 	if (listen_fd < 0)
 		return listen_fd;
-	events->monitor =
-		monitor_new(agent->loop, events->ring.fd, listen_fd, &callbacks, error);
+	events->monitor = monitor_new(agent->loop, events->ring.fd, listen_fd, &callbacks, error);
 	return events->monitor ? 0 : -EIO;
 }
 

@@ -17,7 +17,7 @@ void events_free(struct events *events); /* takes NULL */
 /* What can be changed while the agent runs: PATCH /config. */
 struct events_options {
 	bool drops;
-	bool traces; /* while somebody listens */
+	bool traces;              /* while somebody listens */
 	unsigned int aggregation; /* enum trace_aggregation */
 };
 

@@ -10,7 +10,7 @@
 /* What is known of a node, from wherever. Zero addresses and empty texts: not known. */
 struct node_facts {
 	struct addr addr4, addr6; /* primary */
-	char *range4, *range6; /* "10.0.0.0/24" */
+	char *range4, *range6;    /* "10.0.0.0/24" */
 	const char *source;
 };
 
@@ -127,7 +127,8 @@ static void append_node(const struct agent *agent, json_t *list, const char *nam
 	add_manifest(&facts, get_node(agent, "Node", name));
 	if (g_str_equal(name, agent->settings->node_name)) {
 		facts.source = "local";
-		table_foreach(agent->tables.devices, find_own_address, &facts);
+		table_foreach (agent->tables.devices, find_own_address, &facts)
+			;
 		g_free(facts.range4);
 		g_free(facts.range6);
 		facts.range4 = format_pools(agent, true);
@@ -151,7 +152,8 @@ json_t *nodes_to_json(const struct agent *agent)
 	GList *sorted;
 
 	append_node(agent, list, agent->settings->node_name);
-	table_foreach(agent->tables.nodes, collect_name, names);
+	table_foreach (agent->tables.nodes, collect_name, names)
+		;
 	g_hash_table_remove(names, agent->settings->node_name);
 	sorted = g_list_sort(g_hash_table_get_keys(names), (GCompareFunc)strcmp);
 	for (GList *item = sorted; item; item = item->next)

@@ -10,8 +10,8 @@ static const struct {
 	const char *name; /* as the API spells it */
 	enum trace_aggregation level;
 } levels[] = {
-	{"None", TRACE_AGGREGATION_NONE},     {"Lowest", TRACE_AGGREGATION_LOW},
-	{"Low", TRACE_AGGREGATION_LOW},	      {"Medium", TRACE_AGGREGATION_MEDIUM},
+	{"None", TRACE_AGGREGATION_NONE},   {"Lowest", TRACE_AGGREGATION_LOW},
+	{"Low", TRACE_AGGREGATION_LOW},     {"Medium", TRACE_AGGREGATION_MEDIUM},
 	{"Maximum", TRACE_AGGREGATION_MAX}, {"Max", TRACE_AGGREGATION_MAX},
 };
 
@@ -35,11 +35,10 @@ static json_t *options_to_json(const struct agent *agent)
 {
 	struct events_options options = events_get_options(agent->events);
 
-	return json_pack("{s:s, s:s, s:s, s:s}", "Debug",
-			 enabled_text(log_enabled(LOG_LEVEL_DEBUG)), "DropNotification",
-			 enabled_text(options.drops), "MonitorAggregationLevel",
-			 level_name(options.aggregation), "TraceNotification",
-			 enabled_text(options.traces));
+	return json_pack(
+		"{s:s, s:s, s:s, s:s}", "Debug", enabled_text(log_enabled(LOG_LEVEL_DEBUG)),
+		"DropNotification", enabled_text(options.drops), "MonitorAggregationLevel",
+		level_name(options.aggregation), "TraceNotification", enabled_text(options.traces));
 }
 
 /* Options of Cilium's list that are fixed when the programs are loaded. */
@@ -70,15 +69,15 @@ void rest_config_get(struct rest_call *call)
 	json_t *status;
 
 	config_foreach(agent->config, append_key, keys);
-	status = json_pack(
-		"{s:o, s:o, s:s, s:i, s:i, s:s, s:b, s:{s:b, s:b}, s:{s:o}, s:o}", "addressing",
-		node_addressing_to_json(agent), "daemonConfigurationMap", keys, "datapathMode",
-		"veth", "deviceMTU", agent->datapath_config.mtu, "routeMTU",
-		agent->datapath_config.mtu, "ipam-mode", ipam_mode_name(settings->ipam),
-		"masquerade", settings->enable_ipv4_masquerade || settings->enable_ipv6_masquerade,
-		"masqueradeProtocols", "ipv4", settings->enable_ipv4_masquerade, "ipv6",
-		settings->enable_ipv6_masquerade, "realized", "options", options_to_json(agent),
-		"immutable", immutable_to_json(agent));
+	status = json_pack("{s:o, s:o, s:s, s:i, s:i, s:s, s:b, s:{s:b, s:b}, s:{s:o}, s:o}",
+			   "addressing", node_addressing_to_json(agent), "daemonConfigurationMap",
+			   keys, "datapathMode", "veth", "deviceMTU", agent->datapath_config.mtu,
+			   "routeMTU", agent->datapath_config.mtu, "ipam-mode",
+			   ipam_mode_name(settings->ipam), "masquerade",
+			   settings->enable_ipv4_masquerade || settings->enable_ipv6_masquerade,
+			   "masqueradeProtocols", "ipv4", settings->enable_ipv4_masquerade, "ipv6",
+			   settings->enable_ipv6_masquerade, "realized", "options",
+			   options_to_json(agent), "immutable", immutable_to_json(agent));
 	rest_reply(call, 200,
 		   json_pack("{s:{s:o}, s:o}", "spec", "options", options_to_json(agent), "status",
 			     status));
@@ -166,7 +165,8 @@ void rest_config_patch(struct rest_call *call)
 		rest_refuse(call, 400, "policy-enforcement: not supported by this agent");
 		return;
 	}
-	json_object_foreach(options, name, value) {
+	json_object_foreach(options, name, value)
+	{
 		err = parse_option(name, json_string_value(value), &change, &error);
 		if (err)
 			break;

@@ -58,12 +58,12 @@ static bool has_labels(const struct endpoint_filter *filter, const struct endpoi
 
 	for (size_t i = 0; i < label_set_n(filter->labels); i++) {
 		const struct label *label = label_set_get(filter->labels, i);
-		bool any_source = g_str_equal(label->source, "any") ||
-				  g_str_equal(label->source, "unspec");
+		bool any_source =
+			g_str_equal(label->source, "any") || g_str_equal(label->source, "unspec");
 		const char *value =
 			state ? label_set_find(state->labels, any_source ? NULL : label->source,
-					       label->key) :
-				NULL;
+					       label->key)
+			      : NULL;
 
 		if (!value || !g_str_equal(value, label->value))
 			return false;
@@ -101,12 +101,14 @@ void rest_endpoint_list(struct rest_call *call)
 		return;
 	}
 	filter.endpoints = g_ptr_array_new();
-	table_foreach(call->agent->tables.endpoints, add_endpoint, &filter);
+	table_foreach (call->agent->tables.endpoints, add_endpoint, &filter)
+		;
 	g_ptr_array_sort(filter.endpoints, compare_endpoints);
 	list = json_array();
 	for (size_t i = 0; i < filter.endpoints->len; i++)
 		json_array_append_new(
-			list, endpoint_to_json(call->agent, g_ptr_array_index(filter.endpoints, i)));
+			list,
+			endpoint_to_json(call->agent, g_ptr_array_index(filter.endpoints, i)));
 	/* As Cilium: a selection that selects nothing is not found. */
 	if (filter.labels && !filter.endpoints->len) {
 		json_decref(list);
@@ -201,8 +203,7 @@ void rest_endpoint_delete(struct rest_call *call)
 
 void rest_endpoint_delete_many(struct rest_call *call)
 {
-	json_auto_t *body =
-		json_loadb(call->request->body, call->request->n_body_bytes, 0, NULL);
+	json_auto_t *body = json_loadb(call->request->body, call->request->n_body_bytes, 0, NULL);
 	const char *container_id = json_string_value(json_object_get(body, "container-id"));
 	g_autoptr(GError) error = NULL;
 	int n_deleted;
@@ -222,8 +223,7 @@ void rest_endpoint_delete_many(struct rest_call *call)
 void rest_cni_gc(struct rest_call *call)
 {
 	g_autoptr(GHashTable) keep = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	json_auto_t *body =
-		json_loadb(call->request->body, call->request->n_body_bytes, 0, NULL);
+	json_auto_t *body = json_loadb(call->request->body, call->request->n_body_bytes, 0, NULL);
 	const json_t *list = json_object_get(body, "valid-attachments");
 	g_autoptr(GError) error = NULL;
 	json_t *attachment;
@@ -234,14 +234,16 @@ void rest_cni_gc(struct rest_call *call)
 		rest_refuse(call, 400, "the body has no list valid-attachments");
 		return;
 	}
-	json_array_foreach((json_t *)list, i, attachment) {
+	json_array_foreach((json_t *)list, i, attachment)
+	{
 		const char *container_id, *ifname;
 
 		if (json_unpack(attachment, "{s:s, s:s}", "container-id", &container_id,
 				"interface-name", &ifname) < 0) {
-			rest_refuse(call, 400,
-				    "valid-attachments[%zu]: expected container-id and interface-name",
-				    i);
+			rest_refuse(
+				call, 400,
+				"valid-attachments[%zu]: expected container-id and interface-name",
+				i);
 			return;
 		}
 		g_hash_table_add(keep, g_strdup_printf("%s:%s", container_id, ifname));

@@ -28,7 +28,8 @@ static int compare_identities(const void *a, const void *b)
 
 static const struct identity *get_identity(const struct agent *agent, uint32_t number)
 {
-	return (const struct identity *)table_get(agent->tables.identities, &number, sizeof(number));
+	return (const struct identity *)table_get(agent->tables.identities, &number,
+						  sizeof(number));
 }
 
 static json_t *reserved_to_json(uint32_t number)
@@ -46,7 +47,8 @@ static json_t *all_identities(const struct agent *agent)
 	for (uint32_t number = 1; number < IDENTITY_ALLOCATED_MIN; number++)
 		if (identity_reserved_name(number) && !get_identity(agent, number))
 			json_array_append_new(list, reserved_to_json(number));
-	table_foreach(agent->tables.identities, append_row, rows);
+	table_foreach (agent->tables.identities, append_row, rows)
+		;
 	g_ptr_array_sort(rows, compare_identities);
 	for (size_t i = 0; i < rows->len; i++)
 		json_array_append_new(list, identity_to_json(g_ptr_array_index(rows, i)));
@@ -71,7 +73,8 @@ void rest_identity_list(struct rest_call *call)
 	}
 	rows = g_ptr_array_new();
 	list = json_array();
-	table_foreach(call->agent->tables.identities, append_row, rows);
+	table_foreach (call->agent->tables.identities, append_row, rows)
+		;
 	for (size_t i = 0; i < rows->len; i++) {
 		const struct identity *identity = g_ptr_array_index(rows, i);
 
@@ -110,8 +113,8 @@ static bool count_identity(const struct row *row, void *data)
 	const struct endpoint_state *state = (const struct endpoint_state *)row;
 	void *key = GUINT_TO_POINTER(state->identity);
 
-	g_hash_table_insert(data, key, GUINT_TO_POINTER(GPOINTER_TO_UINT(
-						g_hash_table_lookup(data, key)) + 1));
+	g_hash_table_insert(data, key,
+			    GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(data, key)) + 1));
 	return true;
 }
 
@@ -128,7 +131,8 @@ void rest_identity_endpoints(struct rest_call *call)
 	json_t *list = json_array();
 	GList *numbers;
 
-	table_foreach(call->agent->tables.endpoint_states, count_identity, counts);
+	table_foreach (call->agent->tables.endpoint_states, count_identity, counts)
+		;
 	numbers = g_list_sort(g_hash_table_get_keys(counts), compare_numbers);
 	for (GList *item = numbers; item; item = item->next) {
 		const struct identity *identity =
@@ -178,7 +182,8 @@ void rest_ip_list(struct rest_call *call)
 		rest_refuse(call, 400, "cidr \"%s\" is not a prefix", query);
 		return;
 	}
-	table_foreach(call->agent->tables.ipcache, append_row, rows);
+	table_foreach (call->agent->tables.ipcache, append_row, rows)
+		;
 	g_ptr_array_sort(rows, compare_entries);
 	list = json_array();
 	for (size_t i = 0; i < rows->len; i++) {

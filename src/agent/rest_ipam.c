@@ -60,8 +60,8 @@ static json_t *address_to_json(const struct agent *agent, const struct ip_alloca
 	for (size_t i = 0; i < pools->len; i++) {
 		char text[CIDR_TEXT_BYTES];
 
-		json_array_append_new(
-			cidrs, json_string(cidr_format(&g_array_index(pools, struct cidr, i), text)));
+		json_array_append_new(cidrs, json_string(cidr_format(
+						     &g_array_index(pools, struct cidr, i), text)));
 	}
 	g_array_unref(pools);
 	return json_pack("{s:s, s:s, s:o, s:s*}", "ip", addr_format(&allocation->addr, ip),

@@ -22,7 +22,8 @@ static char **label_texts(const struct http_request *request, GError **error)
 		return NULL;
 	}
 	texts = g_ptr_array_new();
-	json_array_foreach(list, i, value) {
+	json_array_foreach(list, i, value)
+	{
 		const char *text = json_string_value(value);
 
 		g_ptr_array_add(texts, g_strdup(text ? text : ""));

@@ -5,8 +5,7 @@
 #include "src/model/identity.h"
 #include "src/observe/packet_text.h"
 
-#define SEPARATOR \
-	"------------------------------------------------------------------------------\n"
+#define SEPARATOR           "------------------------------------------------------------------------------\n"
 #define IDENTITY_TEXT_BYTES 32
 
 static const char *const drop_reasons[256] = {
@@ -34,8 +33,8 @@ static const char *const source_files[256] = {
 };
 
 static const char *const ct_states[] = {
-	[EVENT_CT_NEW] = "new",		  [EVENT_CT_ESTABLISHED] = "established",
-	[EVENT_CT_REPLY] = "reply",	  [EVENT_CT_RELATED] = "related",
+	[EVENT_CT_NEW] = "new",           [EVENT_CT_ESTABLISHED] = "established",
+	[EVENT_CT_REPLY] = "reply",       [EVENT_CT_RELATED] = "related",
 	[EVENT_CT_REOPENED] = "reopened", [EVENT_CT_UNKNOWN] = "unknown",
 };
 
@@ -185,9 +184,9 @@ static void append_trace_line(GString *text, const struct event *event,
 	append_direction(text, event);
 	g_string_append_printf(text, " flow 0x%x , ", event->hash);
 	append_identities(text, event, format);
-	g_string_append_printf(text, " state %s ifindex %s orig-ip %s: ",
-			       event_ct_state_text(event->ct_state),
-			       ifname_text(event, format, ifname), original_address(event));
+	g_string_append_printf(
+		text, " state %s ifindex %s orig-ip %s: ", event_ct_state_text(event->ct_state),
+		ifname_text(event, format, ifname), original_address(event));
 	append_connection(text, event);
 	g_string_append_c(text, '\n');
 }
@@ -210,9 +209,9 @@ static void append_hex(GString *text, const uint8_t *bytes, size_t n_bytes)
 		}
 		g_string_append(text, "  |");
 		for (size_t i = 0; i < n; i++)
-			g_string_append_c(text, g_ascii_isprint(bytes[offset + i]) ?
-							(char)bytes[offset + i] :
-							'.');
+			g_string_append_c(text, g_ascii_isprint(bytes[offset + i])
+							? (char)bytes[offset + i]
+							: '.');
 		g_string_append(text, "|\n");
 	}
 }
@@ -232,10 +231,10 @@ static void append_block(GString *text, const struct event *event,
 		append_identities(text, event, format);
 		g_string_append_printf(text, ", to endpoint %u\n", event->dst_endpoint);
 	} else {
-		g_string_append_printf(text, "%s: %u bytes (%u captured), state %s, interface %s, , ",
-				       event_trace_point_text(event->subtype), event->orig_len,
-				       event->cap_len, event_ct_state_text(event->ct_state),
-				       ifname_text(event, format, ifname));
+		g_string_append_printf(
+			text, "%s: %u bytes (%u captured), state %s, interface %s, , ",
+			event_trace_point_text(event->subtype), event->orig_len, event->cap_len,
+			event_ct_state_text(event->ct_state), ifname_text(event, format, ifname));
 		append_identities(text, event, format);
 		g_string_append_printf(text, ", orig-ip %s\n", original_address(event));
 	}
@@ -277,13 +276,13 @@ json_t *event_to_json(const struct event *event, const struct event_format *form
 	json_t *object;
 
 	decode(event, &packet);
-	object = json_pack("{s:s, s:o, s:i, s:I, s:I, s:I, s:i, s:o}", "type",
-			   event->type == EVENT_DROP ? "drop" : "trace", "mark",
-			   json_sprintf("0x%x", event->hash), "source", event->src_endpoint,
-			   "bytes", (json_int_t)event->orig_len, "srcLabel",
-			   (json_int_t)event->src_identity, "dstLabel",
-			   (json_int_t)event->dst_identity, "dstID", event->dst_endpoint, "summary",
-			   packet_to_json(&packet));
+	object =
+		json_pack("{s:s, s:o, s:i, s:I, s:I, s:I, s:i, s:o}", "type",
+			  event->type == EVENT_DROP ? "drop" : "trace", "mark",
+			  json_sprintf("0x%x", event->hash), "source", event->src_endpoint, "bytes",
+			  (json_int_t)event->orig_len, "srcLabel", (json_int_t)event->src_identity,
+			  "dstLabel", (json_int_t)event->dst_identity, "dstID", event->dst_endpoint,
+			  "summary", packet_to_json(&packet));
 	if (event->type == EVENT_DROP) {
 		json_object_set_new(object, "reason",
 				    json_string(event_drop_reason_text(event->subtype)));

@@ -16,9 +16,9 @@ const char *event_ct_state_text(uint8_t state);
 const char *event_metric_reason_text(unsigned int reason);
 
 enum event_detail {
-	EVENT_BRIEF, /* one line */
+	EVENT_BRIEF,   /* one line */
 	EVENT_VERBOSE, /* -v: a block with the decoded packet */
-	EVENT_HEX, /* --hex: a block with the packet's bytes */
+	EVENT_HEX,     /* --hex: a block with the packet's bytes */
 };
 
 struct event_format {

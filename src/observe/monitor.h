@@ -34,9 +34,9 @@ struct monitor *monitor_new(uv_loop_t *loop, int ring_fd, int listen_fd,
 void monitor_free(struct monitor *monitor);
 
 struct monitor_statistics {
-	uint64_t n_events; /* read since start */
+	uint64_t n_events;    /* read since start */
 	uint64_t n_malformed; /* records that are no events */
-	uint64_t n_lost; /* not delivered to a listener that was too slow */
+	uint64_t n_lost;      /* not delivered to a listener that was too slow */
 	unsigned int n_listeners;
 	size_t ring_bytes;
 };

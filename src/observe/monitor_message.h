@@ -20,9 +20,9 @@ enum monitor_message_type {
 
 struct monitor_message_header {
 	uint16_t version;
-	uint16_t type; /* enum monitor_message_type */
+	uint16_t type;      /* enum monitor_message_type */
 	uint32_t cpu_count; /* HELLO: CPUs that events come from */
-	uint64_t n; /* HELLO: bytes of the ring; LOST: events lost since the last message */
+	uint64_t n;         /* HELLO: bytes of the ring; LOST: events lost since the last message */
 };
 
 /* EVENT: the whole of it; else the header alone. The event is cut behind its cap_len bytes of packet. */

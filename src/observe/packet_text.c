@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define HOST_TEXT_BYTES INET6_ADDRSTRLEN
-#define MAC_BYTES	18
+#define MAC_BYTES       18
 
 struct code_name {
 	int type;
@@ -180,9 +180,9 @@ static void append_ip(GString *text, const struct packet *packet)
 
 static void append_tcp(GString *text, const struct packet *packet)
 {
-	g_string_append_printf(text, "SrcPort=%u DstPort=%u Seq=%u Ack=%u Window=%u Flags=",
-			       packet->sport, packet->dport, packet->tcp_seq, packet->tcp_ack,
-			       packet->tcp_window);
+	g_string_append_printf(
+		text, "SrcPort=%u DstPort=%u Seq=%u Ack=%u Window=%u Flags=", packet->sport,
+		packet->dport, packet->tcp_seq, packet->tcp_ack, packet->tcp_window);
 	append_flags(text, packet->tcp_flags);
 }
 

@@ -5,11 +5,11 @@
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 
-#define VLAN_TAGS_MAX	  2
-#define EXTENSIONS_MAX	  8
-#define ICMP_ECHO_REPLY	  0
-#define ICMP_ECHO	  8
-#define ICMPV6_ECHO	  128
+#define VLAN_TAGS_MAX     2
+#define EXTENSIONS_MAX    8
+#define ICMP_ECHO_REPLY   0
+#define ICMP_ECHO         8
+#define ICMPV6_ECHO       128
 #define ICMPV6_ECHO_REPLY 129
 
 /* What is left of the packet. */
@@ -213,8 +213,8 @@ static bool decode_ethernet(struct rest *rest, struct packet *packet)
 	memcpy(packet->ether_dst, ether, 6);
 	memcpy(packet->ether_src, ether + 6, 6);
 	packet->ether_type = get_16(ether + 12);
-	for (int i = 0; i < VLAN_TAGS_MAX && (packet->ether_type == ETH_P_8021Q ||
-					      packet->ether_type == ETH_P_8021AD);
+	for (int i = 0; i < VLAN_TAGS_MAX &&
+			(packet->ether_type == ETH_P_8021Q || packet->ether_type == ETH_P_8021AD);
 	     i++) {
 		const uint8_t *tag = take(rest, 4);
 

@@ -41,8 +41,8 @@ struct packet {
 	uint8_t protocol; /* behind extension headers */
 	uint8_t ttl;
 	uint8_t tos;
-	uint16_t ip_bytes; /* total length as the header says */
-	uint32_t ip_id; /* IPv6: of the fragment header */
+	uint16_t ip_bytes;        /* total length as the header says */
+	uint32_t ip_id;           /* IPv6: of the fragment header */
 	uint16_t fragment_offset; /* bytes */
 	bool more_fragments;
 	uint16_t sport; /* TCP, UDP, SCTP */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * StatusResponse: the state of the agent in Cilium's shape, from tables, settings and reconcilers. What
+ * this agent has and Cilium has not is in the member "axoneme":
+ *
+ *	source-problems   [{file, line, object, field, reason}]: what the manifests have wrong
+ *	failing-objects   [{reconciler, object, endpoint-id, error, since, tries}]
+ *	without-effect    [{key, value, place}]: keys that this version accepts and does not act on
+ *	unknown-keys      [name]
+ *	state-source, manifest-dir
+ */
+#pragma once
+
+#include <jansson.h>
+
+struct agent;
+
+/* brief: only the state of the agent, as a probe asks for it. json_decref. */
+json_t *status_to_json(const struct agent *agent, bool brief);

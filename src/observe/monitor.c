@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/observe/monitor.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "src/observe/monitor_message.h"
+
+#define READ_INTERVAL_LISTENING_MS 5
+#define READ_INTERVAL_IDLE_MS      500
+#define LISTENERS_MAX              64
+/* About 5,000 events until a listener that does not read loses any. */
+#define LISTENER_BUFFER_BYTES (1024 * 1024)
+#define N_HANDLES             3
+
+struct monitor {
+	struct ring_buffer *ring;
+	size_t ring_bytes;
+	struct monitor_callbacks callbacks;
+	int listen_fd;
+	uv_poll_t ring_poll;
+	uv_poll_t listen_poll;
+	uv_timer_t timer;
+	unsigned int n_open_handles;
+	GPtrArray *listeners; /* struct listener */
+	uint64_t n_events;
+	uint64_t n_malformed;
+	uint64_t n_lost;
+	bool freeing;
+};
+
+struct listener {
+	struct monitor *monitor;
+	int fd;
+	uint64_t n_lost; /* since the last message that it took */
+	uv_poll_t poll;  /* tells when it has gone */
+};
+
+/* ---- listeners ---- */
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+	g_free(handle->data);
+}
+
+static void listener_close(struct listener *listener)
+{
+	struct monitor *monitor = listener->monitor;
+
+	g_ptr_array_remove_fast(monitor->listeners, listener);
+	uv_poll_stop(&listener->poll);
+	uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
+	close(listener->fd);
+	if (!monitor->listeners->len && !monitor->freeing && monitor->callbacks.listening)
+		monitor->callbacks.listening(false, monitor->callbacks.data);
+}
+
+/* 0; −EAGAIN: no room; another −errno: it has gone. */
+static int listener_send(struct listener *listener, const void *message, size_t n_bytes)
+{
+	ssize_t n;
+
+	do {
+		n = send(listener->fd, message, n_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return 0;
+	return errno == ENOBUFS || errno == ENOMEM ? -EAGAIN : -errno;
+}
+
+/* Tells how many were lost before the next one is sent, so that the gap is seen where it is. */
+static int listener_send_lost(struct listener *listener)
+{
+	const struct monitor_message_header header = {
+		.version = MONITOR_MESSAGE_VERSION,
+		.type = MONITOR_MESSAGE_LOST,
+		.n = listener->n_lost,
+	};
+	int err;
+
+	if (!listener->n_lost)
+		return 0;
+	err = listener_send(listener, &header, sizeof(header));
+	if (!err)
+		listener->n_lost = 0;
+	return err;
+}
+
+static void publish(struct monitor *monitor, const struct event *event)
+{
+	struct monitor_message message = {
+		.header = {.version = MONITOR_MESSAGE_VERSION, .type = MONITOR_MESSAGE_EVENT},
+		.event = *event,
+	};
+	size_t n_bytes = offsetof(struct monitor_message, event.packet) + event->cap_len;
+
+	/* Backwards, because a listener that has gone leaves the array. */
+	for (size_t i = monitor->listeners->len; i > 0; i--) {
+		struct listener *listener = g_ptr_array_index(monitor->listeners, i - 1);
+		int err = listener_send_lost(listener);
+
+		if (!err)
+			err = listener_send(listener, &message, n_bytes);
+		if (err == -EAGAIN) {
+			listener->n_lost++;
+			monitor->n_lost++;
+		} else if (err < 0) {
+			listener_close(listener);
+		}
+	}
+}
+
+/* ---- the ring ---- */
+
+static int on_record(void *data, void *record, size_t n_bytes)
+{
+	struct monitor *monitor = data;
+	struct event event = {0};
+	size_t n_head = offsetof(struct event, packet);
+
+	if (n_bytes < n_head || n_bytes > sizeof(event)) {
+		monitor->n_malformed++;
+		return 0;
+	}
+	memcpy(&event, record, n_bytes);
+	event.cap_len = MIN(event.cap_len, n_bytes - n_head);
+	monitor->n_events++;
+	if (monitor->callbacks.event)
+		monitor->callbacks.event(&event, monitor->callbacks.data);
+	if (monitor->listeners->len)
+		publish(monitor, &event);
+	return 0;
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void set_interval(struct monitor *monitor)
+{
+	uint64_t interval_ms =
+		monitor->listeners->len ? READ_INTERVAL_LISTENING_MS : READ_INTERVAL_IDLE_MS;
+
+	if (uv_timer_get_repeat(&monitor->timer) != interval_ms)
+		uv_timer_start(&monitor->timer, on_timer, interval_ms, interval_ms);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct monitor *monitor = timer->data;
+
+	ring_buffer__consume(monitor->ring);
+	set_interval(monitor);
+}
+
+static void on_ring(uv_poll_t *poll, int status, int events)
+{
+	struct monitor *monitor = poll->data;
+
+	ring_buffer__consume(monitor->ring);
+}
+
+static void on_listener_event(uv_poll_t *poll, int status, int events)
+{
+	struct listener *listener = poll->data;
+	char byte;
+
+	/* A listener has nothing to say; what it says is read and forgotten. */
+	if (status < 0 || (events & UV_DISCONNECT) ||
+	    recv(listener->fd, &byte, sizeof(byte), MSG_DONTWAIT) == 0)
+		listener_close(listener);
+}
+
+static void greet(struct listener *listener)
+{
+	const struct monitor_message_header header = {
+		.version = MONITOR_MESSAGE_VERSION,
+		.type = MONITOR_MESSAGE_HELLO,
+		.cpu_count = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
+		.n = listener->monitor->ring_bytes,
+	};
+
+	if (listener_send(listener, &header, sizeof(header)) < 0)
+		listener_close(listener);
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+	struct monitor *monitor = poll->data;
+	int fd = accept4(monitor->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int buffer_bytes = LISTENER_BUFFER_BYTES;
+	struct listener *listener;
+
+	if (fd < 0)
+		return;
+	if (monitor->listeners->len >= LISTENERS_MAX) {
+		close(fd);
+		return;
+	}
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &buffer_bytes, sizeof(buffer_bytes));
+	listener = g_new0(struct listener, 1);
+	listener->monitor = monitor;
+	listener->fd = fd;
+	listener->poll.data = listener;
+	uv_poll_init(monitor->timer.loop, &listener->poll, fd);
+	uv_poll_start(&listener->poll, UV_READABLE | UV_DISCONNECT, on_listener_event);
+	g_ptr_array_add(monitor->listeners, listener);
+	if (monitor->listeners->len == 1 && monitor->callbacks.listening)
+		monitor->callbacks.listening(true, monitor->callbacks.data);
+	set_interval(monitor);
+	greet(listener);
+}
+
+/* ---- life ---- */
+
+static size_t get_ring_bytes(int ring_fd)
+{
+	struct bpf_map_info info = {0};
+	__u32 n_bytes = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(ring_fd, &info, &n_bytes) ? 0 : info.max_entries;
+}
+
+struct monitor *monitor_new(uv_loop_t *loop, int ring_fd, int listen_fd,
+			    const struct monitor_callbacks *callbacks, GError **error)
+{
+	struct monitor *monitor = g_new0(struct monitor, 1);
+
+	monitor->callbacks = *callbacks;
+	monitor->listen_fd = listen_fd;
+	monitor->ring = ring_buffer__new(ring_fd, on_record, monitor, NULL);
+	if (!monitor->ring) {
+		error_set_errno(error, errno, "read the ring buffer of events");
+		close(listen_fd);
+		g_free(monitor);
+		return NULL;
+	}
+	monitor->ring_bytes = get_ring_bytes(ring_fd);
+	monitor->listeners = g_ptr_array_new();
+	monitor->n_open_handles = N_HANDLES;
+	monitor->ring_poll.data = monitor->listen_poll.data = monitor->timer.data = monitor;
+	uv_timer_init(loop, &monitor->timer);
+	uv_poll_init(loop, &monitor->ring_poll, ring_buffer__epoll_fd(monitor->ring));
+	uv_poll_init(loop, &monitor->listen_poll, listen_fd);
+	uv_poll_start(&monitor->ring_poll, UV_READABLE, on_ring);
+	uv_poll_start(&monitor->listen_poll, UV_READABLE, on_connection);
+	set_interval(monitor);
+	return monitor;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct monitor *monitor = handle->data;
+
+	if (!--monitor->n_open_handles)
+		g_free(monitor);
+}
+
+void monitor_free(struct monitor *monitor)
+{
+	if (!monitor)
+		return;
+	monitor->freeing = true;
+	while (monitor->listeners->len)
+		listener_close(g_ptr_array_index(monitor->listeners, 0));
+	g_ptr_array_unref(monitor->listeners);
+	uv_close((uv_handle_t *)&monitor->ring_poll, on_closed);
+	uv_close((uv_handle_t *)&monitor->listen_poll, on_closed);
+	uv_close((uv_handle_t *)&monitor->timer, on_closed);
+	ring_buffer__free(monitor->ring);
+	close(monitor->listen_fd);
+}
+
+void monitor_get_statistics(const struct monitor *monitor,
+			    struct monitor_statistics *ret_statistics)
+{
+	*ret_statistics = (struct monitor_statistics){
+		.n_events = monitor->n_events,
+		.n_malformed = monitor->n_malformed,
+		.n_lost = monitor->n_lost,
+		.n_listeners = monitor->listeners->len,
+		.ring_bytes = monitor->ring_bytes,
+	};
+}
