@@ -10,6 +10,7 @@
 #include "src/observe/event_text.h"
 #include "src/rpc/unix_listen.h"
 #include "src/sys/bpf_map.h"
+#include "src/sys/bpffs.h"
 
 #define MONITOR_SOCKET_NAME "monitor1_2.sock"
 /* Drops in the log: so many at once, then so many a second. */
@@ -19,7 +20,7 @@
 struct events {
 	struct agent *agent;
 	struct bpf_map_ref ring;
-	struct monitor *monitor; /* NULL with the fake datapath */
+	struct monitor *monitor; /* NULL before events_listen() */
 	struct events_options options;
 	bool listening;
 	/* Rate limit of the log. */
@@ -89,7 +90,7 @@ static void on_listening(bool listening, void *data)
 			    g_strerror(-err));
 }
 
-static int start_monitor(struct events *events, GError **error)
+int events_listen(struct events *events, GError **error)
 {
 	struct agent *agent = events->agent;
 	g_autofree char *directory = g_path_get_dirname(agent->settings->socket_path);
@@ -101,7 +102,8 @@ static int start_monitor(struct events *events, GError **error)
 	};
 	int listen_fd, err;
 
-	err = bpf_map_open(agent->settings->bpf_root, "cilium_events", &events->ring, error);
+	err = bpf_map_open(bpffs_find(agent->settings->bpf_root), "cilium_events", &events->ring,
+			   error);
 	if (err < 0)
 		return err;
 	listen_fd = unix_listen(path, SOCK_SEQPACKET, error);
@@ -111,7 +113,7 @@ static int start_monitor(struct events *events, GError **error)
 	return events->monitor ? 0 : -EIO;
 }
 
-struct events *events_new(struct agent *agent, GError **error)
+struct events *events_new(struct agent *agent)
 {
 	struct events *events = g_new0(struct events, 1);
 
@@ -122,10 +124,6 @@ struct events *events_new(struct agent *agent, GError **error)
 		.traces = agent->settings->bpf_events_trace_enabled,
 		.aggregation = agent->datapath_config.runtime.trace_aggregation,
 	};
-	if (!agent->enable_fake_datapath && start_monitor(events, error) < 0) {
-		events_free(events);
-		return NULL;
-	}
 	return events;
 }
 

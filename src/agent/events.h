@@ -10,9 +10,11 @@
 struct agent;
 struct events;
 
-/* After the datapath is loaded. NULL and *error. */
-struct events *events_new(struct agent *agent, GError **error);
+/* After the datapath is loaded: takes over what agent->datapath_config.runtime says. */
+struct events *events_new(struct agent *agent);
 void events_free(struct events *events); /* takes NULL */
+/* Opens the ring and the monitor socket. Without it (the fake datapath) there are no events. */
+NODISCARD int events_listen(struct events *events, GError **error);
 
 /* What can be changed while the agent runs: PATCH /config. */
 struct events_options {

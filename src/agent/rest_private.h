@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include "src/agent/rest.h"
+#include "src/derive/ipam.h"
 #include "src/model/identity.h"
 
 struct rest_call {

@@ -88,14 +88,24 @@ static json_t *unknown_keys_to_json(const struct agent *agent)
 	return list;
 }
 
+static json_t *state_problems_to_json(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; agent->problems && i < agent->problems->len; i++)
+		json_array_append_new(list, json_string(g_ptr_array_index(agent->problems, i)));
+	return list;
+}
+
 static json_t *own_to_json(const struct agent *agent)
 {
 	const struct settings *settings = agent->settings;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s}", "source-problems",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "source-problems",
 			 problems_to_json(agent), "failing-objects", failures_to_json(agent),
 			 "without-effect", without_effect_to_json(agent), "unknown-keys",
-			 unknown_keys_to_json(agent), "state-source", "directory", "manifest-dir",
+			 unknown_keys_to_json(agent), "state-problems",
+			 state_problems_to_json(agent), "state-source", "directory", "manifest-dir",
 			 settings->manifest_dir);
 }
 

@@ -7,10 +7,12 @@
  *	failing-objects   [{reconciler, object, endpoint-id, error, since, tries}]
  *	without-effect    [{key, value, place}]: keys that this version accepts and does not act on
  *	unknown-keys      [name]
+ *	state-problems    [text]: kept state that could not be read when the agent started
  *	state-source, manifest-dir
  */
 #pragma once
 
+#include <stdbool.h>
 #include <jansson.h>
 
 struct agent;
