@@ -101,6 +101,13 @@ static __always_inline __u32 deliver_l3_bytes(struct __sk_buff *skb, const struc
 	return headers + ((struct tcphdr *)l4)->doff * 4 + skb->gso_size;
 }
 
+/* The kernel's structures are aligned to words; struct addr would be copied by halves. */
+static __always_inline void deliver_copy_words(__u32 *to, const __be32 *from)
+{
+	for (int i = 0; i < 4; i++)
+		to[i] = from[i];
+}
+
 static __always_inline void deliver_fib_init(struct bpf_fib_lookup *fib, struct __sk_buff *skb,
 					     const struct packet *packet)
 {
@@ -109,8 +116,8 @@ static __always_inline void deliver_fib_init(struct bpf_fib_lookup *fib, struct 
 	fib->tot_len = deliver_l3_bytes(skb, packet);
 	if (packet_is_ipv6(packet)) {
 		fib->family = AF_INET6;
-		addr_set_words((struct addr *)fib->ipv6_src, packet->flow.saddr.words);
-		addr_set_words((struct addr *)fib->ipv6_dst, packet->flow.daddr.words);
+		deliver_copy_words(fib->ipv6_src, packet->flow.saddr.words);
+		deliver_copy_words(fib->ipv6_dst, packet->flow.daddr.words);
 	} else {
 		fib->family = AF_INET;
 		fib->ipv4_src = packet->flow.saddr.words[3];
@@ -142,7 +149,7 @@ static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *pac
 	if (!deliver_decrement_ttl(skb, packet))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	next_hop.nh_family = fib.family;
-	addr_set_words((struct addr *)next_hop.ipv6_nh, fib.ipv6_dst);
+	deliver_copy_words(next_hop.ipv6_nh, fib.ipv6_dst);
 	deliver_to_stack(skb, packet, TRACE_TO_NETWORK);
 	return bpf_redirect_neigh(fib.ifindex, &next_hop, sizeof(next_hop), 0);
 }

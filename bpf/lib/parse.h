@@ -130,23 +130,30 @@ static __always_inline bool parse_end(const struct __sk_buff *skb, struct flow *
 	return flow->end <= skb->len;
 }
 
+/* One of two constants: of what it reads back from memory the verifier knows no bound. */
+static __always_inline __u32 parse_l3_off(const struct flow *flow)
+{
+	return flow->l3_off ? ETH_HLEN : 0;
+}
+
 static __always_inline int parse_ipv4(struct __sk_buff *skb, struct flow *flow)
 {
+	__u32 off = parse_l3_off(flow);
 	struct iphdr *ip;
 
-	if (!parse_ensure(skb, flow->l3_off, sizeof(*ip)))
+	if (!parse_ensure(skb, off, sizeof(*ip)))
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
-	ip = (void *)(long)skb->data + flow->l3_off;
+	ip = (void *)(long)skb->data + off;
 	if ((void *)(ip + 1) > (void *)(long)skb->data_end)
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
 	if (unlikely(ip->version != 4 || ip->ihl < 5 || (!ip->tot_len && !skb->gso_size) ||
 		     !parse_end(skb, flow, bpf_ntohs(ip->tot_len)) ||
-		     flow->l3_off + ip->ihl * 4 > flow->end))
+		     off + ip->ihl * 4 > flow->end))
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
 	addr_set_ipv4(&flow->saddr, ip->saddr);
 	addr_set_ipv4(&flow->daddr, ip->daddr);
 	flow->protocol = ip->protocol;
-	flow->l4_off = flow->l3_off + ip->ihl * 4;
+	flow->l4_off = off + ip->ihl * 4;
 	if (unlikely(ip->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))) {
 		flow->fragment_id = ip->id;
 		flow->flags |= ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET) ?
@@ -163,11 +170,12 @@ static __always_inline bool parse_is_mapped(const struct addr *addr)
 
 static __always_inline int parse_ipv6(struct __sk_buff *skb, struct flow *flow)
 {
+	__u32 off = parse_l3_off(flow);
 	struct ipv6hdr *ip6;
 
-	if (!parse_ensure(skb, flow->l3_off, sizeof(*ip6)))
+	if (!parse_ensure(skb, off, sizeof(*ip6)))
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
-	ip6 = (void *)(long)skb->data + flow->l3_off;
+	ip6 = (void *)(long)skb->data + off;
 	if ((void *)(ip6 + 1) > (void *)(long)skb->data_end)
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
 	if (unlikely(ip6->version != 6 ||
@@ -183,7 +191,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct flow *flow)
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
 	flow->flags |= FLOW_F_IPV6;
 	flow->protocol = ip6->nexthdr;
-	flow->l4_off = flow->l3_off + sizeof(*ip6);
+	flow->l4_off = off + sizeof(*ip6);
 	if (unlikely(parse_is_extension(flow->protocol)))
 		return parse_ipv6_extensions(skb, flow);
 	return 0;
