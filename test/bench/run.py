@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+Prints every budget of speed and memory beside what was measured. Nothing fails on a figure.
+
+    test/bench/run.py [--build DIR] [--rounds N] [--only traffic,joining,...] [--write]
+"""
+
+import argparse
+import contextlib
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test/net"))
+
+import joining  # noqa: E402
+import traffic  # noqa: E402
+from harness.node import PROGRAMS  # noqa: E402
+from harness.site import Site  # noqa: E402
+from measure import Report, quantile  # noqa: E402
+
+FILLED = 500_000
+
+
+class Bench:
+    def __init__(self, options):
+        self.build = pathlib.Path(options.build).resolve()
+        self.rounds = options.rounds
+        self.milliseconds = options.milliseconds
+        self.report = Report()
+
+    def tool(self, name):
+        return str(self.build / "test/bench" / name)
+
+    @contextlib.contextmanager
+    def node(self, **config):
+        with contextlib.closing(Site()) as site:
+            yield site.node(build=self.build, **config)
+
+    def run_traffic(self):
+        with self.node() as node, contextlib.ExitStack() as stack:
+            paths = {"B0": stack.enter_context(traffic.bare_veth(self.tool("load"), node.name)),
+                     "B1": stack.enter_context(traffic.routed(self.tool("load"), node.name)),
+                     "pods": traffic.pods(self.tool("load"), node.pod("a"), node.pod("b"))}
+            traffic.report(self.report, traffic.sample(paths, self.rounds, self.milliseconds))
+
+    def run_packet(self):
+        program = self.build / "bpf/test/bench_packet"
+        values = []
+        for _ in range(self.rounds):
+            done = subprocess.run([program], capture_output=True, text=True, check=True)
+            values.append(float(done.stdout.split()[0]))
+        self.report.add("Established TCP packet, BPF_PROG_TEST_RUN", values, 130, False, " ns")
+
+    def run_joining(self):
+        with self.node() as node:
+            caller = joining.Caller(self.tool("cni_time"), node)
+            times = joining.interleaved(caller, 200)
+            self._report_adds("CNI ADD", times)
+            node.stop_agent()
+            node.start_agent()
+            times = joining.interleaved(caller, 20)
+            self._report_adds("CNI ADD, 20 right after an agent start", times)
+            last_ms, containers = joining.together(caller, 135)
+            self.report.add("135 ADDs at once, until the last", [last_ms / 1000], 3, False, " s")
+            caller.delete("cilium", containers)
+
+    def _report_adds(self, what, times):
+        ours, reference = times["cilium"][0], times["reference"][0]
+        for name, part in (("median", 0.5), ("p99", 0.99)):
+            a, b = quantile(ours, part), quantile(reference, part)
+            self.report.add(f"{what}, {name} / ptp + host-local", [a / b], 1, False,
+                            note=f"{a:.1f} / {b:.1f} ms")
+
+    def run_conntrack(self):
+        """ADD and DEL with an empty and with a full table, in turns on two nodes."""
+        with self.node(bpf_ct_global_tcp_max=1048576) as empty, \
+                self.node(bpf_ct_global_tcp_max=1048576) as full:
+            full.exec(self.tool("ct_fill"), "/sys/fs/bpf/tc/globals/cilium_ct_tcp_global", FILLED,
+                      timeout=120)
+            callers = [joining.Caller(self.tool("cni_time"), node) for node in (empty, full)]
+            adds, deletes = ([], []), ([], [])
+            for _ in range(self.rounds):
+                for number, caller in enumerate(callers):
+                    containers = caller.containers(10)
+                    adds[number].append(quantile(caller.add("cilium", containers), 0.5))
+                    deletes[number].append(quantile(caller.delete("cilium", containers), 0.5))
+            for what, values in (("ADD", adds), ("DEL", deletes)):
+                self.report.add(f"CNI {what}, {FILLED:,} connections / none",
+                                [b / a for a, b in zip(*values)], 1.1, False,
+                                note=f"{quantile(values[1], 0.5):.1f} ms with them")
+
+    def run_agent(self):
+        cold, warm, few, many = [], [], [], []
+        for _ in range(self.rounds):
+            with contextlib.closing(Site()) as site:
+                node = site.node(build=self.build, start=False)
+                cold.append(self._start_ms(node))
+                for number in range(5):
+                    node.pod(f"few{number}")
+                few.append(self._rss_mb(node))
+                caller = joining.Caller(self.tool("cni_time"), node)
+                containers = caller.containers(95)
+                caller.add("cilium", containers)
+                many.append(self._rss_mb(node))
+                node.stop_agent()
+                warm.append(self._start_ms(node))
+                caller.delete("cilium", containers)
+        self.report.add("Agent RSS, 5 pods", few, 12, False, " MB")
+        self.report.add("Agent RSS, 100 endpoints", many, 20, False, " MB")
+        self.report.add("Cold start until everything is in force", cold, 500, False, " ms")
+        self.report.add("Warm start with 100 endpoints", warm, 300, False, " ms")
+
+    @staticmethod
+    def _start_ms(node):
+        start = time.monotonic()
+        node.start_agent()
+        return (time.monotonic() - start) * 1000
+
+    @staticmethod
+    def _rss_mb(node):
+        for line in pathlib.Path(f"/proc/{node.agent.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024 / 1e6
+        raise AssertionError("no VmRSS")
+
+    def run_size(self):
+        sizes = {}
+        with tempfile.TemporaryDirectory() as directory:
+            for name, folder in PROGRAMS.items():
+                stripped = pathlib.Path(directory) / name
+                subprocess.run(["strip", "-o", stripped, self.build / folder / name], check=True)
+                sizes[name] = stripped.stat().st_size / 1e6
+        note = ", ".join(f"{name} {size:.2f}" for name, size in sizes.items())
+        self.report.add("All programs, stripped", [sum(sizes.values())], 10, False, " MB",
+                        note=note)
+
+
+def main():
+    parts = [name.removeprefix("run_") for name in dir(Bench) if name.startswith("run_")]
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--build", default=ROOT / "build")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--milliseconds", type=int, default=300, help="of each traffic measurement")
+    parser.add_argument("--only", default=",".join(parts), help=",".join(parts))
+    parser.add_argument("--write", action="store_true", help="put the table into the document")
+    options = parser.parse_args()
+
+    bench = Bench(options)
+    for part in options.only.split(","):
+        getattr(bench, f"run_{part}")()
+    print("\n" + bench.report.markdown())
+    if options.write:
+        bench.report.write(ROOT / "docs/performance.md")
+
+
+if __name__ == "__main__":
+    main()

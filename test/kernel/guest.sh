@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+# What runs inside the machine, by busybox. Its exit status is the verdict.
+failed=0
+
+fail()
+{
+	echo "FAILED: $1"
+	failed=1
+}
+
+kernel_load || fail "loading the programs"
+
+# The agent with one configuration after the other, a pod each time.
+start_and_ping()
+{
+	name=$1
+	shift
+	cilium-agent --manifest-dir /tmp/manifests --devices eth0 --enable-endpoint-routes=false \
+		--ipv4-range 10.200.1.0/24 --ipv6-range fd00:200:1::/112 "$@" >/tmp/agent.log 2>&1 &
+	agent=$!
+	for _ in $(seq 100); do
+		cilium status --brief >/dev/null 2>&1 && break
+		sleep 0.1
+	done
+	if ! cilium status --brief; then
+		fail "$name: the agent does not start"
+		tail -n 20 /tmp/agent.log
+	elif ! cilium run --name web -- ping -c 1 -W 2 192.0.2.1 >/tmp/ping.log 2>&1; then
+		fail "$name: the pod does not reach the world"
+		tail -n 5 /tmp/ping.log /tmp/agent.log
+	else
+		echo "agent: $name: good: $(cilium status | grep -i 'attach' | head -n 1)"
+	fi
+	kill $agent
+	wait $agent
+	cilium cleanup --force >/dev/null 2>&1 || fail "$name: cleanup"
+}
+
+mkdir -p /tmp/manifests
+iproute netns add world || fail "iproute"
+iproute link add eth0 type veth peer name eth0 netns world
+iproute addr add 192.0.2.11/24 dev eth0
+iproute -6 addr add 2001:db8:1::11/64 dev eth0 nodad
+iproute link set eth0 up
+iproute netns exec world iproute addr add 192.0.2.1/24 dev eth0
+iproute netns exec world iproute link set eth0 up
+iproute route add default via 192.0.2.1
+
+start_and_ping masquerade
+start_and_ping legacy-routing --enable-host-legacy-routing
+start_and_ping ipv4 --enable-ipv6=false
+exit $failed
