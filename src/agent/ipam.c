@@ -36,6 +36,7 @@ struct ipam *ipam_new(struct store *store, struct tables *tables,
 	ipam->config = config;
 	ipam->dir = dir;
 	ipam->endpoints_by_addr = table_index_new(tables->endpoints, key_addrs);
+	persist_load_cursor(dir, &ipam->cursor4, &ipam->cursor6);
 	return ipam;
 }
 
@@ -125,13 +126,9 @@ struct pending {
 static void pending_undo(struct ipam *ipam, struct pending *pending)
 {
 	for (unsigned int i = 0; i < pending->n; i++) {
-		const struct addr *addr = &pending->rows[i]->addr;
-		const struct ip_allocation *before = get_allocation(ipam, addr);
 		g_autoptr(GError) error = NULL;
 
-		/* Resting ones were a file before; should it be lost, only the rest is. */
-		if (before ? persist_put_ip(ipam->dir, before, &error)
-			   : persist_remove_ip(ipam->dir, addr, &error))
+		if (persist_remove_ip(ipam->dir, &pending->rows[i]->addr, &error))
 			log_warning("ipam", "Undoing an allocation failed", "error=%s",
 				    error->message);
 		row_unref(&pending->rows[i]->row);
@@ -176,6 +173,8 @@ static void pending_commit(struct ipam *ipam, struct pending *pending,
 		txn_put(txn, ipam->tables->ip_allocations, &allocation->row);
 	}
 	txn_commit(txn);
+	/* Without it an address may come back early after a restart: no reason to refuse one. */
+	(void)!persist_put_cursor(ipam->dir, &ipam->cursor4, &ipam->cursor6, NULL);
 }
 
 static int allocate_next(struct ipam *ipam, const struct ipam_request *request,
@@ -222,20 +221,15 @@ int ipam_allocate(struct ipam *ipam, const struct ipam_request *request,
 	return 0;
 }
 
-/*
- * The address rests. A full disk is no reason to keep it: what the file would say is only that it rests,
- * and a crash now means that it does not.
- */
+/* The address rests, in memory alone: on disk it is free, and the cursor is past it. */
 static void let_rest(struct ipam *ipam, struct txn *txn, const struct addr *addr)
 {
 	const struct ip_allocation *before = get_allocation(ipam, addr);
-	struct ip_allocation *allocation =
-		allocation_new(addr, before ? before->owner : "nobody");
+	struct ip_allocation *allocation = allocation_new(addr, before ? before->owner : "nobody");
 	g_autoptr(GError) error = NULL;
 
 	allocation->released_ns = clock_boottime_ns();
-	if (persist_put_ip(ipam->dir, allocation, NULL) &&
-	    persist_remove_ip(ipam->dir, addr, &error))
+	if (persist_remove_ip(ipam->dir, addr, &error))
 		log_error("ipam", "Releasing an address cannot be kept", "error=%s", error->message);
 	txn_put(txn, ipam->tables->ip_allocations, &allocation->row);
 }
@@ -283,16 +277,6 @@ static bool collect_due(const struct row *row, void *data)
 	return true;
 }
 
-static void end_rest(struct ipam *ipam, struct txn *txn, const struct addr *addr)
-{
-	g_autoptr(GError) error = NULL;
-
-	if (persist_remove_ip(ipam->dir, addr, &error))
-		log_warning("ipam", "Removing the file of a free address failed", "error=%s",
-			    error->message);
-	txn_remove(txn, ipam->tables->ip_allocations, addr, sizeof(*addr));
-}
-
 int64_t ipam_expire(struct ipam *ipam)
 {
 	struct expiry expiry = {
@@ -307,7 +291,7 @@ int64_t ipam_expire(struct ipam *ipam)
 		const struct addr *addr = &g_array_index(expiry.addrs, struct addr, i);
 
 		if (get_allocation(ipam, addr)->released_ns) {
-			end_rest(ipam, txn, addr);
+			txn_remove(txn, ipam->tables->ip_allocations, addr, sizeof(*addr));
 		} else {
 			let_rest(ipam, txn, addr);
 			expiry.next_ns = MIN(expiry.next_ns, expiry.now_ns + IPAM_REST_NS);
@@ -428,7 +412,7 @@ void ipam_unclaim(struct ipam *ipam, struct txn *txn, const struct addr *addr,
 {
 	g_autoptr(GError) error = NULL;
 
-	if (!before) {
+	if (!before || before->released_ns) {
 		let_rest(ipam, txn, addr);
 		return;
 	}

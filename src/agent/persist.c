@@ -5,6 +5,7 @@
 
 #define ENDPOINT_FILE "%u/ep_config.json"
 #define IPAM_FOLDER   "ipam"
+#define CURSOR_FILE   "ipam-cursor.json"
 #define BOOT_FILE     "boot.json"
 
 /* The texts of an endpoint, each a member of the same name. */
@@ -141,7 +142,6 @@ int persist_put_ip(struct state_dir *dir, const struct ip_allocation *allocation
 	set_text(object, "owner", allocation->owner);
 	set_text(object, "expiration_uuid", allocation->expiration_uuid);
 	json_object_set_new(object, "expires_ns", json_integer(allocation->expires_ns));
-	json_object_set_new(object, "released_ns", json_integer(allocation->released_ns));
 	return state_dir_write(dir, name, object, error);
 }
 
@@ -158,8 +158,29 @@ static bool decode_ip(const json_t *object, struct ip_allocation *allocation)
 	allocation->expiration_uuid = get_text(object, "expiration_uuid");
 	return allocation->owner && get_addr(object, "addr", &allocation->addr) &&
 	       !addr_is_zero(&allocation->addr) &&
-	       get_integer(object, "expires_ns", 0, INT64_MAX, &allocation->expires_ns) &&
-	       get_integer(object, "released_ns", 0, INT64_MAX, &allocation->released_ns);
+	       get_integer(object, "expires_ns", 0, INT64_MAX, &allocation->expires_ns);
+}
+
+int persist_put_cursor(struct state_dir *dir, const struct addr *addr4, const struct addr *addr6,
+		       GError **error)
+{
+	json_t *object = json_object();
+
+	set_addr(object, "addr4", addr4);
+	set_addr(object, "addr6", addr6);
+	return state_dir_write(dir, CURSOR_FILE, object, error);
+}
+
+void persist_load_cursor(struct state_dir *dir, struct addr *ret_addr4, struct addr *ret_addr6)
+{
+	json_t *object = NULL;
+
+	*ret_addr4 = *ret_addr6 = (struct addr){0};
+	if (state_dir_read(dir, CURSOR_FILE, &object, NULL))
+		return;
+	if (!get_addr(object, "addr4", ret_addr4) || !get_addr(object, "addr6", ret_addr6))
+		*ret_addr4 = *ret_addr6 = (struct addr){0};
+	json_decref(object);
 }
 
 static void unref_row(void *row)

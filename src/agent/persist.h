@@ -4,7 +4,8 @@
  *
  *	<state-dir>/state/boot.json            the boot that all of the directory belongs to
  *	<state-dir>/state/ID/ep_config.json    an endpoint
- *	<state-dir>/state/ipam/ADDRESS.json    an address that somebody has, or that rests
+ *	<state-dir>/state/ipam/ADDRESS.json    an address that somebody has
+ *	<state-dir>/state/ipam-cursor.json     the addresses that were handed out last
  *	<lib-dir>/state/identities.json        every identity
  *	<lib-dir>/state/generation.json        no endpoint had this generation yet, nor one above
  *
@@ -25,6 +26,11 @@ NODISCARD int persist_remove_endpoint(struct state_dir *dir, uint16_t id, GError
 NODISCARD int persist_put_ip(struct state_dir *dir, const struct ip_allocation *allocation,
 			     GError **error);
 NODISCARD int persist_remove_ip(struct state_dir *dir, const struct addr *addr, GError **error);
+
+/* Zero addresses: none. A cursor that cannot be read is none. */
+NODISCARD int persist_put_cursor(struct state_dir *dir, const struct addr *addr4,
+				 const struct addr *addr6, GError **error);
+void persist_load_cursor(struct state_dir *dir, struct addr *ret_addr4, struct addr *ret_addr6);
 
 /*
  * Reads everything of a kind: a GPtrArray of rows that owns them, NULL and *error where a newer agent

@@ -67,7 +67,7 @@ static int pattern_parse(const char *text, struct pattern *ret_pattern, GError *
 	}
 	anchored = g_strconcat(MATCH_LIMIT, "^(?:", expression, ")", NULL);
 	if (*expression)
-		pattern.regex = g_regex_new(anchored, G_REGEX_OPTIMIZE, 0, &cause);
+		pattern.regex = g_regex_new(anchored, 0, 0, &cause);
 	if (!pattern.regex) {
 		pattern_fini(&pattern);
 		return error_set(error, EINVAL, "labels: \"%s\" is no regular expression: %s", text,
