@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands that the cmd_*.c define. */
+#pragma once
+
+#include "src/cli/command.h"
+
+extern const struct cli_command cmd_bpf_ct_list;
+extern const struct cli_command cmd_bpf_endpoint_list;
+extern const struct cli_command cmd_bpf_ipcache_get;
+extern const struct cli_command cmd_bpf_ipcache_list;
+extern const struct cli_command cmd_bpf_ipcache_match;
+extern const struct cli_command cmd_bpf_metrics_list;
+extern const struct cli_command cmd_bpf_nat_list;
+extern const struct cli_command cmd_cleanup;
+extern const struct cli_command cmd_config;
+extern const struct cli_command cmd_config_get;
+extern const struct cli_command cmd_endpoint_get;
+extern const struct cli_command cmd_endpoint_health;
+extern const struct cli_command cmd_endpoint_labels;
+extern const struct cli_command cmd_endpoint_list;
+extern const struct cli_command cmd_identity_get;
+extern const struct cli_command cmd_identity_list;
+extern const struct cli_command cmd_ip_get;
+extern const struct cli_command cmd_ip_list;
+extern const struct cli_command cmd_map_list;
+extern const struct cli_command cmd_monitor;
+extern const struct cli_command cmd_node_list;
+extern const struct cli_command cmd_status;
+extern const struct cli_command cmd_version;
