@@ -23,6 +23,9 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/* From here on the compiler knows nothing of the value, so that it tests what the code says. */
+#define value_barrier(variable) asm volatile("" : "+r"(variable))
+
 /* Keeps the compiler from merging two branches: see ct_find(). */
 #define branch_barrier() asm volatile("" ::: "memory")
 

@@ -25,6 +25,24 @@ static __always_inline enum metric_dir trace_direction(__u8 point)
 /* Bits 0..7: type, 8..15: subtype, 16..23: direction. */
 #define EVENT_HEAD(type, subtype, dir) ((type) | (subtype) << 8 | (dir) << 16)
 
+/*
+ * The head of the packet. Returns the bytes read; 0 leaves what was in the ring, and says so by length.
+ * Linux 5.10 follows a bound neither to another register nor from "not zero": two tests of one register.
+ */
+static __always_inline __u32 event_read_packet(struct __sk_buff *skb, struct event *event,
+					       __u32 n_bytes)
+{
+	if (n_bytes > EVENT_PACKET_BYTES)
+		n_bytes = EVENT_PACKET_BYTES;
+	value_barrier(n_bytes);
+	if (n_bytes > EVENT_PACKET_BYTES)
+		return 0;
+	value_barrier(n_bytes);
+	if (n_bytes < ETH_HLEN || bpf_skb_load_bytes(skb, 0, event->packet, n_bytes))
+		return 0;
+	return n_bytes;
+}
+
 /* verdict: of a drop, else 0. */
 static __noinline void event_emit(struct __sk_buff *skb, const struct packet *packet, __u32 head,
 				  int verdict)
@@ -60,12 +78,7 @@ static __noinline void event_emit(struct __sk_buff *skb, const struct packet *pa
 	event->dst_endpoint = packet->dst_endpoint;
 	event->orig_len = n_bytes;
 	event->pad = 0;
-	if (n_bytes > EVENT_PACKET_BYTES)
-		n_bytes = EVENT_PACKET_BYTES;
-	event->cap_len = n_bytes;
-	/* A short read leaves the rest as it was in the ring: say so by length, and clear nothing. */
-	if (!n_bytes || bpf_skb_load_bytes(skb, 0, event->packet, n_bytes))
-		event->cap_len = 0;
+	event->cap_len = event_read_packet(skb, event, n_bytes);
 	bpf_ringbuf_submit(event, event_wakeup(runtime));
 }
 
