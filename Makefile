@@ -10,7 +10,7 @@ JOBS ?= $(shell nproc)
 
 MESON_OPTIONS = --buildtype=release -Dprefix=$(PREFIX) -Dsysconfdir=/etc -Dcni-bin-dir=$(CNI_BIN_DIR)
 
-.PHONY: all deps install demo check bench fuzz lint format clean help
+.PHONY: all deps install demo check check-kernels bench fuzz lint format clean help
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/build.ninja ## build everything into build/
@@ -35,6 +35,10 @@ demo: deps ## a node, some pods, a world: built, started, shown, removed again
 check: deps ## every test; the last line says how many passed
 	$(PYTHON) tools/check.py --jobs $(JOBS)
 
+check-kernels: deps ## load the programs into Linux 5.10, 6.1 and 6.12 in virtual machines
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) test/kernel/run.py --build $(BUILD)
+
 bench: deps ## measure speed and memory (docs/performance.md)
 	@$(MAKE) --no-print-directory all
 	$(PYTHON) test/bench/run.py --build $(BUILD)
@@ -52,4 +56,4 @@ clean: ## remove what was built
 	rm -rf build build-*
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
