@@ -26,8 +26,8 @@ static int error_set_libbpf(GError **error, int err, const char *what)
 	size_t n_skipped =
 		libbpf_text->len > LIBBPF_TEXT_BYTES ? libbpf_text->len - LIBBPF_TEXT_BYTES : 0;
 
-	return error_set_errno(error, -err, "%s:\n%s%s", what, libbpf_text->str + n_skipped,
-			       libbpf_text->len ? "failed" : "");
+	return error_set(error, -err, "%s: %s\n%s", what, g_strerror(-err),
+			 g_strchomp(libbpf_text->str + n_skipped));
 }
 
 /* Kernels before 5.11 count maps against this limit. Where it may not be raised, the load will say. */

@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/datapath/reconciler_private.h"
+
+#include <string.h>
+#include "src/base/clock.h"
+#include "src/base/log.h"
+
+#define RETRY_FIRST_NS (50 * NSEC_PER_MSEC)
+#define RETRY_MAX_NS   (30 * NSEC_PER_SEC)
+
+/* Objects named in the log for one cause; of the others their number. */
+#define LOG_OBJECTS_MAX 10
+
+static void failing_key(const void *item, struct row_key *ret_key)
+{
+	*ret_key = ((const struct failing *)item)->key;
+}
+
+void reconcile_init(struct reconcile *reconcile, const struct reconcile_kind *kind,
+		    struct datapath *datapath, const struct table *table,
+		    GHashTable *n_failing_by_endpoint)
+{
+	*reconcile = (struct reconcile){
+		.kind = kind,
+		.datapath = datapath,
+		.table = table,
+		.now_ns = clock_monotonic_ns,
+		.n_failing_by_endpoint = n_failing_by_endpoint,
+	};
+	keyed_set_init(&reconcile->applied, kind->key);
+	keyed_set_init(&reconcile->orphans, kind->key);
+	keyed_set_init(&reconcile->failing, failing_key);
+}
+
+static bool unref_item(void *item, void *data)
+{
+	row_unref(item);
+	return true;
+}
+
+static void clear_rows(struct keyed_set *rows, keyed_set_key key)
+{
+	keyed_set_foreach(rows, unref_item, NULL);
+	keyed_set_fini(rows);
+	keyed_set_init(rows, key);
+}
+
+static void failing_free(struct failing *failing)
+{
+	row_unref(failing->row);
+	g_free(failing);
+}
+
+static bool free_failing(void *item, void *data)
+{
+	failing_free(item);
+	return true;
+}
+
+void reconcile_fini(struct reconcile *reconcile)
+{
+	keyed_set_foreach(&reconcile->applied, unref_item, NULL);
+	keyed_set_foreach(&reconcile->orphans, unref_item, NULL);
+	keyed_set_foreach(&reconcile->failing, free_failing, NULL);
+	keyed_set_fini(&reconcile->applied);
+	keyed_set_fini(&reconcile->orphans);
+	keyed_set_fini(&reconcile->failing);
+}
+
+static const struct row *set_get(const struct keyed_set *set, const struct row_key *key)
+{
+	return keyed_set_get(set, key->data, key->n_bytes);
+}
+
+static void set_put(struct keyed_set *set, const struct row *row)
+{
+	row_unref(keyed_set_put(set, row_ref(row)));
+}
+
+static void set_remove(struct keyed_set *set, const struct row_key *key)
+{
+	row_unref(keyed_set_remove(set, key->data, key->n_bytes));
+}
+
+static const struct row *get_wanted(const struct reconcile *reconcile, const struct row_key *key)
+{
+	return table_get(reconcile->table, key->data, key->n_bytes);
+}
+
+static void count_failing(struct reconcile *reconcile, uint16_t endpoint_id, int change)
+{
+	void *key = GUINT_TO_POINTER(endpoint_id);
+	int n = GPOINTER_TO_INT(g_hash_table_lookup(reconcile->n_failing_by_endpoint, key)) +
+		change;
+
+	if (n)
+		g_hash_table_insert(reconcile->n_failing_by_endpoint, key, GINT_TO_POINTER(n));
+	else
+		g_hash_table_remove(reconcile->n_failing_by_endpoint, key);
+}
+
+static struct failing *take_failing(struct reconcile *reconcile, const struct row_key *key)
+{
+	struct failing *failing = keyed_set_remove(&reconcile->failing, key->data, key->n_bytes);
+
+	if (failing)
+		count_failing(reconcile, failing->endpoint_id, -1);
+	return failing;
+}
+
+static void log_failure(const struct reconcile *reconcile, const struct failing *failing)
+{
+	g_autofree char *object = NULL;
+
+	/* What goes on failing, and what fails like many others, is in the status. */
+	if (failing->n_tries > 1 || reconcile->failing.n > LOG_OBJECTS_MAX)
+		return;
+	if (reconcile->failing.n == LOG_OBJECTS_MAX) {
+		log_warning("datapath", "More objects cannot be applied: see cilium status",
+			    "reconciler=%s", reconcile->kind->name);
+		return;
+	}
+	object = reconcile->kind->describe(failing->row);
+	log_warning("datapath", "Applying an object failed, will try again",
+		    "reconciler=%s object=%s error=%s", reconcile->kind->name, object,
+		    g_strerror(failing->error));
+}
+
+/* The object of the row could not be applied or removed. */
+static void note_failure(struct reconcile *reconcile, const struct row *row, int err)
+{
+	struct row_key key;
+	struct failing *failing;
+	int64_t interval_ns;
+
+	reconcile->kind->key(row, &key);
+	failing = take_failing(reconcile, &key);
+	if (!failing) {
+		failing = g_new0(struct failing, 1);
+		failing->since_ns = clock_realtime_ns();
+	}
+	interval_ns = RETRY_FIRST_NS << MIN(failing->n_tries, 10);
+	failing->n_tries++;
+	failing->error = -err;
+	failing->next_ns = reconcile->now_ns() + MIN(interval_ns, RETRY_MAX_NS);
+	row_ref(row);
+	row_unref(failing->row);
+	failing->row = row;
+	failing->key = key;
+	failing->endpoint_id = reconcile->kind->endpoint_id(row);
+	keyed_set_put(&reconcile->failing, failing);
+	count_failing(reconcile, failing->endpoint_id, 1);
+	log_failure(reconcile, failing);
+}
+
+static void note_success(struct reconcile *reconcile, const struct row_key *key)
+{
+	struct failing *failing = take_failing(reconcile, key);
+
+	if (!failing)
+		return;
+	failing_free(failing);
+	if (!reconcile->failing.n)
+		log_info("datapath", "All objects are applied again", "reconciler=%s",
+			 reconcile->kind->name);
+}
+
+static void apply_wanted(struct reconcile *reconcile, const struct row_key *key,
+			 const struct row *wanted)
+{
+	const struct row *orphan = set_get(&reconcile->orphans, key);
+	const struct row *actual;
+	int err = 0;
+
+	if (orphan) {
+		set_put(&reconcile->applied, orphan);
+		set_remove(&reconcile->orphans, key);
+	}
+	actual = set_get(&reconcile->applied, key);
+	if (!actual || !reconcile->kind->matches(wanted, actual))
+		err = reconcile->kind->apply(reconcile->datapath, wanted);
+	if (err) {
+		note_failure(reconcile, wanted, err);
+		return;
+	}
+	set_put(&reconcile->applied, wanted);
+	note_success(reconcile, key);
+}
+
+static void remove_unwanted(struct reconcile *reconcile, const struct row_key *key)
+{
+	const struct row *applied = set_get(&reconcile->applied, key);
+	int err = 0;
+
+	if (applied)
+		err = reconcile->kind->remove(reconcile->datapath, applied);
+	if (err) {
+		note_failure(reconcile, applied, err);
+		return;
+	}
+	note_success(reconcile, key);
+	set_remove(&reconcile->applied, key);
+}
+
+void reconcile_key(struct reconcile *reconcile, const struct row_key *key)
+{
+	const struct row *wanted = get_wanted(reconcile, key);
+
+	if (wanted)
+		apply_wanted(reconcile, key, wanted);
+	else
+		remove_unwanted(reconcile, key);
+}
+
+/* What a reading of the kernel has found. */
+struct reading {
+	struct reconcile *reconcile;
+	GHashTable *in_force;    /* rows of the plan that the kernel has as they are */
+	struct keyed_set others; /* rows that stand for the other objects of the kernel */
+	unsigned int n_repaired;
+};
+
+static bool read_object(const struct row *actual, void *data)
+{
+	struct reading *reading = data;
+	const struct row *wanted;
+	struct row_key key;
+
+	reading->reconcile->kind->key(actual, &key);
+	wanted = get_wanted(reading->reconcile, &key);
+	if (wanted && reading->reconcile->kind->matches(wanted, actual))
+		g_hash_table_add(reading->in_force, (void *)wanted);
+	else
+		set_put(&reading->others, actual);
+	return true;
+}
+
+static int reading_init(struct reading *reading, struct reconcile *reconcile)
+{
+	*reading = (struct reading){
+		.reconcile = reconcile,
+		.in_force = g_hash_table_new(NULL, NULL),
+	};
+	keyed_set_init(&reading->others, reconcile->kind->key);
+	return reconcile->kind->foreach(reconcile->datapath, read_object, reading);
+}
+
+static void reading_fini(struct reading *reading)
+{
+	g_hash_table_unref(reading->in_force);
+	keyed_set_foreach(&reading->others, unref_item, NULL);
+	keyed_set_fini(&reading->others);
+}
+
+static bool believe_other(void *item, void *data)
+{
+	struct reconcile *reconcile = data;
+	struct row_key key;
+
+	reconcile->kind->key(item, &key);
+	if (get_wanted(reconcile, &key) || set_get(&reconcile->applied, &key))
+		set_put(&reconcile->applied, item);
+	else
+		set_put(&reconcile->orphans, item);
+	return true;
+}
+
+/* From now on the reading is what is known of the kernel. */
+static void reading_believe(struct reading *reading)
+{
+	struct reconcile *reconcile = reading->reconcile;
+	GHashTableIter iter;
+	void *wanted;
+
+	g_hash_table_iter_init(&iter, reading->in_force);
+	while (g_hash_table_iter_next(&iter, &wanted, NULL)) {
+		struct row_key key;
+
+		reconcile->kind->key(wanted, &key);
+		set_put(&reconcile->applied, wanted);
+		note_success(reconcile, &key);
+	}
+	clear_rows(&reconcile->orphans, reconcile->kind->key);
+	keyed_set_foreach(&reading->others, believe_other, reconcile);
+}
+
+int reconcile_adopt(struct reconcile *reconcile)
+{
+	struct reading reading;
+	int err = reading_init(&reading, reconcile);
+
+	if (!err)
+		reading_believe(&reading);
+	reading_fini(&reading);
+	return err;
+}
+
+static void note_repair(struct reading *reading, const struct row *row, const char *message)
+{
+	const struct reconcile_kind *kind = reading->reconcile->kind;
+	g_autofree char *object = NULL;
+
+	if (reading->n_repaired++ >= LOG_OBJECTS_MAX)
+		return;
+	object = kind->describe(row);
+	log_warning("datapath", message, "reconciler=%s object=%s", kind->name, object);
+}
+
+/* Tells the objects that somebody has changed or added since they were last known to be right. */
+static bool compare_other(void *item, void *data)
+{
+	struct reading *reading = data;
+	struct reconcile *reconcile = reading->reconcile;
+	const struct row *wanted;
+	const struct row *believed;
+	struct row_key key;
+
+	reconcile->kind->key(item, &key);
+	wanted = get_wanted(reconcile, &key);
+	believed = set_get(&reconcile->applied, &key);
+	if (wanted && believed && reconcile->kind->matches(wanted, believed))
+		note_repair(reading, wanted, "An object was changed from outside: repairing it");
+	else if (!wanted && !believed && reconcile->deletion_allowed &&
+		 !set_get(&reconcile->orphans, &key))
+		note_repair(reading, item, "An object was added from outside: removing it");
+	return true;
+}
+
+static bool apply_other(void *item, void *data)
+{
+	struct reconcile *reconcile = data;
+	struct row_key key;
+
+	reconcile->kind->key(item, &key);
+	if (get_wanted(reconcile, &key))
+		reconcile_key(reconcile, &key);
+	return true;
+}
+
+/* Of the objects that should be there and are not. What is failing is tried in its own time. */
+static bool apply_missing(const struct row *wanted, void *data)
+{
+	struct reading *reading = data;
+	struct reconcile *reconcile = reading->reconcile;
+	struct row_key key;
+
+	if (g_hash_table_contains(reading->in_force, wanted))
+		return true;
+	reconcile->kind->key(wanted, &key);
+	if (set_get(&reading->others, &key) ||
+	    keyed_set_get(&reconcile->failing, key.data, key.n_bytes))
+		return true;
+	if (set_get(&reconcile->applied, &key)) {
+		note_repair(reading, wanted, "An object was removed from outside: repairing it");
+		set_remove(&reconcile->applied, &key);
+	}
+	reconcile_key(reconcile, &key);
+	return true;
+}
+
+int reconcile_resync(struct reconcile *reconcile, unsigned int *ret_n_repaired)
+{
+	struct reading reading;
+	int err = reading_init(&reading, reconcile);
+
+	if (!err) {
+		keyed_set_foreach(&reading.others, compare_other, &reading);
+		table_foreach (reconcile->table, apply_missing, &reading)
+			;
+		reading_believe(&reading);
+		keyed_set_foreach(&reading.others, apply_other, reconcile);
+		if (reconcile->deletion_allowed)
+			reconcile_allow_deletion(reconcile);
+		reconcile->n_repaired += reading.n_repaired;
+		*ret_n_repaired = reading.n_repaired;
+	}
+	reading_fini(&reading);
+	return err;
+}
+
+static bool remove_orphan(void *item, void *data)
+{
+	struct reconcile *reconcile = data;
+	struct row_key key;
+
+	reconcile->kind->key(item, &key);
+	set_put(&reconcile->applied, item);
+	reconcile_key(reconcile, &key);
+	return true;
+}
+
+unsigned int reconcile_allow_deletion(struct reconcile *reconcile)
+{
+	struct keyed_set orphans = reconcile->orphans;
+	unsigned int n_orphans = orphans.n;
+
+	reconcile->deletion_allowed = true;
+	keyed_set_init(&reconcile->orphans, reconcile->kind->key);
+	keyed_set_foreach(&orphans, remove_orphan, reconcile);
+	keyed_set_foreach(&orphans, unref_item, NULL);
+	keyed_set_fini(&orphans);
+	return n_orphans;
+}
+
+static void unref_row(void *row)
+{
+	row_unref(row);
+}
+
+struct due {
+	int64_t now_ns;
+	GPtrArray *rows;
+};
+
+static bool collect_due(void *item, void *data)
+{
+	const struct failing *failing = item;
+	struct due *due = data;
+
+	if (failing->next_ns <= due->now_ns)
+		g_ptr_array_add(due->rows, row_ref(failing->row));
+	return true;
+}
+
+static bool find_earliest(void *item, void *data)
+{
+	int64_t *earliest_ns = data;
+
+	*earliest_ns = MIN(*earliest_ns, ((const struct failing *)item)->next_ns);
+	return true;
+}
+
+int64_t reconcile_retry(struct reconcile *reconcile)
+{
+	g_autoptr(GPtrArray) rows = g_ptr_array_new_with_free_func(unref_row);
+	struct due due = {.now_ns = reconcile->now_ns(), .rows = rows};
+	int64_t earliest_ns = INT64_MAX;
+
+	keyed_set_foreach(&reconcile->failing, collect_due, &due);
+	for (guint i = 0; i < rows->len; i++) {
+		struct row_key key;
+
+		reconcile->kind->key(rows->pdata[i], &key);
+		reconcile_key(reconcile, &key);
+	}
+	keyed_set_foreach(&reconcile->failing, find_earliest, &earliest_ns);
+	return earliest_ns == INT64_MAX ? -1 : MAX(earliest_ns - reconcile->now_ns(), 0);
+}
+
+struct missing_count {
+	const struct reconcile *reconcile;
+	unsigned int n;
+};
+
+static bool count_missing(void *item, void *data)
+{
+	const struct failing *failing = item;
+	struct missing_count *count = data;
+
+	if (get_wanted(count->reconcile, &failing->key))
+		count->n++;
+	return true;
+}
+
+unsigned int reconcile_n_missing(const struct reconcile *reconcile)
+{
+	struct missing_count count = {.reconcile = reconcile};
+
+	keyed_set_foreach(&reconcile->failing, count_missing, &count);
+	return count.n;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/datapath/reconciler_private.h"
+
+#include <string.h>
+#include "src/base/clock.h"
+#include "src/base/log.h"
+
+#define FINISH_RETRY_NS NSEC_PER_SEC
+
+enum {
+	/* The order in which they run: what a program looks up is there before the program. */
+	KIND_MAP_ENTRIES,
+	KIND_ATTACHMENTS,
+	KIND_ROUTES,
+	KIND__MAX,
+};
+
+struct reconcilers {
+	struct datapath *datapath;
+	struct reconcile kinds[KIND__MAX];
+	GHashTable *n_failing_by_endpoint;
+	int64_t (*now_ns)(void);
+	bool adopted;
+	/* load_finish, once the attachments have been compared. */
+	bool finished;
+	unsigned int n_finish_tries;
+	int finish_error;        /* positive errno */
+	int64_t finish_since_ns; /* CLOCK_REALTIME */
+	int64_t finish_next_ns;
+};
+
+/* The maps that load made anew take the places of the old ones. */
+static void finish_load(struct reconcilers *reconcilers)
+{
+	g_autoptr(GError) error = NULL;
+	int err;
+
+	if (!reconcilers->adopted || reconcilers->finished)
+		return;
+	err = reconcilers->datapath->ops->load_finish(reconcilers->datapath, &error);
+	reconcilers->finished = !err;
+	if (!err)
+		return;
+	if (!reconcilers->n_finish_tries++) {
+		reconcilers->finish_since_ns = clock_realtime_ns();
+		log_warning("datapath", "Finishing the load failed, will try again", "error=%s",
+			    error ? error->message : g_strerror(-err));
+	}
+	reconcilers->finish_error = -err;
+	reconcilers->finish_next_ns = reconcilers->now_ns() + FINISH_RETRY_NS;
+}
+
+static void run_watch(struct watch *watch, void *data)
+{
+	struct reconcile *reconcile = data;
+	struct table *table;
+	struct row_key key;
+
+	while (watch_pop(watch, &table, &key))
+		reconcile_key(reconcile, &key);
+}
+
+static void run_attachment_watch(struct watch *watch, void *data)
+{
+	struct reconcilers *reconcilers = data;
+
+	run_watch(watch, &reconcilers->kinds[KIND_ATTACHMENTS]);
+	if (!reconcilers->n_finish_tries)
+		finish_load(reconcilers);
+}
+
+struct reconcilers *reconcilers_new(struct store *store, struct tables *tables,
+				    struct datapath *datapath)
+{
+	struct reconcilers *reconcilers = g_new0(struct reconcilers, 1);
+	const struct {
+		const struct reconcile_kind *kind;
+		struct table *table;
+	} kinds[KIND__MAX] = {
+		[KIND_MAP_ENTRIES] = {&reconcile_map_kind, tables->plan_map_entries},
+		[KIND_ATTACHMENTS] = {&reconcile_attachment_kind, tables->plan_attachments},
+		[KIND_ROUTES] = {&reconcile_route_kind, tables->plan_routes},
+	};
+
+	reconcilers->datapath = datapath;
+	reconcilers->now_ns = clock_monotonic_ns;
+	reconcilers->n_failing_by_endpoint = g_hash_table_new(NULL, NULL);
+	for (int i = 0; i < KIND__MAX; i++) {
+		struct reconcile *reconcile = &reconcilers->kinds[i];
+		struct watch *watch;
+
+		reconcile_init(reconcile, kinds[i].kind, datapath, kinds[i].table,
+			       reconcilers->n_failing_by_endpoint);
+		if (i == KIND_ATTACHMENTS)
+			watch = watch_new(store, kinds[i].kind->name, run_attachment_watch,
+					  reconcilers);
+		else
+			watch = watch_new(store, kinds[i].kind->name, run_watch, reconcile);
+		watch_add(watch, kinds[i].table);
+	}
+	return reconcilers;
+}
+
+void reconcilers_free(struct reconcilers *reconcilers)
+{
+	if (!reconcilers)
+		return;
+	for (int i = 0; i < KIND__MAX; i++)
+		reconcile_fini(&reconcilers->kinds[i]);
+	g_hash_table_unref(reconcilers->n_failing_by_endpoint);
+	g_free(reconcilers);
+}
+
+void reconcilers_set_clock(struct reconcilers *reconcilers, int64_t (*now_ns)(void))
+{
+	reconcilers->now_ns = now_ns;
+	for (int i = 0; i < KIND__MAX; i++)
+		reconcilers->kinds[i].now_ns = now_ns;
+}
+
+int reconcilers_adopt(struct reconcilers *reconcilers, GError **error)
+{
+	for (int i = 0; i < KIND__MAX; i++) {
+		int err = reconcile_adopt(&reconcilers->kinds[i]);
+
+		if (err)
+			return error_set_errno(error, -err, "reading the kernel's %s",
+					       reconcilers->kinds[i].kind->name);
+	}
+	reconcilers->adopted = true;
+	return 0;
+}
+
+void reconcilers_allow_deletion(struct reconcilers *reconcilers)
+{
+	for (int i = 0; i < KIND__MAX; i++) {
+		unsigned int n_deleted = reconcile_allow_deletion(&reconcilers->kinds[i]);
+
+		if (n_deleted)
+			log_info("datapath", "Deleted what nothing wants any more",
+				 "reconciler=%s objects=%u", reconcilers->kinds[i].kind->name,
+				 n_deleted);
+	}
+}
+
+unsigned int reconcilers_resync(struct reconcilers *reconcilers)
+{
+	unsigned int n_repaired = 0;
+
+	for (int i = 0; i < KIND__MAX; i++) {
+		unsigned int n_of_kind = 0;
+		int err = reconcile_resync(&reconcilers->kinds[i], &n_of_kind);
+
+		if (err)
+			log_warning("datapath", "Reading the kernel failed",
+				    "reconciler=%s error=%s", reconcilers->kinds[i].kind->name,
+				    g_strerror(-err));
+		n_repaired += n_of_kind;
+	}
+	return n_repaired;
+}
+
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+	if (a_ns < 0 || b_ns < 0)
+		return MAX(a_ns, b_ns);
+	return MIN(a_ns, b_ns);
+}
+
+int64_t reconcilers_retry(struct reconcilers *reconcilers)
+{
+	int64_t next_ns = -1;
+
+	for (int i = 0; i < KIND__MAX; i++)
+		next_ns = earlier(next_ns, reconcile_retry(&reconcilers->kinds[i]));
+	if (!reconcilers->adopted || reconcilers->finished)
+		return next_ns;
+	if (reconcilers->now_ns() >= reconcilers->finish_next_ns)
+		finish_load(reconcilers);
+	if (reconcilers->finished)
+		return next_ns;
+	return earlier(next_ns, MAX(reconcilers->finish_next_ns - reconcilers->now_ns(), 0));
+}
+
+bool reconcilers_endpoint_applied(const struct reconcilers *reconcilers, uint16_t endpoint_id)
+{
+	return !g_hash_table_contains(reconcilers->n_failing_by_endpoint,
+				      GUINT_TO_POINTER(endpoint_id));
+}
+
+void reconcilers_foreach_status(const struct reconcilers *reconcilers,
+				void (*fn)(const struct reconciler_status *status, void *data),
+				void *data)
+{
+	for (int i = 0; i < KIND__MAX; i++) {
+		const struct reconcile *reconcile = &reconcilers->kinds[i];
+		unsigned int n_wanted = table_n_rows(reconcile->table);
+		struct reconciler_status status = {
+			.name = reconcile->kind->name,
+			.n_wanted = n_wanted,
+			.n_applied = n_wanted - reconcile_n_missing(reconcile),
+			.n_failing = reconcile->failing.n,
+			.n_repaired = reconcile->n_repaired,
+		};
+
+		fn(&status, data);
+	}
+}
+
+struct visit {
+	const struct reconcile *reconcile;
+	void (*fn)(const struct reconciler_failure *failure, void *data);
+	void *data;
+};
+
+static bool visit_failing(void *item, void *data)
+{
+	const struct failing *failing = item;
+	const struct visit *visit = data;
+	g_autofree char *object = visit->reconcile->kind->describe(failing->row);
+	struct reconciler_failure failure = {
+		.reconciler = visit->reconcile->kind->name,
+		.object = object,
+		.endpoint_id = failing->endpoint_id,
+		.error = failing->error,
+		.since_ns = failing->since_ns,
+		.n_tries = failing->n_tries,
+	};
+
+	visit->fn(&failure, visit->data);
+	return true;
+}
+
+void reconcilers_foreach_failure(const struct reconcilers *reconcilers,
+				 void (*fn)(const struct reconciler_failure *failure, void *data),
+				 void *data)
+{
+	for (int i = 0; i < KIND__MAX; i++) {
+		struct visit visit = {&reconcilers->kinds[i], fn, data};
+
+		keyed_set_foreach(&reconcilers->kinds[i].failing, visit_failing, &visit);
+	}
+	if (reconcilers->n_finish_tries && !reconcilers->finished) {
+		struct reconciler_failure failure = {
+			.reconciler = "load",
+			.object = "maps made anew",
+			.error = reconcilers->finish_error,
+			.since_ns = reconcilers->finish_since_ns,
+			.n_tries = reconcilers->n_finish_tries,
+		};
+
+		fn(&failure, data);
+	}
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine for one kind of object, and what a kind says about itself. An object is a row: that of the
+ * plan, or one that stands for what is in the kernel. Both have the same key.
+ */
+#pragma once
+
+#include "src/datapath/reconciler.h"
+#include "src/store/keyed_set.h"
+
+struct reconcile_kind {
+	const char *name;
+	keyed_set_key key;
+	/* What is in the kernel. The rows are made for the call; whoever keeps one takes a reference. */
+	int (*foreach)(struct datapath *dp, bool (*fn)(const struct row *actual, void *data),
+		       void *data);
+	/* Nothing is to be done where the kernel has actual and the plan wants wanted. */
+	bool (*matches)(const struct row *wanted, const struct row *actual);
+	int (*apply)(struct datapath *dp, const struct row *row);
+	int (*remove)(struct datapath *dp, const struct row *row);
+	uint16_t (*endpoint_id)(const struct row *row);
+	char *(*describe)(const struct row *row); /* free with g_free */
+};
+
+extern const struct reconcile_kind reconcile_map_kind;
+extern const struct reconcile_kind reconcile_attachment_kind;
+extern const struct reconcile_kind reconcile_route_kind;
+
+/* An object that could not be applied or removed. */
+struct failing {
+	const struct row *row;
+	struct row_key key; /* inside the row */
+	uint16_t endpoint_id;
+	int error; /* positive errno */
+	unsigned int n_tries;
+	int64_t since_ns; /* CLOCK_REALTIME */
+	int64_t next_ns;  /* CLOCK_MONOTONIC: when it is tried again */
+};
+
+struct reconcile {
+	const struct reconcile_kind *kind;
+	struct datapath *datapath;
+	const struct table *table;
+	int64_t (*now_ns)(void); /* CLOCK_MONOTONIC; tests have their own */
+	bool deletion_allowed;
+	/* In the kernel as far as is known, and wanted at some time in this run. */
+	struct keyed_set applied; /* const struct row * */
+	/* In the kernel since before this run; no plan has wanted them yet. */
+	struct keyed_set orphans;          /* const struct row * */
+	struct keyed_set failing;          /* struct failing * */
+	GHashTable *n_failing_by_endpoint; /* endpoint id to count, of all kinds; not owned */
+	uint64_t n_repaired;
+};
+
+void reconcile_init(struct reconcile *reconcile, const struct reconcile_kind *kind,
+		    struct datapath *datapath, const struct table *table,
+		    GHashTable *n_failing_by_endpoint);
+void reconcile_fini(struct reconcile *reconcile);
+
+/* Makes the kernel have what the plan says of the key now. */
+void reconcile_key(struct reconcile *reconcile, const struct row_key *key);
+/* Reads what is in the kernel and changes nothing. */
+NODISCARD int reconcile_adopt(struct reconcile *reconcile);
+/* Deletes what no plan has wanted. Returns how many objects. */
+unsigned int reconcile_allow_deletion(struct reconcile *reconcile);
+/* 0 and the number of objects repaired, or −errno where the kernel could not be read. */
+NODISCARD int reconcile_resync(struct reconcile *reconcile, unsigned int *ret_n_repaired);
+/* Tries what is due. Returns ns until the next, or −1. */
+int64_t reconcile_retry(struct reconcile *reconcile);
+/* Failing objects that the plan wants. */
+unsigned int reconcile_n_missing(const struct reconcile *reconcile);
+
+/* For tests: the clock that intervals between tries are measured by. */
+void reconcilers_set_clock(struct reconcilers *reconcilers, int64_t (*now_ns)(void));
