@@ -34,13 +34,20 @@ struct reconcilers;
 struct reconcilers *reconcilers_new(struct store *store, struct tables *tables,
 				    struct datapath *datapath);
 void reconcilers_free(struct reconcilers *reconcilers);
-/* Reads what is in the kernel, once after load. 0 or −errno. */
+/*
+ * Reads what is in the kernel, once after load. 0 or −errno. The first store_settle() behind it should
+ * find in the plan everything that is known from before: what was attached by an older agent is
+ * replaced then, and load_finish follows.
+ */
 NODISCARD int reconcilers_adopt(struct reconcilers *reconcilers, GError **error);
 /* From now on what no plan wants is deleted: every source has said that it is synced. */
 void reconcilers_allow_deletion(struct reconcilers *reconcilers);
 /* Compares everything with the kernel and repairs it. Returns the number of objects repaired. */
 unsigned int reconcilers_resync(struct reconcilers *reconcilers);
-/* Tries failing objects whose time has come. Returns ns until the next, or −1. */
+/*
+ * Tries failing objects whose time has come; not before the first store_settle(). Returns ns until the
+ * next, or −1.
+ */
 int64_t reconcilers_retry(struct reconcilers *reconcilers);
 /* True when no object of the endpoint is failing. */
 bool reconcilers_endpoint_applied(const struct reconcilers *reconcilers, uint16_t endpoint_id);

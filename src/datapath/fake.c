@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/datapath/fake.h"
+
+#include <string.h>
+#include "src/datapath/map_layout.h"
+
+/* Stands for cilium_host. */
+#define FAKE_HOST_IFINDEX 2
+
+/* About a second at 250 Hz. */
+#define FAKE_TICK_SHIFT 8
+
+struct fake {
+	struct datapath datapath;
+	struct datapath_config config;
+	GHashTable *maps[PLAN_MAP__MAX]; /* GBytes to GBytes; NULL: the plan does not fill it */
+	GHashTable *attachments;         /* GBytes of the key to enum plan_program */
+	GHashTable *routes;              /* GBytes of the destination to struct plan_route */
+	GQueue failures[FAKE_OP__MAX];   /* errnos */
+	unsigned int n_calls[FAKE_OP__MAX];
+};
+
+static struct fake *fake_get(const struct datapath *dp)
+{
+	return (struct fake *)dp;
+}
+
+/* Counts a call. 0, or −errno where the call is to fail. */
+static int begin(struct datapath *dp, enum fake_op op)
+{
+	struct fake *fake = fake_get(dp);
+
+	fake->n_calls[op]++;
+	return -GPOINTER_TO_INT(g_queue_pop_head(&fake->failures[op]));
+}
+
+void fake_fail_next(struct datapath *dp, enum fake_op op, int err)
+{
+	g_queue_push_tail(&fake_get(dp)->failures[op], GINT_TO_POINTER(err));
+}
+
+unsigned int fake_n_calls(const struct datapath *dp, enum fake_op op)
+{
+	return fake_get(dp)->n_calls[op];
+}
+
+void fake_reset_calls(struct datapath *dp)
+{
+	memset(fake_get(dp)->n_calls, 0, sizeof(fake_get(dp)->n_calls));
+}
+
+void fake_set_outdated(struct datapath *dp)
+{
+	GHashTableIter iter;
+
+	g_hash_table_iter_init(&iter, fake_get(dp)->attachments);
+	while (g_hash_table_iter_next(&iter, NULL, NULL))
+		g_hash_table_iter_replace(&iter, GINT_TO_POINTER(PLAN_PROGRAM__MAX));
+}
+
+const void *fake_map_value(const struct datapath *dp, enum plan_map map, const void *key)
+{
+	g_autoptr(GBytes) bytes = g_bytes_new(key, map_layout_get(map)->n_key_bytes);
+	GBytes *value = g_hash_table_lookup(fake_get(dp)->maps[map], bytes);
+
+	return value ? g_bytes_get_data(value, NULL) : NULL;
+}
+
+unsigned int fake_map_n_entries(const struct datapath *dp, enum plan_map map)
+{
+	return g_hash_table_size(fake_get(dp)->maps[map]);
+}
+
+static int fake_load(struct datapath *dp, struct datapath_config *config, GError **error)
+{
+	int err = begin(dp, FAKE_OP_LOAD);
+
+	if (err)
+		return error_set_errno(error, -err, "loading into memory");
+	config->node.host_ifindex = FAKE_HOST_IFINDEX;
+	config->node.ct_tick_shift = FAKE_TICK_SHIFT;
+	fake_get(dp)->config = *config;
+	return 0;
+}
+
+static int fake_load_finish(struct datapath *dp, GError **error)
+{
+	int err = begin(dp, FAKE_OP_LOAD_FINISH);
+
+	return err ? error_set_errno(error, -err, "finishing the load in memory") : 0;
+}
+
+static int fake_ensure(struct datapath *dp, GString *ret_repaired, GError **error)
+{
+	int err = begin(dp, FAKE_OP_ENSURE);
+
+	return err ? error_set_errno(error, -err, "ensuring what is in memory") : 0;
+}
+
+static int fake_set_runtime(struct datapath *dp, const struct runtime_config *runtime)
+{
+	int err = begin(dp, FAKE_OP_SET_RUNTIME);
+
+	if (!err)
+		fake_get(dp)->config.runtime = *runtime;
+	return err;
+}
+
+static int fake_map_foreach(struct datapath *dp, enum plan_map map,
+			    bool (*fn)(const void *key, const void *value, void *data), void *data)
+{
+	int err = begin(dp, FAKE_OP_MAP_FOREACH);
+	GHashTableIter iter;
+	void *key;
+	void *value;
+
+	if (err)
+		return err;
+	g_assert(fake_get(dp)->maps[map]);
+	g_hash_table_iter_init(&iter, fake_get(dp)->maps[map]);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		if (!fn(g_bytes_get_data(key, NULL), g_bytes_get_data(value, NULL), data))
+			break;
+	return 0;
+}
+
+static int fake_map_update(struct datapath *dp, enum plan_map map, const void *key,
+			   const void *value)
+{
+	struct fake *fake = fake_get(dp);
+	const struct map_layout *layout = map_layout_get(map);
+	uint32_t max_entries = fake->config.max_entries[map];
+	int err = begin(dp, FAKE_OP_MAP_UPDATE);
+
+	if (err)
+		return err;
+	g_assert(layout);
+	if (max_entries && fake_map_n_entries(dp, map) >= max_entries &&
+	    !fake_map_value(dp, map, key))
+		return -E2BIG;
+	g_hash_table_insert(fake->maps[map], g_bytes_new(key, layout->n_key_bytes),
+			    g_bytes_new(value, layout->n_value_bytes));
+	return 0;
+}
+
+static int fake_map_delete(struct datapath *dp, enum plan_map map, const void *key)
+{
+	int err = begin(dp, FAKE_OP_MAP_DELETE);
+	g_autoptr(GBytes) bytes = NULL;
+
+	if (err)
+		return err;
+	g_assert(map_layout_get(map));
+	bytes = g_bytes_new(key, map_layout_get(map)->n_key_bytes);
+	g_hash_table_remove(fake_get(dp)->maps[map], bytes);
+	return 0;
+}
+
+static int fake_attachment_foreach(struct datapath *dp,
+				   bool (*fn)(const struct plan_attachment_key *key,
+					      enum plan_program program, void *data),
+				   void *data)
+{
+	int err = begin(dp, FAKE_OP_ATTACHMENT_FOREACH);
+	GHashTableIter iter;
+	void *key;
+	void *program;
+
+	if (err)
+		return err;
+	g_hash_table_iter_init(&iter, fake_get(dp)->attachments);
+	while (g_hash_table_iter_next(&iter, &key, &program))
+		if (!fn(g_bytes_get_data(key, NULL), GPOINTER_TO_INT(program), data))
+			break;
+	return 0;
+}
+
+static int fake_attach(struct datapath *dp, const struct plan_attachment *attachment)
+{
+	int err = begin(dp, FAKE_OP_ATTACH);
+
+	if (!err)
+		g_hash_table_insert(fake_get(dp)->attachments,
+				    g_bytes_new(&attachment->key, sizeof(attachment->key)),
+				    GINT_TO_POINTER(attachment->program));
+	return err;
+}
+
+static int fake_detach(struct datapath *dp, const struct plan_attachment_key *key)
+{
+	int err = begin(dp, FAKE_OP_DETACH);
+	g_autoptr(GBytes) bytes = g_bytes_new(key, sizeof(*key));
+
+	if (!err)
+		g_hash_table_remove(fake_get(dp)->attachments, bytes);
+	return err;
+}
+
+/* Address and length are adjacent; what is behind them is padding. */
+static GBytes *cidr_bytes(const struct cidr *cidr)
+{
+	return g_bytes_new(cidr, offsetof(struct cidr, prefix_len) + 1);
+}
+
+static int fake_route_foreach(struct datapath *dp,
+			      bool (*fn)(const struct plan_route *route, void *data), void *data)
+{
+	int err = begin(dp, FAKE_OP_ROUTE_FOREACH);
+	GHashTableIter iter;
+	void *route;
+
+	if (err)
+		return err;
+	g_hash_table_iter_init(&iter, fake_get(dp)->routes);
+	while (g_hash_table_iter_next(&iter, NULL, &route))
+		if (!fn(route, data))
+			break;
+	return 0;
+}
+
+static int fake_route_replace(struct datapath *dp, const struct plan_route *route)
+{
+	int err = begin(dp, FAKE_OP_ROUTE_REPLACE);
+
+	if (!err)
+		g_hash_table_insert(fake_get(dp)->routes, cidr_bytes(&route->destination),
+				    row_ref(&route->row));
+	return err;
+}
+
+static int fake_route_remove(struct datapath *dp, const struct cidr *destination)
+{
+	int err = begin(dp, FAKE_OP_ROUTE_REMOVE);
+	g_autoptr(GBytes) bytes = cidr_bytes(destination);
+
+	if (!err)
+		g_hash_table_remove(fake_get(dp)->routes, bytes);
+	return err;
+}
+
+static int fake_purge(struct datapath *dp, GError **error)
+{
+	struct fake *fake = fake_get(dp);
+	int err = begin(dp, FAKE_OP_PURGE);
+
+	if (err)
+		return error_set_errno(error, -err, "purging what is in memory");
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
+		if (fake->maps[map])
+			g_hash_table_remove_all(fake->maps[map]);
+	g_hash_table_remove_all(fake->attachments);
+	g_hash_table_remove_all(fake->routes);
+	return 0;
+}
+
+static void fake_free(struct datapath *dp)
+{
+	struct fake *fake = fake_get(dp);
+
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
+		g_clear_pointer(&fake->maps[map], g_hash_table_unref);
+	for (enum fake_op op = 0; op < FAKE_OP__MAX; op++)
+		g_queue_clear(&fake->failures[op]);
+	g_hash_table_unref(fake->attachments);
+	g_hash_table_unref(fake->routes);
+	g_free(fake);
+}
+
+static const struct datapath_ops fake_ops = {
+	.load = fake_load,
+	.load_finish = fake_load_finish,
+	.ensure = fake_ensure,
+	.set_runtime = fake_set_runtime,
+	.map_foreach = fake_map_foreach,
+	.map_update = fake_map_update,
+	.map_delete = fake_map_delete,
+	.attachment_foreach = fake_attachment_foreach,
+	.attach = fake_attach,
+	.detach = fake_detach,
+	.route_foreach = fake_route_foreach,
+	.route_replace = fake_route_replace,
+	.route_remove = fake_route_remove,
+	.free = fake_free,
+	.purge = fake_purge,
+};
+
+static void unref_bytes(void *bytes)
+{
+	g_bytes_unref(bytes);
+}
+
+static void unref_row(void *row)
+{
+	row_unref(row);
+}
+
+struct datapath *datapath_fake_new(void)
+{
+	struct fake *fake = g_new0(struct fake, 1);
+
+	fake->datapath.ops = &fake_ops;
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
+		if (map_layout_get(map))
+			fake->maps[map] = g_hash_table_new_full(g_bytes_hash, g_bytes_equal,
+								unref_bytes, unref_bytes);
+	fake->attachments = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, unref_bytes, NULL);
+	fake->routes = g_hash_table_new_full(g_bytes_hash, g_bytes_equal, unref_bytes, unref_row);
+	return &fake->datapath;
+}
