@@ -28,7 +28,7 @@ static __always_inline int deliver_to_stack(struct __sk_buff *skb, struct packet
 static __always_inline bool deliver_decrement_ttl(struct __sk_buff *skb,
 						  const struct packet *packet)
 {
-	void *l3 = (void *)(long)skb->data + (packet->flow.l3_off ? ETH_HLEN : 0);
+	void *l3 = (void *)(long)skb->data + parse_l3_off(&packet->flow);
 	void *data_end = (void *)(long)skb->data_end;
 
 	if (packet_is_ipv6(packet)) {

@@ -5,6 +5,8 @@
 #include "bpf/lib/config.h"
 #include "bpf/lib/packet.h"
 
+#define IDENTITY_HOST 1
+
 static __always_inline const struct endpoint_info *endpoint_get(const struct addr *addr)
 {
 	return bpf_map_lookup_elem(&cilium_lxc, addr);
@@ -30,9 +32,14 @@ static __always_inline void endpoint_set_source(struct packet *packet,
 	packet->src_generation = endpoint->generation;
 }
 
+/* Not every field of an address of the node means something. */
 static __always_inline void endpoint_set_destination(struct packet *packet,
 						     const struct endpoint_info *endpoint)
 {
+	if (unlikely(endpoint_is_host(endpoint))) {
+		packet->dst_identity = IDENTITY_HOST;
+		return;
+	}
 	packet->dst_identity = endpoint->identity;
 	packet->dst_endpoint = endpoint->id;
 	packet->dst_generation = endpoint->generation;

@@ -4,9 +4,6 @@
 
 #include "bpf/lib/endpoint.h"
 
-/* Reserved identities that need no entry. */
-#define IDENTITY_HOST 1
-
 /* NULL: nothing is known of the address. */
 static __noinline const struct ipcache_info *ipcache_get(const struct addr *addr)
 {

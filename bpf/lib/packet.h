@@ -55,7 +55,7 @@ struct packet {
 	__u8 counted; /* another program of this node accounts the packet */
 	__u8 nat_reply; /* came to a masqueraded port: nat_addr and nat_port, now replaced */
 	__be16 nat_port;
-	__u8 pad[2];
+	__u32 nat_generation;
 	struct addr nat_addr;
 };
 

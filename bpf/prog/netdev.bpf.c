@@ -9,6 +9,7 @@
 #include "bpf/lib/endpoint.h"
 #include "bpf/lib/fragment.h"
 #include "bpf/lib/ipcache.h"
+#include "bpf/lib/nat.h"
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
@@ -50,6 +51,33 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	return deliver_to_endpoint(skb, packet, destination);
 }
 
+static __always_inline int netdev_parse_l4(struct __sk_buff *skb, struct packet *packet)
+{
+	int ret = parse_l4(skb, &packet->flow);
+
+	if (ret >= 0 && packet->flow.flags & FLOW_F_FRAGMENT)
+		ret = fragment_resolve(&packet->flow);
+	return ret;
+}
+
+/* To an address of this node: the host's own, or an answer to what left under that address. */
+static __always_inline int netdev_receive_masqueraded(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint_info *destination;
+	int ret = nat_receive(skb, packet);
+
+	if (ret <= 0)
+		return ret < 0 ? ret : TC_ACT_OK;
+	destination = endpoint_get(&packet->flow.daddr);
+	if (destination && endpoint_is_host(destination))
+		return TC_ACT_OK;
+	/* The endpoint is gone, or another one now has its address. */
+	if (!destination ||
+	    (packet->nat_reply && destination->generation != packet->nat_generation))
+		return DROP(NETDEV, STALE_OR_UNROUTABLE_IP);
+	return netdev_deliver(skb, packet, destination);
+}
+
 static __always_inline int netdev_receive(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct endpoint_info *destination;
@@ -58,11 +86,11 @@ static __always_inline int netdev_receive(struct __sk_buff *skb, struct packet *
 	if (parse_l3(skb, &packet->flow) < 0)
 		return TC_ACT_OK;
 	destination = endpoint_get(&packet->flow.daddr);
-	if (!destination || endpoint_is_host(destination))
+	if (!destination || (endpoint_is_host(destination) && !nat_enabled(packet)))
 		return TC_ACT_OK;
-	ret = parse_l4(skb, &packet->flow);
-	if (ret >= 0 && packet->flow.flags & FLOW_F_FRAGMENT)
-		ret = fragment_resolve(&packet->flow);
+	ret = netdev_parse_l4(skb, packet);
+	if (endpoint_is_host(destination))
+		return ret < 0 ? TC_ACT_OK : netdev_receive_masqueraded(skb, packet);
 	if (ret < 0)
 		return ret;
 	return netdev_deliver(skb, packet, destination);
@@ -81,8 +109,46 @@ SEC("tc") int cil_from_netdev(struct __sk_buff *skb)
 	return packet_finish(skb, &packet, verdict, METRIC_DIR_INGRESS);
 }
 
+static __always_inline int netdev_send(struct __sk_buff *skb, struct packet *packet,
+				       const struct device_info *device)
+{
+	const struct endpoint_info *source;
+	int ret;
+
+	/* A device upon a device: the upper one has done it. */
+	if (!device || (skb->mark & MARK_MAGIC_MASK) == MARK_MAGIC_SNAT_DONE)
+		return TC_ACT_OK;
+	if (parse_l3(skb, &packet->flow) < 0 || !nat_enabled(packet))
+		return TC_ACT_OK;
+	source = endpoint_get(&packet->flow.saddr);
+	if (!source)
+		return TC_ACT_OK;
+	ret = netdev_parse_l4(skb, packet);
+	if (packet->flow.flags & FLOW_F_LINK_LOCAL)
+		return TC_ACT_OK;
+	packet->trace_point = TRACE_TO_NETWORK;
+	if (endpoint_is_host(source)) {
+		packet->src_identity = IDENTITY_HOST;
+		packet->counted = true;
+		return ret < 0 ? TC_ACT_OK : nat_send_host(skb, packet, device);
+	}
+	endpoint_set_source(packet, source);
+	packet->counted = true;
+	if (ret < 0)
+		return ret;
+	return nat_send(skb, packet, device);
+}
+
 SEC("tc") int cil_to_netdev(struct __sk_buff *skb)
 {
+	struct packet packet = {};
+	const struct device_info *device = netdev_get(skb);
+	int verdict;
+
 	metrics_add(METRIC_REASON_INTERFACE, METRIC_DIR_EGRESS, skb->len);
+	netdev_init(&packet, device);
+	verdict = netdev_send(skb, &packet, device);
+	if (unlikely(verdict < 0))
+		return drop_packet(skb, &packet, verdict, METRIC_DIR_EGRESS);
 	return TC_ACT_OK;
 }

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Masquerading: connections that endpoints open to the outside leave under the address of the device.
+ * The translation is decided with the connection's first packet and kept in its conntrack entry.
+ *
+ * The host's own connections leave as they are, unless an endpoint's connection to the same peer has
+ * been given the same port; then the host's is given another in the same way.
+ */
+#pragma once
+
+#include "bpf/lib/ipcache.h"
+#include "bpf/lib/nat_port.h"
+#include "bpf/lib/rewrite.h"
+
+static __always_inline bool nat_enabled(const struct packet *packet)
+{
+	return packet_is_ipv6(packet) ? node_config.enable_masquerade6 :
+					node_config.enable_masquerade4;
+}
+
+static __always_inline const struct addr *nat_device_addr(const struct packet *packet,
+							  const struct device_info *device)
+{
+	return packet_is_ipv6(packet) ? &device->masquerade6 : &device->masquerade4;
+}
+
+/* Whether a connection of an endpoint to this destination is masqueraded. */
+static __noinline bool nat_is_wanted(const struct packet *packet, const struct device_info *device)
+{
+	struct ipcache_prefix_key key = {.prefix_len = 128};
+	const struct ipcache_info *info;
+
+	if (addr_is_zero(nat_device_addr(packet, device)))
+		return false;
+	__builtin_memcpy(&key.addr, &packet->flow.daddr, sizeof(key.addr));
+	if (bpf_map_lookup_elem(&cilium_ipmasq, &key))
+		return false;
+	info = ipcache_get(&packet->flow.daddr);
+	return !info || !(info->flags & (IPCACHE_F_LOCAL_HOST | IPCACHE_F_REMOTE_NODE));
+}
+
+/* What the peer of this flow, which goes out, answers to; addr and port are the caller's. */
+static __always_inline void nat_key_init(struct nat_key *key, const struct flow *flow)
+{
+	__builtin_memset(key, 0, sizeof(*key));
+	key->peer = flow->daddr;
+	key->peer_port = flow->flags & FLOW_F_ICMP_ECHO ? 0 : flow->dport;
+	key->protocol = flow->protocol;
+}
+
+/* Makes sure that the way back leads to this connection, and sends the packet out under it. */
+static __noinline int nat_translate(struct __sk_buff *skb, struct packet *packet,
+				    struct ct_entry *ct, const struct addr *device_addr)
+{
+	struct nat_entry entry = {
+		.addr = packet->flow.saddr,
+		.port = packet->flow.sport,
+		.created = ct_now(),
+		.generation = packet->src_generation,
+	};
+	struct nat_key key;
+	struct rewrite to = {.end = REWRITE_SOURCE};
+	const struct nat_entry *present = NULL;
+	int ret;
+
+	nat_key_init(&key, &packet->flow);
+	if (ct->nat == CT_NAT_SOURCE) {
+		key.addr = ct->nat_addr;
+		key.port = ct->nat_port;
+		present = bpf_map_lookup_elem(&cilium_snat_external, &key);
+	}
+	/* New; or the way back was evicted from the map, and perhaps given to another. */
+	if (!present || !nat_is_owner(present, &entry)) {
+		key.addr = ct->nat == CT_NAT_SOURCE ? ct->nat_addr : *device_addr;
+		ret = nat_port_allocate(skb, &key, &entry);
+		if (ret < 0)
+			return ret;
+		ct->nat_addr = key.addr;
+		ct->nat_port = key.port;
+		ct->nat = CT_NAT_SOURCE;
+	}
+	to.addr = key.addr;
+	to.port = key.port;
+	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+	return rewrite_packet(skb, &packet->flow, &to);
+}
+
+/*
+ * An error that an endpoint, or the host in its place, sends about a packet of a masqueraded
+ * connection: outside, that packet had come to the translated address.
+ */
+static __noinline int nat_send_error(struct __sk_buff *skb, struct packet *packet,
+				     const struct device_info *device, bool from_host)
+{
+	struct flow inner = {};
+	struct rewrite to = {.end = REWRITE_DESTINATION};
+	const struct ct_entry *ct = NULL;
+	int ret;
+
+	if (icmp_parse_inner(skb, &packet->flow, &inner) >= 0)
+		ct = ct_find(&inner);
+	if (!ct || ct->expires <= ct_now()) {
+		if (from_host || !nat_is_wanted(packet, device))
+			return 0;
+		return DROP(NAT, UNSUPPORTED_PROTOCOL_FOR_NAT_MASQUERADE);
+	}
+	if (ct->nat != CT_NAT_SOURCE || ct_entry_from_initiator(ct, ct_source_side(&inner)))
+		return 0;
+	to.addr = ct->nat_addr;
+	to.port = ct->nat_port;
+	ret = rewrite_inner(skb, &packet->flow, &inner, &to);
+	if (ret < 0 || from_host)
+		return ret;
+	to.end = REWRITE_SOURCE;
+	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+	return rewrite_packet(skb, &packet->flow, &to);
+}
+
+/* The connection of a packet that leaves; opened here where cil_from_container did not see it. */
+static __noinline struct ct_entry *nat_connection(struct __sk_buff *skb, struct packet *packet)
+{
+	struct ct_entry *ct = ct_find(&packet->flow);
+
+	if (ct && ct_entry_matches(ct, packet, ct_source_side(&packet->flow)))
+		return ct;
+	if (ct_track(skb, packet) < 0)
+		return NULL;
+	return ct_find(&packet->flow);
+}
+
+/* A packet of an endpoint leaves the node: 0, or a drop. */
+static __noinline int nat_send(struct __sk_buff *skb, struct packet *packet,
+			       const struct device_info *device)
+{
+	struct ct_entry *ct;
+
+	if (packet->flow.flags & FLOW_F_ICMP_ERROR)
+		return nat_send_error(skb, packet, device, false);
+	ct = nat_connection(skb, packet);
+	if (!ct)
+		return DROP(NAT, CT_MAP_INSERTION_FAILED);
+	if (ct->nat == CT_NAT_NONE ||
+	    !ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
+		return 0;
+	if (ct->nat == CT_NAT_UNDECIDED && !nat_is_wanted(packet, device)) {
+		ct->nat = CT_NAT_NONE;
+		return 0;
+	}
+	/* Of ICMP, only what has an identifier can be told apart. */
+	if ((packet->flow.protocol == IPPROTO_ICMP || packet->flow.protocol == IPPROTO_ICMPV6) &&
+	    !(packet->flow.flags & FLOW_F_ICMP_ECHO))
+		return DROP(NAT, UNSUPPORTED_PROTOCOL_FOR_NAT_MASQUERADE);
+	return nat_translate(skb, packet, ct, nat_device_addr(packet, device));
+}
+
+/*
+ * True when the host cannot use the port towards this peer. A ping of its own has no socket that
+ * would keep endpoints off its identifier, so the host registers that like anybody.
+ */
+static __noinline bool nat_host_collides(const struct packet *packet)
+{
+	const struct flow *flow = &packet->flow;
+	const struct nat_entry *present;
+	struct nat_key key;
+
+	if (flow->flags & FLOW_F_ICMP_ECHO)
+		return !(flow->flags & FLOW_F_ICMP_REPLY);
+	nat_key_init(&key, flow);
+	key.addr = flow->saddr;
+	key.port = flow->sport;
+	present = bpf_map_lookup_elem(&cilium_snat_external, &key);
+	if (!present || (present->port == flow->sport && addr_equal(&present->addr, &flow->saddr)))
+		return false;
+	if (nat_entry_alive(&key, present))
+		return true;
+	bpf_map_delete_elem(&cilium_snat_external, &key);
+	return false;
+}
+
+/* A packet of the host itself leaves the node. */
+static __noinline int nat_send_host(struct __sk_buff *skb, struct packet *packet,
+				    const struct device_info *device)
+{
+	struct ct_entry *ct;
+
+	if (packet->flow.flags & FLOW_F_ICMP_ERROR)
+		return nat_send_error(skb, packet, device, true);
+	ct = ct_find(&packet->flow);
+	if (ct && ct->expires > ct_now() &&
+	    !ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
+		return 0;
+	if (!ct || ct->expires <= ct_now() || ct->nat != CT_NAT_SOURCE) {
+		if (!nat_host_collides(packet))
+			return 0;
+		ct = nat_connection(skb, packet);
+		if (!ct)
+			return DROP(NAT, CT_MAP_INSERTION_FAILED);
+	}
+	return nat_translate(skb, packet, ct, &packet->flow.saddr);
+}
+
+/* The entry that says whose packet this is that came to addr and port of this node, or NULL. */
+static __always_inline const struct nat_entry *nat_get(const struct nat_key *key)
+{
+	return bpf_map_lookup_elem(&cilium_snat_external, key);
+}
+
+/* As nat_receive, for an error about a packet that this node sent under a translated address. */
+static __noinline int nat_receive_error(struct __sk_buff *skb, struct packet *packet)
+{
+	struct flow inner = {};
+	struct rewrite to = {.end = REWRITE_SOURCE};
+	const struct nat_entry *entry;
+	struct nat_key key;
+	int ret;
+
+	if (icmp_parse_inner(skb, &packet->flow, &inner) < 0)
+		return 0;
+	nat_key_init(&key, &inner);
+	key.addr = inner.saddr;
+	key.port = inner.sport;
+	entry = nat_get(&key);
+	if (!entry)
+		return 0;
+	to.addr = entry->addr;
+	to.port = entry->port;
+	ret = rewrite_inner(skb, &packet->flow, &inner, &to);
+	if (ret < 0)
+		return ret;
+	to.end = REWRITE_DESTINATION;
+	ret = rewrite_packet(skb, &packet->flow, &to);
+	return ret < 0 ? ret : 1;
+}
+
+/*
+ * A packet came to an address of this node: 1 when it belongs to a translated connection, and now
+ * goes to who opened that; 0 when not; or a drop.
+ */
+static __noinline int nat_receive(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct flow *flow = &packet->flow;
+	struct rewrite to = {.end = REWRITE_DESTINATION};
+	const struct nat_entry *entry;
+	struct nat_key key = {
+		.peer = flow->saddr,
+		.addr = flow->daddr,
+		.peer_port = flow->flags & FLOW_F_ICMP_ECHO ? 0 : flow->sport,
+		.port = flow->dport,
+		.protocol = flow->protocol,
+	};
+	int ret;
+
+	if (flow->flags & FLOW_F_ICMP_ERROR)
+		return nat_receive_error(skb, packet);
+	if ((flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6) &&
+	    !(flow->flags & FLOW_F_ICMP_REPLY))
+		return 0;
+	entry = nat_get(&key);
+	if (!entry)
+		return 0;
+	packet->nat_reply = true;
+	packet->nat_addr = key.addr;
+	packet->nat_port = key.port;
+	packet->nat_generation = entry->generation;
+	to.addr = entry->addr;
+	to.port = entry->port;
+	ret = rewrite_packet(skb, &packet->flow, &to);
+	return ret < 0 ? ret : 1;
+}
