@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What runs inside the machine, by busybox. Its exit status is the verdict.
 failed=0
