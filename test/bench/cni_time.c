@@ -8,8 +8,9 @@
  *
  *	COMMAND PLUGIN CONTAINER_ID NETNS CONFIG_FILE MODE
  *
- * and prints "EXIT_STATUS NANOSECONDS" for each. MODE "wait" calls one after the other; of MODE
- * "together" the plugin is started at once and its line comes when all are done, at the end of input.
+ * and prints "EXIT_STATUS NANOSECONDS" for each; what the plugins print goes to standard error. MODE
+ * "wait" calls one after the other; with MODE "together" a plugin is started at once, and the lines of
+ * all come in the order in which they end, after the end of input.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -82,9 +83,8 @@ static pid_t start(char **word)
 
 static void report(int status, int64_t start_ns)
 {
-	/* The plugins have standard output; their own lines go past this program. */
-	fprintf(stderr, "%d %lld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 255,
-		(long long)(now_ns() - start_ns));
+	printf("%d %lld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 255,
+	       (long long)(now_ns() - start_ns));
 }
 
 static void finish_all(void)

@@ -21,6 +21,7 @@ class Caller:
                                 "ranges": [[{"subnet": "10.77.0.0/16"}]]}})}
         self.plugins = {"cilium": node.program("cilium-cni"), "reference": REFERENCE}
         self.count = 0
+        self.namespaces = []
 
     def _write(self, name, config):
         path = self.node.dir / f"{name}.conf"
@@ -34,15 +35,21 @@ class Caller:
         done = subprocess.run([self.tool, str(self.node.pid)], input="\n".join(lines) + "\n",
                               text=True, capture_output=True, timeout=300,
                               env={**self.node._env(self.node.environment())})
-        results = [line.split() for line in done.stderr.splitlines()]
-        assert done.returncode == 0 and len(results) == len(calls), done.stderr + done.stdout
-        assert all(status == "0" for status, _ in results), done.stdout
+        results = [line.split() for line in done.stdout.splitlines()]
+        assert done.returncode == 0 and len(results) == len(calls), done.stderr
+        assert all(status == "0" for status, _ in results), done.stderr
         return [int(nanoseconds) / 1e6 for _, nanoseconds in results]
 
     def containers(self, n):
+        names = [f"bench{self.count + i}" for i in range(n)]
         self.count += n
-        return [(f"bench{self.count - i}", Namespace(f"{self.node.name}-bench{self.count - i}"))
-                for i in range(n)]
+        made = [(name, Namespace(f"{self.node.name}-{name}")) for name in names]
+        self.namespaces += [namespace for _, namespace in made]
+        return made
+
+    def close(self):
+        for namespace in self.namespaces:
+            namespace.close()
 
     def add(self, plugin, containers, mode="wait"):
         return self.call([("ADD", plugin, *container) for container in containers], mode)

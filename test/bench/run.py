@@ -56,9 +56,11 @@ class Bench:
             values.append(float(done.stdout.split()[0]))
         self.report.add("Established TCP packet, BPF_PROG_TEST_RUN", values, 130, False, " ns")
 
+    def caller(self, node):
+        return contextlib.closing(joining.Caller(self.tool("cni_time"), node))
+
     def run_joining(self):
-        with self.node() as node:
-            caller = joining.Caller(self.tool("cni_time"), node)
+        with self.node() as node, self.caller(node) as caller:
             times = joining.interleaved(caller, 200)
             self._report_adds("CNI ADD", times)
             node.stop_agent()
@@ -78,11 +80,12 @@ class Bench:
 
     def run_conntrack(self):
         """ADD and DEL with an empty and with a full table, in turns on two nodes."""
-        with self.node(bpf_ct_global_tcp_max=1048576) as empty, \
-                self.node(bpf_ct_global_tcp_max=1048576) as full:
+        with contextlib.ExitStack() as stack:
+            empty, full = (stack.enter_context(self.node(bpf_ct_global_tcp_max=2 * FILLED))
+                           for _ in range(2))
             full.exec(self.tool("ct_fill"), "/sys/fs/bpf/tc/globals/cilium_ct_tcp_global", FILLED,
                       timeout=120)
-            callers = [joining.Caller(self.tool("cni_time"), node) for node in (empty, full)]
+            callers = [stack.enter_context(self.caller(node)) for node in (empty, full)]
             adds, deletes = ([], []), ([], [])
             for _ in range(self.rounds):
                 for number, caller in enumerate(callers):
@@ -97,13 +100,11 @@ class Bench:
     def run_agent(self):
         cold, warm, few, many = [], [], [], []
         for _ in range(self.rounds):
-            with contextlib.closing(Site()) as site:
-                node = site.node(build=self.build, start=False)
+            with self.node(start=False) as node, self.caller(node) as caller:
                 cold.append(self._start_ms(node))
                 for number in range(5):
                     node.pod(f"few{number}")
                 few.append(self._rss_mb(node))
-                caller = joining.Caller(self.tool("cni_time"), node)
                 containers = caller.containers(95)
                 caller.add("cilium", containers)
                 many.append(self._rss_mb(node))
