@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <glib.h>
 #include <jansson.h>
+#include <stdint.h>
 #include "abi/event.h"
 
 /* Names of numbers; never NULL: a number that no list knows is "unknown". */
