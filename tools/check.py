@@ -3,8 +3,8 @@
 """
 make check: every suite, one after the other, a line for each; the last line is the sum.
 
-Three builds: gcc as it is shipped, gcc with the address and undefined-behaviour sanitizers, clang; all
-with warnings as errors. Suites go on after a failure, so that one run tells everything.
+Three builds: gcc as it is shipped, gcc with the address and undefined-behaviour sanitizers, clang;
+all with warnings as errors. Suites go on after a failure, so that one run tells everything.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Count:
 
 
 def run(argv, minutes, env=None, quiet=False):
-    """Runs a program with nothing to read; its whole process group ends with it. Returns the status."""
+    """Runs a program, with nothing to read, and all of its process group. Returns the status."""
     process = subprocess.Popen(
         [str(arg) for arg in argv], cwd=ROOT, env=dict(os.environ, **(env or {})),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if quiet else None,

@@ -20,8 +20,10 @@ CLANG_BUILD = ROOT / "build-clang"
 
 def tracked(*suffixes):
     """Files of the tree, also new ones that git does not ignore."""
-    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, text=True,
-                            capture_output=True, check=True).stdout.split()
+    # CI may have checked out the tree as another user, which git distrusts unless told.
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+        text=True, capture_output=True, check=True).stdout.split()
     return sorted(path for path in set(listed)
                   if path.endswith(suffixes) and (ROOT / path).exists())
 

@@ -127,7 +127,7 @@ def programs(node):
 
 
 def test_pod_deleted_while_the_agent_is_dead(node, family):
-    """DEL succeeds without an agent; the next agent removes what is left and reuses nothing at once."""
+    """DEL succeeds without an agent; the next one removes what is left and reuses nothing at once."""
     kept, gone = node.pod("kept"), node.pod("gone")
     address = gone.address(family)
     node.kill_agent()

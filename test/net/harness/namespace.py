@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-A network namespace, held open by a process of its own: nothing is written to /run/netns, so tests of
-several users do not meet, and a namespace is gone when its process is, whatever happened to the test.
+A network namespace, held open by a process of its own: nothing is written to /run/netns, so tests
+of several users do not meet, and a namespace is gone when its process is, whatever happened.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ class Namespace:
         return done
 
     def popen(self, *argv, env=None, **kwargs):
-        """Starts a program in the namespace; it ends with the namespace or the test at the latest."""
+        """Starts a program in the namespace; it ends when the namespace or the test does."""
         kwargs.setdefault("stdin", subprocess.DEVNULL)
         argv = ["setpriv", "--pdeathsig", "KILL"] + self._argv(argv)
         self.children.append(subprocess.Popen(argv, env=self._env(env), **kwargs))

@@ -179,7 +179,8 @@ class Node(Namespace):
             "cgroup_root": self.dir / "cgroup", "lib_dir": self.dir / "lib",
             "enable_ipv4": "true", "enable_ipv6": "true", "routing_mode": "native",
             "ipv4_range": self.ipv4_range, "ipv6_range": self.ipv6_range,
-            "ipv4_native_routing_cidr": "10.200.0.0/16", "ipv6_native_routing_cidr": "fd00:200::/32",
+            "ipv4_native_routing_cidr": "10.200.0.0/16",
+            "ipv6_native_routing_cidr": "fd00:200::/32",
             "enable_bpf_masquerade": "true", "enable_ipv4_masquerade": "true",
             "enable_ipv6_masquerade": "true",
         }

@@ -3,9 +3,10 @@
 A site: a world with nodes plugged into it.
 
     node 1 eth0 192.0.2.11 2001:db8:1::11 ─┐
-    node 2 eth0 192.0.2.12 2001:db8:1::12 ─┴─ br0 .1 ::1  [world, a router]  far0 198.51.100.1 2001:db8:2::1
-                                                                               │
-                                                        [far] eth0 198.51.100.2 2001:db8:2::2
+    node 2 eth0 192.0.2.12 2001:db8:1::12 ─┴─ br0 192.0.2.1 2001:db8:1::1 [world, a router]
+                                                      far0 198.51.100.1 2001:db8:2::1
+                                                        │
+                                                [far] eth0 198.51.100.2 2001:db8:2::2
 """
 
 import os
