@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/wiring.h"
+
+#include "src/base/clock.h"
+
+/* The reader of events is woken when a sixteenth of a ring of a megabyte is full. */
+#define WAKEUP_BYTES (64 * 1024)
+
+static struct cidr cidr_or(const struct optional_cidr *cidr, const char *fallback)
+{
+	struct cidr result = cidr->cidr;
+
+	if (!cidr->is_set) {
+		int err = cidr_parse(fallback, &result);
+
+		g_assert(err == 0);
+	}
+	return result;
+}
+
+static const GArray *native_cidrs(const struct optional_cidr *cidr)
+{
+	GArray *cidrs;
+
+	if (!cidr->is_set)
+		return NULL;
+	cidrs = g_array_new(false, false, sizeof(struct cidr));
+	g_array_append_val(cidrs, cidr->cidr);
+	return cidrs;
+}
+
+void wiring_init_derive(const struct settings *settings, struct derive_config *ret_config)
+{
+	*ret_config = (struct derive_config){
+		.node_name = settings->node_name,
+		.cluster_name = settings->cluster_name,
+		.label_patterns = (const char *const *)settings->labels,
+		.devices = (const char *const *)settings->devices,
+		.masquerade_interfaces =
+			(const char *const *)settings->egress_masquerade_interfaces,
+		.enable_ipv4 = settings->enable_ipv4,
+		.enable_ipv6 = settings->enable_ipv6,
+		.prefer_node_cidrs = settings->ipam == IPAM_MODE_KUBERNETES,
+		.ipv4_range = cidr_or(&settings->ipv4_range, DERIVE_DEFAULT_RANGE4),
+		.ipv6_range = cidr_or(&settings->ipv6_range, DERIVE_DEFAULT_RANGE6),
+		.enable_masquerade4 = settings->enable_ipv4_masquerade,
+		.enable_masquerade6 = settings->enable_ipv6_masquerade,
+		.native_cidrs4 = native_cidrs(&settings->ipv4_native_routing_cidr),
+		.native_cidrs6 = native_cidrs(&settings->ipv6_native_routing_cidr),
+		.enable_endpoint_routes = settings->enable_endpoint_routes,
+		.enable_host_legacy_routing = settings->enable_host_legacy_routing,
+	};
+}
+
+void wiring_fini_derive(struct derive_config *config)
+{
+	g_clear_pointer((GArray **)&config->native_cidrs4, g_array_unref);
+	g_clear_pointer((GArray **)&config->native_cidrs6, g_array_unref);
+}
+
+static uint32_t seconds(int64_t ns)
+{
+	return MIN(ns / NSEC_PER_SEC, UINT32_MAX);
+}
+
+static struct node_config node_config(const struct settings *settings)
+{
+	return (struct node_config){
+		.ct_timeout_tcp = seconds(settings->bpf_ct_timeout_regular_tcp_ns),
+		.ct_timeout_tcp_syn = seconds(settings->bpf_ct_timeout_regular_tcp_syn_ns),
+		.ct_timeout_tcp_fin = seconds(settings->bpf_ct_timeout_regular_tcp_fin_ns),
+		.ct_timeout_any = seconds(settings->bpf_ct_timeout_regular_any_ns),
+		.nat_port_min = settings->node_port_range.max + 1,
+		.nat_port_max = UINT16_MAX,
+		.enable_ipv4 = settings->enable_ipv4,
+		.enable_ipv6 = settings->enable_ipv6,
+		.enable_masquerade4 = settings->enable_ipv4 && settings->enable_ipv4_masquerade,
+		.enable_masquerade6 = settings->enable_ipv6 && settings->enable_ipv6_masquerade,
+		.enable_host_legacy_routing = settings->enable_host_legacy_routing,
+		.enable_endpoint_routes = settings->enable_endpoint_routes,
+		.enable_source_ip_verification = settings->enable_source_ip_verification,
+		.enable_fragment_tracking = settings->enable_ipv4_fragment_tracking ||
+					    settings->enable_ipv6_fragment_tracking,
+		.enable_ct_accounting = settings->bpf_conntrack_accounting,
+		.enable_sctp = settings->enable_sctp,
+	};
+}
+
+static uint8_t trace_aggregation(unsigned int word)
+{
+	static const uint8_t levels[] = {
+		[MONITOR_AGGREGATION_NONE] = TRACE_AGGREGATION_NONE,
+		[MONITOR_AGGREGATION_LOWEST] = TRACE_AGGREGATION_LOW,
+		[MONITOR_AGGREGATION_LOW] = TRACE_AGGREGATION_LOW,
+		[MONITOR_AGGREGATION_MEDIUM] = TRACE_AGGREGATION_MEDIUM,
+		[MONITOR_AGGREGATION_MAXIMUM] = TRACE_AGGREGATION_MAX,
+		[MONITOR_AGGREGATION_MAX] = TRACE_AGGREGATION_MAX,
+	};
+
+	g_assert(word < G_N_ELEMENTS(levels));
+	return levels[word];
+}
+
+void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes,
+			  struct datapath_config *ret_config)
+{
+	*ret_config = (struct datapath_config){
+		.node = node_config(settings),
+		.runtime =
+			{
+				.drop_events = settings->bpf_events_drop_enabled,
+				.trace_aggregation =
+					trace_aggregation(settings->monitor_aggregation),
+				.trace_tcp_flags = settings->monitor_aggregation_flags,
+				.trace_interval =
+					seconds(settings->monitor_aggregation_interval_ns),
+				.wakeup_bytes = WAKEUP_BYTES,
+			},
+		.enable_tcx = settings->enable_tcx,
+	};
+	settings_get_map_sizes(settings, memory_bytes, ret_config->max_entries);
+}
