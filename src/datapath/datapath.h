@@ -28,6 +28,12 @@ struct datapath_config {
 
 struct datapath;
 
+/* How far a sweep has come. */
+struct map_cursor {
+	bool started;
+	uint8_t position[64]; /* the kernel's business */
+};
+
 struct datapath_ops {
 	/*
 	 * Makes what everything else stands on: bpffs, cilium_host and cilium_net, sysctls, maps (pinned
@@ -50,6 +56,14 @@ struct datapath_ops {
 	int (*map_update)(struct datapath *dp, enum plan_map map, const void *key,
 			  const void *value);
 	int (*map_delete)(struct datapath *dp, enum plan_map map, const void *key);
+	/* 0, −ENOENT or −errno. */
+	int (*map_get)(struct datapath *dp, enum plan_map map, const void *key, void *ret_value);
+	/*
+	 * For maps too large to be gone through at once: shows some hundred entries from where *cursor
+	 * stands (zeroed: the start) and removes those that fn says are dead. 0; −ENOENT at the end.
+	 */
+	int (*map_sweep)(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
+			 bool (*fn)(const void *key, const void *value, void *data), void *data);
 
 	/*
 	 * Programs that this agent, or one before it, attached. PLAN_PROGRAM__MAX stands for one that

@@ -79,6 +79,10 @@ int real_map_foreach(struct datapath *dp, enum plan_map map,
 		     bool (*fn)(const void *key, const void *value, void *data), void *data);
 int real_map_update(struct datapath *dp, enum plan_map map, const void *key, const void *value);
 int real_map_delete(struct datapath *dp, enum plan_map map, const void *key);
+/* real_sweep.c */
+int real_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value);
+int real_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
+		   bool (*fn)(const void *key, const void *value, void *data), void *data);
 char *real_map_path(const struct real *real, enum plan_map map);
 /*
  * Copies the entries of the map that is being replaced; with only_new those that its successor has not
