@@ -156,6 +156,31 @@ static int fake_map_delete(struct datapath *dp, enum plan_map map, const void *k
 	return 0;
 }
 
+static int fake_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value)
+{
+	const void *value = fake_map_value(dp, map, key);
+
+	if (!value)
+		return -ENOENT;
+	memcpy(ret_value, value, map_layout_get(map)->n_value_bytes);
+	return 0;
+}
+
+/* All in one step, which is the last. */
+static int fake_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
+			  bool (*fn)(const void *key, const void *value, void *data), void *data)
+{
+	GHashTableIter iter;
+	void *key, *value;
+
+	g_hash_table_iter_init(&iter, fake_get(dp)->maps[map]);
+	while (g_hash_table_iter_next(&iter, &key, &value))
+		if (fn(g_bytes_get_data(key, NULL), g_bytes_get_data(value, NULL), data))
+			g_hash_table_iter_remove(&iter);
+	cursor->started = true;
+	return -ENOENT;
+}
+
 static int fake_attachment_foreach(struct datapath *dp,
 				   bool (*fn)(const struct plan_attachment_key *key,
 					      enum plan_program program, void *data),
@@ -274,6 +299,8 @@ static const struct datapath_ops fake_ops = {
 	.map_foreach = fake_map_foreach,
 	.map_update = fake_map_update,
 	.map_delete = fake_map_delete,
+	.map_get = fake_map_get,
+	.map_sweep = fake_map_sweep,
 	.attachment_foreach = fake_attachment_foreach,
 	.attach = fake_attach,
 	.detach = fake_detach,
