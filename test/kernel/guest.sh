@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What runs inside the machine, by busybox. Its exit status is the verdict.
+export PATH=/usr/sbin:/bin
 failed=0
 
 fail()
@@ -9,14 +10,12 @@ fail()
 	failed=1
 }
 
-kernel_load || fail "loading the programs"
-
 # The agent with one configuration after the other, a pod each time.
 start_and_ping()
 {
 	name=$1
 	shift
-	cilium-agent --manifest-dir /tmp/manifests --devices eth0 --enable-endpoint-routes=false \
+	cilium-agent --manifest-dir /tmp/manifests --devices eth0 \
 		--ipv4-range 10.200.1.0/24 --ipv6-range fd00:200:1::/112 "$@" >/tmp/agent.log 2>&1 &
 	agent=$!
 	for _ in $(seq 100); do
@@ -38,16 +37,31 @@ start_and_ping()
 }
 
 mkdir -p /tmp/manifests
-iproute netns add world || fail "iproute"
-iproute link add eth0 type veth peer name eth0 netns world
-iproute addr add 192.0.2.11/24 dev eth0
-iproute -6 addr add 2001:db8:1::11/64 dev eth0 nodad
-iproute link set eth0 up
-iproute netns exec world iproute addr add 192.0.2.1/24 dev eth0
-iproute netns exec world iproute link set eth0 up
-iproute route add default via 192.0.2.1
+ip link add eth0 type veth peer name world0
+ip link add lxc0 type veth peer name pod0
+ip link set eth0 up
+ip link set lxc0 up
+kernel_load || fail "loading the programs"
+kernel_attach eth0 lxc0 || fail "attaching the programs"
+
+unshare -n sleep 1000 &
+world=$!
+sleep 0.2
+in_world()
+{
+	nsenter -t $world -n "$@"
+}
+ip link set world0 netns $world
+in_world ip addr add 192.0.2.1/24 dev world0
+in_world ip -6 addr add 2001:db8:1::1/64 dev world0 nodad
+in_world ip link set world0 up
+ip addr add 192.0.2.11/24 dev eth0
+ip -6 addr add 2001:db8:1::11/64 dev eth0 nodad
+ip route add default via 192.0.2.1
+ip -6 route add default via 2001:db8:1::1
 
 start_and_ping masquerade
 start_and_ping legacy-routing --enable-host-legacy-routing
+start_and_ping endpoint-routes --enable-endpoint-routes
 start_and_ping ipv4 --enable-ipv6=false
 exit $failed

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """
-Boots Debian's kernels in virtual machines and loads every program in every main configuration into
-each; then the agent starts there with a pod. Prints what the verifier made of the programs.
+Boots Debian's kernels in virtual machines. Each loads every program in every main configuration, attaches
+them all, takes them over and removes them, and then runs the agent with a pod. Prints what the
+verifier made of the programs.
 
     test/kernel/run.py [--build DIR] [--cache DIR] [VERSION...]
 """
@@ -21,8 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CACHE = pathlib.Path.home() / ".cache/axoneme/kernels"
 PACKAGES = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio"}
 PROGRAMS = {"src/agent/cilium-agent": "cilium-agent", "src/cli/cilium": "cilium",
-            "src/cni/cilium-cni": "cilium-cni", "test/kernel/kernel_load": "kernel_load",
-            "bpf/test/bpf_test": "bpf_test"}
+            "test/kernel/kernel_load": "kernel_load", "test/kernel/kernel_attach": "kernel_attach"}
 
 
 def install_missing():
@@ -40,7 +40,7 @@ def check(version, build, cache):
         initramfs.put_modules(kernel.modules())
         for source, name in PROGRAMS.items():
             initramfs.put_program(build / source, f"/bin/{name}")
-        initramfs.put_program(shutil.which("ip"), "/bin/iproute")
+        initramfs.put_program(shutil.which("ip"), "/usr/sbin/ip")
         initramfs.put("/test", (ROOT / "test/kernel/guest.sh").read_bytes())
         image = pathlib.Path(directory) / "initramfs"
         initramfs.pack(image)
