@@ -49,7 +49,9 @@ def check_licences():
 
 
 def check_format():
-    return run(["clang-format-19", "--dry-run", "-Werror", *tracked(".c", ".h")])
+    output = run(["clang-format-19", "--dry-run", "-Werror", *tracked(".c", ".h")])
+    return sorted({line.split(":")[0] + ": make format would change it"
+                   for line in output if ": error:" in line})
 
 
 class UnusedImports(ast.NodeVisitor):
