@@ -150,7 +150,7 @@ static int read_value_file(const char *path, char **ret_text, GError **error)
 	if (!file)
 		return error_set_errno(error, errno, "%s", path);
 	n_bytes = fread(text, 1, VALUE_BYTES_MAX, file);
-	failed = ferror(file) || fgetc(file) != EOF;
+	failed = ferror(file) || (!feof(file) && fgetc(file) != EOF);
 	fclose(file);
 	if (failed)
 		return error_set(error, EFBIG, "%s: not readable as a value of at most %d bytes",
@@ -196,7 +196,7 @@ static void read_directory(struct config *config)
 	GDir *directory;
 	const char *name;
 
-	if (!*path)
+	if (!path || !*path)
 		return;
 	directory = g_dir_open(path, 0, &error);
 	if (!directory) {

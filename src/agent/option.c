@@ -139,7 +139,8 @@ bool option_equal_values(const struct option *option, const union option_value *
 		return a->cidr.is_set == b->cidr.is_set &&
 		       a->cidr.cidr.prefix_len == b->cidr.cidr.prefix_len &&
 		       !addr_compare(&a->cidr.cidr.addr, &b->cidr.cidr.addr);
-	return !memcmp(a, b, sizeof(*a));
+	/* What is left are numbers, in memory that was zero before. */
+	return !memcmp(a, b, sizeof(*a)); /* NOLINT(bugprone-suspicious-memory-comparison) */
 }
 
 void option_take_value(const struct option *option, union option_value *value,

@@ -35,7 +35,7 @@ static void test_round_trip(void **state)
 	assert_true(request.sync_build_endpoint);
 
 	again = endpoint_change_request_encode(&request);
-	memcpy(strstr(want, "aF"), "af", 2);
+	strstr(want, "aF")[1] = 'f';
 	assert_string_equal(again, want);
 	endpoint_change_request_fini(&request);
 }

@@ -201,7 +201,7 @@ static void append_hex(GString *text, const uint8_t *bytes, size_t n_bytes)
 
 		g_string_append_printf(text, "%08zx ", offset);
 		for (size_t i = 0; i < 16; i++) {
-			g_string_append(text, i % 8 ? " " : "  " + (i == 0));
+			g_string_append(text, i == 8 ? "  " : " ");
 			if (i < n)
 				g_string_append_printf(text, "%02x", bytes[offset + i]);
 			else

@@ -129,14 +129,13 @@ void tc_append_filter_delete(struct netlink *nl, uint32_t ifindex, enum tc_hook 
 static bool decode_filter(const struct nlmsghdr *message, void *data)
 {
 	const struct nlattr *table[TCA_MAX + 1];
-	const struct tcmsg *header = mnl_nlmsg_get_payload(message);
 	struct tc_filter *filter = data;
 	const struct nlattr *attr;
 
 	if (message->nlmsg_type != RTM_NEWTFILTER ||
-	    mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+	    mnl_nlmsg_get_payload_len(message) < sizeof(struct tcmsg))
 		return true;
-	netlink_parse(message, sizeof(*header), table, TCA_MAX);
+	netlink_parse(message, sizeof(struct tcmsg), table, TCA_MAX);
 	if (!kind_is(table[TCA_KIND], "bpf") || !table[TCA_OPTIONS])
 		return true;
 	mnl_attr_for_each_nested(attr, table[TCA_OPTIONS])
