@@ -19,6 +19,12 @@ struct object_meta {
 	unsigned int line;       /* 0: not known */
 };
 
+/* How every row that is such an object begins. */
+struct object {
+	struct row row;
+	struct object_meta meta;
+};
+
 /* prefix: what stands in front of the name in the key, a namespace or a kind; NULL: nothing. No
  * labels. */
 void object_meta_init(struct object_meta *meta, const char *prefix, const char *name);

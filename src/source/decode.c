@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/source/decode.h"
+
+#include <string.h>
+#include "src/source/decode_private.h"
+#include "src/source/syntax.h"
+#include "src/store/tables.h"
+
+static const struct object_kind kinds[] = {
+	{"v1", "Namespace", OBJECT_SCOPE_CLUSTER, syntax_is_dns_label,
+	 offsetof(struct tables, namespaces), decode_namespace},
+	{"v1", "Node", OBJECT_SCOPE_KIND, syntax_is_dns_subdomain, offsetof(struct tables, nodes),
+	 decode_node},
+	{"cilium.io/v2", "CiliumNode", OBJECT_SCOPE_KIND, syntax_is_dns_subdomain,
+	 offsetof(struct tables, nodes), decode_cilium_node},
+	{"v1", "Pod", OBJECT_SCOPE_NAMESPACE, syntax_is_dns_subdomain,
+	 offsetof(struct tables, pods), decode_pod},
+};
+
+/* What a person may well put beside Pods, and has to be told that it has no effect. */
+static const char *const other_kinds[] = {
+	"ConfigMap",
+	"CronJob",
+	"DaemonSet",
+	"Deployment",
+	"EndpointSlice",
+	"Endpoints",
+	"Gateway",
+	"GatewayClass",
+	"GRPCRoute",
+	"HTTPRoute",
+	"Ingress",
+	"IngressClass",
+	"Job",
+	"Lease",
+	"LimitRange",
+	"NetworkPolicy",
+	"PersistentVolume",
+	"PersistentVolumeClaim",
+	"ReferenceGrant",
+	"ReplicaSet",
+	"ReplicationController",
+	"ResourceQuota",
+	"Role",
+	"RoleBinding",
+	"ClusterRole",
+	"ClusterRoleBinding",
+	"CustomResourceDefinition",
+	"Secret",
+	"Service",
+	"ServiceAccount",
+	"ServiceExport",
+	"ServiceImport",
+	"StatefulSet",
+	"TCPRoute",
+	"TLSRoute",
+	"UDPRoute",
+};
+
+bool decode_is_other_kind(const char *kind)
+{
+	if (g_str_has_prefix(kind, "Cilium") && strcmp(kind, "CiliumNode") != 0)
+		return true;
+	for (size_t i = 0; i < G_N_ELEMENTS(other_kinds); i++)
+		if (strcmp(kind, other_kinds[i]) == 0)
+			return true;
+	return false;
+}
+
+static void add_unknown_kind(const struct field *field, const char *kind)
+{
+	g_autoptr(GString) known = g_string_new(NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		g_string_append_printf(known, "%s%s", i ? ", " : "", kinds[i].kind);
+	field_add_problem(field, "got \"%.100s\", want one of %s", kind, known->str);
+}
+
+const struct object_kind *decode_find_kind(const struct field *object)
+{
+	struct field api_version_field = field_member(object, "apiVersion");
+	struct field kind_field = field_member(object, "kind");
+	const char *api_version = field_required_text(&api_version_field);
+	const char *kind = field_required_text(&kind_field);
+
+	if (!api_version || !kind)
+		return NULL;
+	if (decode_is_other_kind(kind)) {
+		field_add_problem(&kind_field, "%s has no effect: this version does not act on it",
+				  kind);
+		return NULL;
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
+		if (strcmp(kind, kinds[i].kind) != 0)
+			continue;
+		if (strcmp(api_version, kinds[i].api_version) == 0)
+			return &kinds[i];
+		field_add_problem(&api_version_field, "got \"%.100s\", want %s for a %s",
+				  api_version, kinds[i].api_version, kind);
+		return NULL;
+	}
+	add_unknown_kind(&kind_field, kind);
+	return NULL;
+}
+
+/* Of a namespaced object: "default" where it says none. NULL: not a text. */
+static const char *namespace_of(const struct field *metadata)
+{
+	struct field namespace = field_member(metadata, "namespace");
+	const char *text;
+
+	if (!field_is_set(&namespace))
+		return "default";
+	text = field_text(&namespace);
+	if (text && !syntax_is_dns_label(text)) {
+		field_want(&namespace, "1 to 63 of a-z, 0-9 and '-' (RFC 1123)");
+		return NULL;
+	}
+	return text;
+}
+
+static char *format_key(const struct object_kind *kind, const char *namespace, const char *name)
+{
+	if (kind->scope == OBJECT_SCOPE_CLUSTER)
+		return g_strdup(name);
+	return g_strconcat(kind->scope == OBJECT_SCOPE_KIND ? kind->kind : namespace, "/", name,
+			   NULL);
+}
+
+char *decode_key(const struct object_kind *kind, const struct field *object)
+{
+	g_autoptr(GPtrArray) ignored =
+		g_ptr_array_new_with_free_func((GDestroyNotify)field_problem_free);
+	struct field root = field_root(object->value, ignored);
+	struct field metadata = field_member(&root, "metadata");
+	struct field name_field = field_member(&metadata, "name");
+	const char *name = field_required_text(&name_field);
+	const char *namespace = namespace_of(&metadata);
+
+	if (!name || !namespace || !kind->is_name(name))
+		return NULL;
+	return format_key(kind, namespace, name);
+}
+
+static const struct label_set *decode_labels(const struct field *labels)
+{
+	g_autoptr(GArray) array = g_array_new(FALSE, FALSE, sizeof(struct label));
+
+	for (struct field item = field_first_member(labels); item.value; item = field_next(&item)) {
+		const char *value = field_text(&item);
+
+		if (!syntax_is_label_key(item.name))
+			field_add_problem(&item, "is not the key of a label: want [domain/]name");
+		else if (!value && !field_is_set(&item))
+			field_want(&item, "a text");
+		else if (value && !syntax_is_label_value(value))
+			field_want(&item, "at most 63 of A-Z, a-z, 0-9, '-', '_' and '.', "
+					  "a letter or digit at both ends");
+		else if (value)
+			g_array_append_val(array, ((struct label){"k8s", item.name, value}));
+	}
+	return label_set_new((const struct label *)(void *)array->data, array->len);
+}
+
+/* The others may be long (kubectl keeps the whole manifest in one), and nobody reads them. */
+static bool annotation_matters(const char *name)
+{
+	return strstr(name, "cilium.io/") || g_str_has_prefix(name, "io.cilium") ||
+	       g_str_has_prefix(name, "kubernetes.io/");
+}
+
+static void decode_annotations(const struct field *annotations, struct object_meta *meta)
+{
+	for (struct field item = field_first_member(annotations); item.value;
+	     item = field_next(&item)) {
+		const char *value = field_text(&item);
+
+		if (value && annotation_matters(item.name))
+			object_meta_put_annotation(meta, item.name, value);
+	}
+}
+
+/* False where there is no name to make a key of. */
+static bool decode_meta(const struct object_kind *kind, const struct field *object,
+			struct object_meta *ret_meta)
+{
+	struct field metadata = field_member(object, "metadata");
+	struct field name_field = field_member(&metadata, "name");
+	struct field labels = field_member(&metadata, "labels");
+	struct field annotations = field_member(&metadata, "annotations");
+	struct field uid = field_member(&metadata, "uid");
+	const char *name = field_required_text(&name_field);
+	const char *namespace = "";
+
+	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
+	namespace = namespace_of(&metadata);
+	if (name && !kind->is_name(name)) {
+		field_want(&name_field,
+			   kind->is_name == syntax_is_dns_label
+				   ? "1 to 63 of a-z, 0-9 and '-' (RFC 1123)"
+				   : "at most 253 of a-z, 0-9, '-' and '.' (RFC 1123)");
+		name = NULL;
+	}
+	if (!name || !namespace)
+		return false;
+	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
+		object_meta_init_namespaced(ret_meta, namespace, name);
+	else
+		object_meta_init(ret_meta, kind->scope == OBJECT_SCOPE_KIND ? kind->kind : NULL,
+				 name);
+	object_meta_take_labels(ret_meta, decode_labels(&labels));
+	decode_annotations(&annotations, ret_meta);
+	ret_meta->uid = g_strdup(field_text(&uid));
+	return true;
+}
+
+struct object *decode_new(const struct row_class *class, struct object_meta *take_meta)
+{
+	struct object *object = (struct object *)row_new(class);
+
+	object->meta = *take_meta;
+	return object;
+}
+
+struct object *decode_object(const struct object_kind *kind, const struct field *object)
+{
+	unsigned int n_before = object->problems->len;
+	struct object *decoded;
+	struct object_meta meta;
+
+	if (!decode_meta(kind, object, &meta))
+		return NULL;
+	meta.line = object->value->line;
+	decoded = kind->decode(object, &meta);
+	if (object->problems->len == n_before)
+		return decoded;
+	row_unref(&decoded->row);
+	return NULL;
+}

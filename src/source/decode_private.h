@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decoders of the kinds, and what they share. */
+#pragma once
+
+#include "src/model/addr.h"
+#include "src/source/decode.h"
+
+struct object *decode_namespace(const struct field *object, struct object_meta *take_meta);
+struct object *decode_node(const struct field *object, struct object_meta *take_meta);
+struct object *decode_cilium_node(const struct field *object, struct object_meta *take_meta);
+struct object *decode_pod(const struct field *object, struct object_meta *take_meta);
+
+/* A row of the class with the meta moved into it. */
+struct object *decode_new(const struct row_class *class, struct object_meta *take_meta);
+
+/*
+ * Appends an address to node addresses: type and address are the texts of two fields. Types that hold
+ * no address (Hostname, InternalDNS, …) are skipped.
+ */
+void decode_node_address(const struct field *type, const struct field *address, GArray *addresses);
+/* Appends a prefix; notes a problem where it is none, or overlaps one that is there. */
+void decode_cidr(const struct field *field, GArray *cidrs);

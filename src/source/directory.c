@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/source/directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "src/base/atomic_file.h"
+#include "src/wire/value.h"
+
+/* How often what inotify cannot tell is looked at: mounts, and what lies behind symbolic links. */
+#define CHECK_INTERVAL_MS 2000
+/* Checks until a directory that is not there is an empty one: whoever replaces it needs a moment. */
+#define MAX_MISSING 2
+
+#define CONTENT_EVENTS                                                                      \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | \
+	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
+#define PARENT_EVENTS (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
+
+/* What is known of a file, to tell whether it has to be read again. */
+struct entry {
+	struct stat status;
+	bool is_link;
+	bool is_read; /* hash is of what was read last */
+	bool is_seen; /* by the scan under way */
+	uint64_t hash;
+	size_t n_bytes;
+};
+
+struct directory {
+	struct store *store;
+	const struct tables *tables;
+	char *path;
+	struct file_set *files;
+	GHashTable *entries; /* path below the directory, as "a.yaml" or "sub/a.yaml", to entry */
+	GHashTable *subdirs; /* inotify watch to name */
+	int inotify_fd;
+	int watch;          /* of the directory; −1: it is not there */
+	int parent_watch;   /* of the nearest directory above it that is there */
+	struct stat status; /* of the directory, where watch is not −1 */
+	bool missed;        /* it was missing at the last check too */
+	bool must_scan;     /* something happened that a single file does not explain */
+	uv_poll_t poll;
+	uv_timer_t timer;
+	unsigned int n_handles; /* still open */
+};
+
+/* Tells one content from another; nobody gains from making two collide but its own author. */
+static uint64_t hash_text(const char *text, size_t n_bytes)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < n_bytes; i++)
+		hash = (hash ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_unchanged(const struct stat *a, const struct stat *b)
+{
+	return is_same_file(a, b) && a->st_size == b->st_size && a->st_mode == b->st_mode &&
+	       memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) == 0 &&
+	       memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim)) == 0;
+}
+
+static bool is_manifest_name(const char *name)
+{
+	return name[0] != '.' &&
+	       (g_str_has_suffix(name, ".yaml") || g_str_has_suffix(name, ".yml") ||
+		g_str_has_suffix(name, ".json"));
+}
+
+static void forget_file(struct directory *directory, const char *name)
+{
+	g_autofree char *path = g_build_filename(directory->path, name, NULL);
+
+	file_set_remove(directory->files, path);
+	g_hash_table_remove(directory->entries, name);
+}
+
+static void read_content(struct directory *directory, int fd, const char *path, struct entry *entry)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = NULL;
+	size_t n_bytes;
+	uint64_t hash;
+
+	if (atomic_file_read_fd(fd, path, VALUE_MAX_BYTES, &text, &n_bytes, &error) < 0) {
+		entry->is_read = false;
+		file_set_put_unreadable(directory->files, path, error->message);
+		return;
+	}
+	hash = hash_text(text, n_bytes);
+	if (entry->is_read && entry->hash == hash && entry->n_bytes == n_bytes)
+		return;
+	file_set_put(directory->files, path, text, n_bytes);
+	entry->is_read = true;
+	entry->hash = hash;
+	entry->n_bytes = n_bytes;
+}
+
+/*
+ * Reads the file if need be. after_event: its times are not asked, for two writes within one tick of the
+ * clock leave the same.
+ */
+static void check_file(struct directory *directory, const char *name, bool after_event)
+{
+	g_autofree char *path = g_build_filename(directory->path, name, NULL);
+	struct entry *entry = g_hash_table_lookup(directory->entries, name);
+	struct stat status, link_status;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int open_errno = errno;
+
+	if ((fd < 0 && open_errno == ENOENT) || lstat(path, &link_status) < 0) {
+		forget_file(directory, name);
+		goto out;
+	}
+	if (!entry) {
+		entry = g_new0(struct entry, 1);
+		g_hash_table_insert(directory->entries, g_strdup(name), entry);
+	}
+	entry->is_seen = true;
+	entry->is_link = S_ISLNK(link_status.st_mode);
+	if (fd < 0) {
+		entry->is_read = false;
+		entry->status = (struct stat){};
+		file_set_put_unreadable(directory->files, path, g_strerror(open_errno));
+		goto out;
+	}
+	if (fstat(fd, &status) == 0 && (after_event || !is_unchanged(&entry->status, &status))) {
+		read_content(directory, fd, path, entry);
+		entry->status = status;
+	}
+out:
+	if (fd >= 0)
+		close(fd);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void watch_subdir(struct directory *directory, const char *path, const char *name)
+{
+	int watch = inotify_add_watch(directory->inotify_fd, path, CONTENT_EVENTS | IN_DONT_FOLLOW);
+
+	if (watch >= 0)
+		g_hash_table_replace(directory->subdirs, GINT_TO_POINTER(watch), g_strdup(name));
+}
+
+/*
+ * In the order of names, so that which of two files says an object first does not depend on the disk.
+ * subdir: NULL for the directory itself.
+ */
+static void scan(struct directory *directory, const char *subdir)
+{
+	g_autofree char *path = g_build_filename(directory->path, subdir, NULL);
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	DIR *stream = opendir(path);
+	const struct dirent *found;
+
+	if (!stream)
+		return;
+	while ((found = readdir(stream)))
+		if (found->d_name[0] != '.')
+			g_ptr_array_add(names, g_strdup(found->d_name));
+	closedir(stream);
+	g_ptr_array_sort(names, compare_names);
+	for (unsigned int i = 0; i < names->len; i++) {
+		const char *name = g_ptr_array_index(names, i);
+		g_autofree char *below =
+			g_build_filename(subdir ? subdir : name, subdir ? name : NULL, NULL);
+		g_autofree char *full = g_build_filename(path, name, NULL);
+		struct stat status;
+
+		if (lstat(full, &status) < 0)
+			continue;
+		if (S_ISDIR(status.st_mode) && !subdir) {
+			/* Watched before it is read: what changes in between is an event. */
+			watch_subdir(directory, full, name);
+			scan(directory, name);
+		} else if (is_manifest_name(name)) {
+			check_file(directory, below, false);
+		}
+	}
+}
+
+static void drop_watches(struct directory *directory)
+{
+	GHashTableIter iter;
+	gpointer watch;
+
+	g_hash_table_iter_init(&iter, directory->subdirs);
+	while (g_hash_table_iter_next(&iter, &watch, NULL))
+		inotify_rm_watch(directory->inotify_fd, GPOINTER_TO_INT(watch));
+	g_hash_table_remove_all(directory->subdirs);
+	if (directory->watch >= 0)
+		inotify_rm_watch(directory->inotify_fd, directory->watch);
+	if (directory->parent_watch >= 0)
+		inotify_rm_watch(directory->inotify_fd, directory->parent_watch);
+	directory->watch = directory->parent_watch = -1;
+}
+
+/* What is watched is what the path leads to. */
+static bool is_in_place(const struct directory *directory)
+{
+	struct stat status;
+
+	return directory->watch >= 0 && directory->parent_watch >= 0 &&
+	       stat(directory->path, &status) == 0 && is_same_file(&status, &directory->status);
+}
+
+/* Watches the directory, and above it where it would appear. */
+static void arm(struct directory *directory)
+{
+	char *above = g_path_get_dirname(directory->path);
+
+	drop_watches(directory);
+	while ((directory->parent_watch =
+			inotify_add_watch(directory->inotify_fd, above, PARENT_EVENTS)) < 0 &&
+	       strcmp(above, "/") != 0) {
+		char *next = g_path_get_dirname(above);
+
+		g_free(above);
+		above = next;
+	}
+	g_free(above);
+	directory->watch =
+		inotify_add_watch(directory->inotify_fd, directory->path, CONTENT_EVENTS);
+	if (directory->watch >= 0 && stat(directory->path, &directory->status) < 0) {
+		inotify_rm_watch(directory->inotify_fd, directory->watch);
+		directory->watch = -1;
+	}
+}
+
+static void forget_unseen(struct directory *directory)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	gpointer name, entry;
+
+	g_hash_table_iter_init(&iter, directory->entries);
+	while (g_hash_table_iter_next(&iter, &name, &entry))
+		if (!((struct entry *)entry)->is_seen)
+			g_ptr_array_add(names, g_strdup(name));
+	g_ptr_array_sort(names, compare_names);
+	for (unsigned int i = 0; i < names->len; i++)
+		forget_file(directory, g_ptr_array_index(names, i));
+}
+
+/* Everything again; files whose times are the same are not read. */
+static void rescan(struct directory *directory)
+{
+	GHashTableIter iter;
+	gpointer entry;
+
+	directory->must_scan = false;
+	if (!is_in_place(directory))
+		arm(directory);
+	g_hash_table_iter_init(&iter, directory->entries);
+	while (g_hash_table_iter_next(&iter, NULL, &entry))
+		((struct entry *)entry)->is_seen = false;
+	if (directory->watch >= 0)
+		scan(directory, NULL);
+	else if (directory->n_missing < MAX_MISSING)
+		return;
+	forget_unseen(directory);
+}
+
+/* The kernel has dropped it: what it watched is gone. */
+static void forget_watch(struct directory *directory, int watch)
+{
+	if (g_hash_table_remove(directory->subdirs, GINT_TO_POINTER(watch)))
+		return;
+	if (watch == directory->watch)
+		directory->watch = -1;
+	else if (watch == directory->parent_watch)
+		directory->parent_watch = -1;
+	else
+		return;
+	directory->must_scan = true;
+}
+
+static void on_event(struct directory *directory, const struct inotify_event *event)
+{
+	const char *subdir = g_hash_table_lookup(directory->subdirs, GINT_TO_POINTER(event->wd));
+	g_autofree char *path = NULL;
+	g_autofree char *name = NULL;
+	struct stat status;
+
+	if (event->mask & IN_Q_OVERFLOW) {
+		directory->must_scan = true;
+		return;
+	}
+	if (event->mask & IN_IGNORED) {
+		forget_watch(directory, event->wd);
+		return;
+	}
+	if (event->wd == directory->parent_watch)
+		directory->must_scan |= !is_in_place(directory);
+	if (!subdir && event->wd != directory->watch)
+		return;
+	if (!event->len || (event->mask & IN_ISDIR)) {
+		/* The directory itself; or a directory in it, which for ..data is not hidden. */
+		directory->must_scan |= !(event->mask & IN_ATTRIB);
+		return;
+	}
+	if (event->name[0] == '.') {
+		/* A ConfigMap is changed by moving the link ..data. */
+		directory->must_scan |=
+			(event->mask & IN_MOVED_TO) && g_str_has_prefix(event->name, "..");
+		return;
+	}
+	if (!is_manifest_name(event->name))
+		return;
+	name = g_build_filename(subdir ? subdir : event->name, subdir ? event->name : NULL, NULL);
+	path = g_build_filename(directory->path, name, NULL);
+	/* Just made, and its writer is at it: it counts when closed. A link is whole at once. */
+	if ((event->mask & IN_CREATE) && lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+	    status.st_nlink == 1)
+		return;
+	check_file(directory, name, true);
+}
+
+static void commit(struct directory *directory)
+{
+	file_set_commit(directory->files);
+	store_settle(directory->store);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct directory *directory = poll->data;
+	_Alignas(struct inotify_event) char buffer[64 * 1024];
+	ssize_t n;
+
+	file_set_begin(directory->files);
+	while ((n = read(directory->inotify_fd, buffer, sizeof(buffer))) > 0) {
+		const struct inotify_event *event;
+
+		for (char *p = buffer; p < buffer + n; p += sizeof(*event) + event->len) {
+			event = (const struct inotify_event *)(void *)p;
+			on_event(directory, event);
+		}
+	}
+	if (directory->must_scan)
+		rescan(directory);
+	commit(directory);
+}
+
+static void check_unwatched(struct directory *directory)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	gpointer name, entry;
+
+	g_hash_table_iter_init(&iter, directory->entries);
+	while (g_hash_table_iter_next(&iter, &name, &entry))
+		if (((struct entry *)entry)->is_link || !((struct entry *)entry)->is_read)
+			g_ptr_array_add(names, g_strdup(name));
+	for (unsigned int i = 0; i < names->len; i++)
+		check_file(directory, g_ptr_array_index(names, i), false);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct directory *directory = timer->data;
+
+	file_set_begin(directory->files);
+	directory->n_missing = is_in_place(directory) ? 0 : directory->n_missing + 1;
+	if (directory->n_missing)
+		rescan(directory);
+	check_unwatched(directory);
+	commit(directory);
+}
+
+struct directory *directory_new(uv_loop_t *loop, struct store *store, const struct tables *tables,
+				const char *path, file_set_problem problem, void *data,
+				GError **error)
+{
+	struct directory *directory;
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (fd < 0) {
+		error_set_errno(error, errno, "watching %s", path);
+		return NULL;
+	}
+	directory = g_new0(struct directory, 1);
+	directory->store = store;
+	directory->tables = tables;
+	directory->path = g_canonicalize_filename(path, NULL);
+	directory->files = file_set_new(store, tables, problem, data);
+	directory->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	directory->subdirs = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	directory->inotify_fd = fd;
+	directory->watch = directory->parent_watch = -1;
+	uv_poll_init(loop, &directory->poll, fd);
+	uv_timer_init(loop, &directory->timer);
+	directory->poll.data = directory->timer.data = directory;
+	directory->n_handles = 2;
+	return directory;
+}
+
+void directory_start(struct directory *directory)
+{
+	file_set_begin(directory->files);
+	rescan(directory);
+	file_set_commit(directory->files);
+	table_set_synced(directory->tables->namespaces);
+	table_set_synced(directory->tables->nodes);
+	table_set_synced(directory->tables->pods);
+	table_set_synced(directory->tables->source_problems);
+	store_settle(directory->store);
+	uv_poll_start(&directory->poll, UV_READABLE, on_readable);
+	uv_timer_start(&directory->timer, on_timer, CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
+}
+
+unsigned int directory_n_files(const struct directory *directory)
+{
+	return file_set_n_files(directory->files);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct directory *directory = handle->data;
+
+	if (--directory->n_handles > 0)
+		return;
+	close(directory->inotify_fd);
+	g_hash_table_unref(directory->entries);
+	g_hash_table_unref(directory->subdirs);
+	g_free(directory->path);
+	g_free(directory);
+}
+
+void directory_free(struct directory *directory)
+{
+	if (!directory)
+		return;
+	/* Now, because the store may be gone when the loop runs. */
+	file_set_free(g_steal_pointer(&directory->files));
+	uv_close((uv_handle_t *)&directory->poll, on_closed);
+	uv_close((uv_handle_t *)&directory->timer, on_closed);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The directory of manifests as a source: *.yaml, *.yml and *.json, not hidden, in the directory itself
+ * and one level of subdirectories. A file counts when its writer closes it, or when it is moved in. A
+ * directory that is missing is an empty one; one that is moved away for a moment, or replaced, is not.
+ *
+ * A file may be a symbolic link (a mounted ConfigMap is made of them); a subdirectory may not.
+ */
+#pragma once
+
+#include <uv.h>
+#include "src/base/error.h"
+#include "src/source/file_set.h"
+
+struct directory;
+
+/* problem is called for each problem that appears. NULL and *error where inotify cannot be had. */
+struct directory *directory_new(uv_loop_t *loop, struct store *store, const struct tables *tables,
+				const char *path, file_set_problem problem, void *data,
+				GError **error);
+/*
+ * Reads everything, sets the tables synced and settles the store. From then on each change is
+ * committed and settled from the loop.
+ */
+void directory_start(struct directory *directory);
+unsigned int directory_n_files(const struct directory *directory);
+/* Frees itself once the loop has run: its handles close there. Takes NULL. */
+void directory_free(struct directory *directory);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A file of objects: YAML documents or one JSON value, a List counting as its items. */
+#pragma once
+
+#include "src/model/source_problem.h"
+#include "src/source/decode.h"
+
+struct manifest_object {
+	const struct object_kind *kind;
+	char *key;
+	struct object *object; /* NULL: it was refused */
+	unsigned int line;
+};
+
+struct manifest {
+	GArray *objects;     /* struct manifest_object, in the order of the text */
+	GPtrArray *problems; /* struct source_problem */
+	/*
+	 * False where the text ends in a syntax error, or an object has no name or kind that could be
+	 * told: then an object that seems to be gone from the file may only be misspelt.
+	 */
+	bool complete;
+};
+
+/* Never NULL: what is wrong is in problems. file ends in .json for JSON. */
+struct manifest *manifest_parse(const char *file, const char *text, size_t n_bytes);
+void manifest_free(struct manifest *manifest);
+
+/* A problem that has its key. object and field may be NULL. */
+struct source_problem *manifest_problem_new(const char *file, unsigned int line, const char *object,
+					    const char *field, const char *reason);
