@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tests against a real kernel share: namespaces of their own, and devices in them. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <unistd.h>
+#include "src/sys/address.h"
+#include "src/sys/link.h"
+
+/* Moves the process into new network and mount namespaces, which end with it. */
+static inline void root_test_unshare(void)
+{
+	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
+	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL)) {
+		perror("a network and a mount namespace are needed");
+		exit(77); /* skipped */
+	}
+}
+
+static inline void root_test_send(struct netlink *nl)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (netlink_send(nl, NULL, NULL, &error))
+		fail_msg("%s", error->message);
+}
+
+/* A veth pair, both ends up. Returns the ifindex of the first. */
+static inline uint32_t root_test_add_pair(struct netlink *nl, const char *name, const char *peer)
+{
+	struct link_veth veth = {
+		.name = name, .peer_name = peer, .mtu = 1500, .peer_netns_fd = -1, .up = true};
+	struct link_info link;
+
+	for (size_t i = 0; i < sizeof(veth.mac); i++) {
+		veth.mac.bytes[i] = i ? rand() : 2;
+		veth.peer_mac.bytes[i] = i ? rand() : 2;
+	}
+	link_append_veth(nl, &veth);
+	root_test_send(nl);
+	assert_int_equal(link_get_by_name(nl, peer, &link, NULL), 0);
+	link_append_up(nl, link.ifindex);
+	root_test_send(nl);
+	assert_int_equal(link_get_by_name(nl, name, &link, NULL), 0);
+	return link.ifindex;
+}
+
+static inline void root_test_delete(struct netlink *nl, const char *name)
+{
+	link_append_delete_by_name(nl, name);
+	root_test_send(nl);
+}
