@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* -o json, -o yaml and -o jsonpath='{…}' of the commands that read. */
+#pragma once
+
+#include <jansson.h>
+#include "src/cli/command.h"
+
+/* The flag of the running command; NULL: text. */
+extern const char *output_format;
+
+#define OUTPUT_FLAG {"output", 'o', CLI_FLAG_TEXT, "json | yaml | jsonpath='{}'", &output_format}
+
+/* Prints json as -o asks for. Returns the exit status. */
+int output_print(const json_t *json);
+/* Appends the YAML of json: members in the order of their names. */
+void output_append_yaml(GString *out, const json_t *json);
