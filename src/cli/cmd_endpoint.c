@@ -15,7 +15,7 @@ static GPtrArray *arg_labels;
 /* The policy of one direction: "none", "ingress", "egress" and "both", in front "audit-". */
 static const char *policy_cell(const char *enabled, const char *direction)
 {
-	if (!enabled)
+	if (!*enabled)
 		return "Unknown";
 	if (g_str_has_prefix(enabled, "audit-")) {
 		enabled += strlen("audit-");

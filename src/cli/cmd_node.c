@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node list, map list, version: short tables of what the agent says. */
+#include <stdio.h>
+#include <stdlib.h>
+#include "src/cli/commands.h"
+#include "src/cli/json_get.h"
+#include "src/cli/output.h"
+#include "src/cli/tabwriter.h"
+
+static const struct cli_flag output_flags[] = {OUTPUT_FLAG, {NULL}};
+
+static int get(enum api_call call, json_t **ret_json)
+{
+	const struct api_client_request request = {.call = call};
+	GError *error = NULL;
+
+	return api_client_call(cli_api(), &request, ret_json, &error) < 0 ? cli_fail_error(error) :
+									     EXIT_SUCCESS;
+}
+
+static int run_node_list(int argc, char *const argv[])
+{
+	g_autoptr(GString) table = g_string_new(
+		"Name\tIPv4 Address\tEndpoint CIDR\tIPv6 Address\tEndpoint CIDR\tSource\n");
+	json_auto_t *answer = NULL;
+	int status = get(API_NODES_GET, &answer);
+	json_t *node;
+	size_t i;
+
+	if (status)
+		return status;
+	if (output_format)
+		return output_print(json_get(answer, "nodes-added", NULL));
+	json_array_foreach(json_get(answer, "nodes-added", NULL), i, node) {
+		const json_t *address = json_get(node, "primary-address", NULL);
+
+		g_string_append_printf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
+				       json_get_text(node, "name", NULL),
+				       json_get_text(address, "ipv4", "ip", NULL),
+				       json_get_text(address, "ipv4", "alloc-range", NULL),
+				       json_get_text(address, "ipv6", "ip", NULL),
+				       json_get_text(address, "ipv6", "alloc-range", NULL),
+				       json_get_text(node, "source", NULL));
+	}
+	tabwriter_print(table->str);
+	return EXIT_SUCCESS;
+}
+
+const struct cli_command cmd_node_list = {
+	.path = "node list",
+	.help = "List nodes",
+	.flags = output_flags,
+	.run = run_node_list,
+};
+
+static int run_map_list(int argc, char *const argv[])
+{
+	g_autoptr(GString) table =
+		g_string_new("Name\tNum entries\tNum errors\tCache enabled\n");
+	json_auto_t *answer = NULL;
+	int status = get(API_MAP_LIST, &answer);
+	json_t *map;
+	size_t i;
+
+	if (status)
+		return status;
+	if (output_format)
+		return output_print(answer);
+	json_array_foreach(json_get(answer, "maps", NULL), i, map) {
+		g_autofree char *name = g_path_get_basename(json_get_text(map, "path", NULL));
+
+		g_string_append_printf(table, "%s\t%lld\t%lld\t%s\n", name,
+				       json_get_number(map, "num-entries", NULL),
+				       json_get_number(map, "num-errors", NULL),
+				       json_is_true(json_get(map, "cache-enabled", NULL)) ? "true" :
+											    "false");
+	}
+	tabwriter_print(table->str);
+	return EXIT_SUCCESS;
+}
+
+const struct cli_command cmd_map_list = {
+	.path = "map list",
+	.help = "List all open BPF maps",
+	.flags = output_flags,
+	.run = run_map_list,
+};
+
+/* Without an agent the own version is still worth printing. */
+static int run_version(int argc, char *const argv[])
+{
+	const struct api_client_request request = {.call = API_CONFIG_GET};
+	json_auto_t *answer = NULL;
+	const char *daemon = NULL;
+
+	if (api_client_call(cli_api(), &request, &answer, NULL) == 0)
+		daemon = json_get_text(answer, "status", "version", NULL);
+	if (output_format) {
+		json_auto_t *versions = json_pack("{s:s, s:s*}", "client", AXONEME_VERSION,
+						  "daemon", daemon);
+
+		return output_print(versions);
+	}
+	printf("Client: %s (axoneme)\n", AXONEME_VERSION);
+	if (daemon)
+		printf("Daemon: %s (axoneme)\n", daemon);
+	else
+		puts("Daemon: unable to connect to daemon");
+	return EXIT_SUCCESS;
+}
+
+const struct cli_command cmd_version = {
+	.path = "version",
+	.help = "Print version information",
+	.flags = output_flags,
+	.run = run_version,
+};
