@@ -69,11 +69,11 @@ void rest_config_get(struct rest_call *call)
 	json_t *status;
 
 	config_foreach(agent->config, append_key, keys);
-	status = json_pack("{s:o, s:o, s:s, s:i, s:i, s:s, s:b, s:{s:b, s:b}, s:{s:o}, s:o}",
-			   "addressing", node_addressing_to_json(agent), "daemonConfigurationMap",
-			   keys, "datapathMode", "veth", "deviceMTU", agent->datapath_config.mtu,
-			   "routeMTU", agent->datapath_config.mtu, "ipam-mode",
-			   ipam_mode_name(settings->ipam), "masquerade",
+	status = json_pack("{s:s, s:o, s:o, s:s, s:i, s:i, s:s, s:b, s:{s:b, s:b}, s:{s:o}, s:o}",
+			   "version", AXONEME_VERSION, "addressing", node_addressing_to_json(agent),
+			   "daemonConfigurationMap", keys, "datapathMode", "veth", "deviceMTU",
+			   agent->datapath_config.mtu, "routeMTU", agent->datapath_config.mtu,
+			   "ipam-mode", ipam_mode_name(settings->ipam), "masquerade",
 			   settings->enable_ipv4_masquerade || settings->enable_ipv6_masquerade,
 			   "masqueradeProtocols", "ipv4", settings->enable_ipv4_masquerade, "ipv6",
 			   settings->enable_ipv6_masquerade, "realized", "options",

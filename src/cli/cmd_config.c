@@ -41,8 +41,7 @@ static void print_members(const json_t *object, const char *indent)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, name, value)
-		g_ptr_array_add(names, (void *)name);
+	json_object_foreach((json_t *)object, name, value) g_ptr_array_add(names, (void *)name);
 	g_ptr_array_sort(names, compare_names);
 	for (size_t i = 0; i < names->len; i++) {
 		name = g_ptr_array_index(names, i);
@@ -160,7 +159,8 @@ static const json_t *find_member(const json_t *object, const char *wanted)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, name, value) {
+	json_object_foreach((json_t *)object, name, value)
+	{
 		g_autofree char *plain = plain_name(name);
 
 		if (!strcmp(plain, wanted))

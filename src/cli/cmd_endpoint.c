@@ -19,9 +19,8 @@ static const char *policy_cell(const char *enabled, const char *direction)
 		return "Unknown";
 	if (g_str_has_prefix(enabled, "audit-")) {
 		enabled += strlen("audit-");
-		return !strcmp(enabled, "both") || !strcmp(enabled, direction) ?
-			       "Disabled (Audit)" :
-			       "Disabled";
+		return !strcmp(enabled, "both") || !strcmp(enabled, direction) ? "Disabled (Audit)"
+									       : "Disabled";
 	}
 	return !strcmp(enabled, "both") || !strcmp(enabled, direction) ? "Enabled" : "Disabled";
 }
@@ -44,8 +43,8 @@ static void append_endpoint(GString *table, const json_t *endpoint)
 	const char *first = json_string_value(json_array_get(labels, 0));
 	g_autofree char *id =
 		identity ? g_strdup_printf("%lld", (long long)json_integer_value(
-							   json_object_get(identity, "id"))) :
-			   g_strdup("<no label id>");
+							   json_object_get(identity, "id")))
+			 : g_strdup("<no label id>");
 
 	g_string_append_printf(table, "%lld\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n",
 			       (long long)json_integer_value(json_object_get(endpoint, "id")),
@@ -74,12 +73,10 @@ static int run_list(int argc, char *const argv[])
 	if (output_format)
 		return output_print(list);
 	if (!arg_no_headers)
-		g_string_append(table,
-				"ENDPOINT\tPOLICY (ingress)\tPOLICY (egress)\tIDENTITY\t"
-				"LABELS (source:key[=value])\tIPv6\tIPv4\tSTATUS\t\n"
-				"\tENFORCEMENT\tENFORCEMENT\t\t\t\t\t\t\n");
-	json_array_foreach(list, i, endpoint)
-		append_endpoint(table, endpoint);
+		g_string_append(table, "ENDPOINT\tPOLICY (ingress)\tPOLICY (egress)\tIDENTITY\t"
+				       "LABELS (source:key[=value])\tIPv6\tIPv4\tSTATUS\t\n"
+				       "\tENFORCEMENT\tENFORCEMENT\t\t\t\t\t\t\n");
+	json_array_foreach(list, i, endpoint) append_endpoint(table, endpoint);
 	tabwriter_print(table->str);
 	return EXIT_SUCCESS;
 }

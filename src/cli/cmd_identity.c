@@ -35,8 +35,7 @@ static int print_identities(const json_t *list)
 
 	if (output_format)
 		return output_print(list);
-	json_array_foreach(list, i, identity)
-		append_identity(table, identity, -1);
+	json_array_foreach(list, i, identity) append_identity(table, identity, -1);
 	tabwriter_print(table->str);
 	return EXIT_SUCCESS;
 }
@@ -49,9 +48,8 @@ static int print_references(const json_t *list)
 
 	if (output_format)
 		return output_print(list);
-	json_array_foreach(list, i, entry)
-		append_identity(table, json_get(entry, "identity", NULL),
-				json_get_number(entry, "refCount", NULL));
+	json_array_foreach(list, i, entry) append_identity(
+		table, json_get(entry, "identity", NULL), json_get_number(entry, "refCount", NULL));
 	tabwriter_print(table->str);
 	return EXIT_SUCCESS;
 }
@@ -84,8 +82,8 @@ static int run_list(int argc, char *const argv[])
 {
 	g_autofree char *query = argc ? labels_query(argv, argc) : NULL;
 	json_auto_t *answer = NULL;
-	int status = list(arg_endpoints ? API_IDENTITY_ENDPOINTS : API_IDENTITY_LIST, query,
-			  &answer);
+	int status =
+		list(arg_endpoints ? API_IDENTITY_ENDPOINTS : API_IDENTITY_LIST, query, &answer);
 
 	if (status)
 		return status;

@@ -23,10 +23,9 @@ static GHashTable *get_labels(void)
 	/* Without them the numbers are printed. */
 	if (api_client_call(cli_api(), &request, &list, NULL) < 0)
 		return labels;
-	json_array_foreach(list, i, identity)
-		g_hash_table_insert(labels,
-				    GUINT_TO_POINTER((guint)json_get_number(identity, "id", NULL)),
-				    json_incref(json_get(identity, "labels", NULL)));
+	json_array_foreach(list, i, identity) g_hash_table_insert(
+		labels, GUINT_TO_POINTER((guint)json_get_number(identity, "id", NULL)),
+		json_incref(json_get(identity, "labels", NULL)));
 	return labels;
 }
 
@@ -34,9 +33,9 @@ static void append_entry(GString *table, const json_t *entry, GHashTable *all_la
 {
 	unsigned int number = json_get_number(entry, "identity", NULL);
 	const char *reserved = arg_numeric ? NULL : identity_reserved_name(number);
-	const json_t *labels = arg_numeric || reserved ?
-				       NULL :
-				       g_hash_table_lookup(all_labels, GUINT_TO_POINTER(number));
+	const json_t *labels = arg_numeric || reserved
+				       ? NULL
+				       : g_hash_table_lookup(all_labels, GUINT_TO_POINTER(number));
 	const char *host = json_get_text(entry, "hostIP", NULL);
 
 	g_string_append_printf(table, "%s\t", json_get_text(entry, "cidr", NULL));
@@ -74,10 +73,9 @@ static int print_entries(const char *query)
 	if (output_format)
 		return output_print(list);
 	labels = get_labels();
-	table = g_string_new(arg_verbose ? "IP\tIDENTITY\tSOURCE\tHOST\tENCRYPT_KEY\t\n" :
-					   "IP\tIDENTITY\tSOURCE\t\n");
-	json_array_foreach(list, i, entry)
-		append_entry(table, entry, labels);
+	table = g_string_new(arg_verbose ? "IP\tIDENTITY\tSOURCE\tHOST\tENCRYPT_KEY\t\n"
+					 : "IP\tIDENTITY\tSOURCE\t\n");
+	json_array_foreach(list, i, entry) append_entry(table, entry, labels);
 	tabwriter_print(table->str);
 	return EXIT_SUCCESS;
 }

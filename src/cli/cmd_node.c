@@ -14,8 +14,8 @@ static int get(enum api_call call, json_t **ret_json)
 	const struct api_client_request request = {.call = call};
 	GError *error = NULL;
 
-	return api_client_call(cli_api(), &request, ret_json, &error) < 0 ? cli_fail_error(error) :
-									     EXIT_SUCCESS;
+	return api_client_call(cli_api(), &request, ret_json, &error) < 0 ? cli_fail_error(error)
+									  : EXIT_SUCCESS;
 }
 
 static int run_node_list(int argc, char *const argv[])
@@ -31,7 +31,8 @@ static int run_node_list(int argc, char *const argv[])
 		return status;
 	if (output_format)
 		return output_print(json_get(answer, "nodes-added", NULL));
-	json_array_foreach(json_get(answer, "nodes-added", NULL), i, node) {
+	json_array_foreach(json_get(answer, "nodes-added", NULL), i, node)
+	{
 		const json_t *address = json_get(node, "primary-address", NULL);
 
 		g_string_append_printf(table, "%s\t%s\t%s\t%s\t%s\t%s\n",
@@ -55,8 +56,7 @@ const struct cli_command cmd_node_list = {
 
 static int run_map_list(int argc, char *const argv[])
 {
-	g_autoptr(GString) table =
-		g_string_new("Name\tNum entries\tNum errors\tCache enabled\n");
+	g_autoptr(GString) table = g_string_new("Name\tNum entries\tNum errors\tCache enabled\n");
 	json_auto_t *answer = NULL;
 	int status = get(API_MAP_LIST, &answer);
 	json_t *map;
@@ -66,14 +66,15 @@ static int run_map_list(int argc, char *const argv[])
 		return status;
 	if (output_format)
 		return output_print(answer);
-	json_array_foreach(json_get(answer, "maps", NULL), i, map) {
+	json_array_foreach(json_get(answer, "maps", NULL), i, map)
+	{
 		g_autofree char *name = g_path_get_basename(json_get_text(map, "path", NULL));
 
-		g_string_append_printf(table, "%s\t%lld\t%lld\t%s\n", name,
-				       json_get_number(map, "num-entries", NULL),
-				       json_get_number(map, "num-errors", NULL),
-				       json_is_true(json_get(map, "cache-enabled", NULL)) ? "true" :
-											    "false");
+		g_string_append_printf(
+			table, "%s\t%lld\t%lld\t%s\n", name,
+			json_get_number(map, "num-entries", NULL),
+			json_get_number(map, "num-errors", NULL),
+			json_is_true(json_get(map, "cache-enabled", NULL)) ? "true" : "false");
 	}
 	tabwriter_print(table->str);
 	return EXIT_SUCCESS;
@@ -96,8 +97,8 @@ static int run_version(int argc, char *const argv[])
 	if (api_client_call(cli_api(), &request, &answer, NULL) == 0)
 		daemon = json_get_text(answer, "status", "version", NULL);
 	if (output_format) {
-		json_auto_t *versions = json_pack("{s:s, s:s*}", "client", AXONEME_VERSION,
-						  "daemon", daemon);
+		json_auto_t *versions =
+			json_pack("{s:s, s:s*}", "client", AXONEME_VERSION, "daemon", daemon);
 
 		return output_print(versions);
 	}

@@ -40,8 +40,8 @@ static int run_status(int argc, char *const argv[])
 {
 	const struct api_client_request request = {
 		.call = API_HEALTHZ_GET,
-		.headers = arg_require_k8s ? "require-k8s-connectivity: true\r\n" :
-					     "require-k8s-connectivity: false\r\n",
+		.headers = arg_require_k8s ? "require-k8s-connectivity: true\r\n"
+					   : "require-k8s-connectivity: false\r\n",
 	};
 	json_auto_t *status = NULL;
 	GError *error = NULL;

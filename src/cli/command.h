@@ -11,17 +11,17 @@
 #include "src/base/error.h"
 
 enum cli_flag_kind {
-	CLI_FLAG_BOOL, /* bool; --flag or --flag=false */
+	CLI_FLAG_BOOL,  /* bool; --flag or --flag=false */
 	CLI_FLAG_COUNT, /* unsigned int; -vv is 2 */
-	CLI_FLAG_TEXT, /* const char * */
+	CLI_FLAG_TEXT,  /* const char * */
 	CLI_FLAG_LIST, /* GPtrArray * of const char *, made by the parser; repeated, or with commas */
-	CLI_FLAG_NUMBER, /* unsigned int */
+	CLI_FLAG_NUMBER,   /* unsigned int */
 	CLI_FLAG_DURATION, /* int64_t, nanoseconds; "30s", "1m30s", "500ms" */
 };
 
 struct cli_flag {
 	const char *name; /* without dashes */
-	char short_name; /* 0: none */
+	char short_name;  /* 0: none */
 	enum cli_flag_kind kind;
 	const char *help;
 	void *value;
@@ -32,7 +32,7 @@ struct cli_command {
 	const char *args; /* "global | endpoint ID"; NULL: takes none */
 	unsigned int n_args_min;
 	unsigned int n_args_max;
-	const char *help; /* one line */
+	const char *help;             /* one line */
 	const struct cli_flag *flags; /* ends with a NULL name; NULL: none */
 	bool needs_root;
 	/* argv: what is left behind flags, n_args_min..n_args_max of them. Returns the exit status. */

@@ -40,10 +40,8 @@ static void step_all(GPtrArray *from, GPtrArray *to)
 		const char *name;
 		size_t n;
 
-		json_array_foreach(container, n, value)
-			g_ptr_array_add(to, value);
-		json_object_foreach(container, name, value)
-			g_ptr_array_add(to, value);
+		json_array_foreach(container, n, value) g_ptr_array_add(to, value);
+		json_object_foreach(container, name, value) g_ptr_array_add(to, value);
 	}
 }
 
@@ -61,9 +59,10 @@ static int step_index(struct jsonpath *path, GPtrArray *from, long index, GPtrAr
 		json_t *value = n < 0 ? NULL : json_array_get(array, n);
 
 		if (!value)
-			return error_set(path->error, ENOENT,
-					 "jsonpath: array index out of bounds: index %ld, length %zu",
-					 index, json_array_size(array));
+			return error_set(
+				path->error, ENOENT,
+				"jsonpath: array index out of bounds: index %ld, length %zu", index,
+				json_array_size(array));
 		g_ptr_array_add(to, value);
 	}
 	return 0;
@@ -288,8 +287,8 @@ static int format(struct jsonpath *path, const json_t *current, const char *text
 
 			if (!body_end)
 				return refuse(path, "{end} is missing", expression);
-			err = format_range(path, current,
-					   g_strstrip(expression + strlen("range ")), text, body_end);
+			err = format_range(path, current, g_strstrip(expression + strlen("range ")),
+					   text, body_end);
 			text = body_end + strlen("{end}");
 		} else if (!strcmp(expression, "end")) {
 			return refuse(path, "{end} without {range}", expression);

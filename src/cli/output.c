@@ -11,7 +11,7 @@ const char *output_format;
 /* Whether YAML would take the plain text for something else than this text. */
 static bool needs_quotes(const char *text)
 {
-	static const char *const words[] = {"true", "false", "yes", "no", "on",	  "off",
+	static const char *const words[] = {"true", "false", "yes", "no", "on",   "off",
 					    "null", "~",     "y",   "n",  ".inf", ".nan"};
 	char *end;
 
@@ -76,8 +76,7 @@ static void append_object(GString *out, const json_t *json, int indent)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)json, name, value)
-		g_ptr_array_add(names, (void *)name);
+	json_object_foreach((json_t *)json, name, value) g_ptr_array_add(names, (void *)name);
 	g_ptr_array_sort(names, compare_names);
 	for (size_t i = 0; i < names->len; i++) {
 		json_t *text;
@@ -103,7 +102,8 @@ static void append_block(GString *out, const json_t *json, int indent)
 		append_object(out, json, indent);
 		return;
 	}
-	json_array_foreach(json, i, value) {
+	json_array_foreach(json, i, value)
+	{
 		if (!g_str_has_suffix(out->str, "- "))
 			g_string_append_printf(out, "%*s", indent, "");
 		g_string_append(out, "- ");

@@ -63,9 +63,8 @@ static void append_cilium(struct status_text *text)
 	g_string_append_printf(text->out, "Cilium:\t%s   %s\n",
 			       json_get_text(text->status, "cilium", "state", NULL),
 			       json_get_text(text->status, "cilium", "msg", NULL));
-	json_object_foreach((json_t *)stale, name, since)
-		g_string_append_printf(text->out, "Stale status:\t%s since %s\n", name,
-				       json_string_value(since));
+	json_object_foreach((json_t *)stale, name, since) g_string_append_printf(
+		text->out, "Stale status:\t%s since %s\n", name, json_string_value(since));
 }
 
 static void append_monitor(struct status_text *text)
@@ -82,7 +81,8 @@ static void append_monitor(struct status_text *text)
 		json_get_number(monitor, "cpus", NULL), json_get_number(monitor, "npages", NULL),
 		json_get_number(monitor, "pagesize", NULL));
 	if (json_get_number(monitor, "lost", NULL) || json_get_number(monitor, "unknown", NULL))
-		g_string_append_printf(text->out, "\t%lld events lost, %lld unknown notifications\n",
+		g_string_append_printf(text->out,
+				       "\t%lld events lost, %lld unknown notifications\n",
 				       json_get_number(monitor, "lost", NULL),
 				       json_get_number(monitor, "unknown", NULL));
 }
@@ -114,8 +114,9 @@ static void append_switch(struct status_text *text, const char *label, const cha
 	const json_t *object = json_get(text->status, member, NULL);
 
 	if (object)
-		g_string_append_printf(text->out, "%s:\t%s\n", label,
-				       enabled_text(json_is_true(json_get(object, "enabled", NULL))));
+		g_string_append_printf(
+			text->out, "%s:\t%s\n", label,
+			enabled_text(json_is_true(json_get(object, "enabled", NULL))));
 }
 
 static void append_switches(struct status_text *text)
@@ -156,10 +157,9 @@ static void append_masquerading(struct status_text *text)
 		g_string_append(text->out, "Masquerading:\tDisabled\n");
 		return;
 	}
-	g_string_append_printf(text->out, "Masquerading:\t%s%s", json_get_text(object, "mode", NULL),
-			       json_is_true(json_get(object, "ip-masq-agent", NULL)) ?
-				       " (ip-masq-agent)" :
-				       "");
+	g_string_append_printf(
+		text->out, "Masquerading:\t%s%s", json_get_text(object, "mode", NULL),
+		json_is_true(json_get(object, "ip-masq-agent", NULL)) ? " (ip-masq-agent)" : "");
 	if (*cidr4 || *cidr6)
 		g_string_append_printf(text->out, "   %s%s%s", cidr4, *cidr4 && *cidr6 ? " " : "",
 				       cidr6);
@@ -205,26 +205,27 @@ static void append_controllers(struct status_text *text)
 
 	if (!list)
 		return;
-	json_array_foreach(list, i, controller)
-		n_healthy += !json_get_number(controller, "status", "consecutive-failure-count",
-					      NULL);
+	json_array_foreach(list, i, controller) n_healthy +=
+		!json_get_number(controller, "status", "consecutive-failure-count", NULL);
 	g_string_append_printf(text->out, "Controller Status:\t%zu/%zu healthy\n", n_healthy,
 			       json_array_size(list));
 	if (n_healthy < json_array_size(list) || text->format->all_controllers)
 		g_string_append(text->out, "  Name\tLast success\tLast error\tCount\tMessage\n");
-	json_array_foreach(list, i, controller) {
+	json_array_foreach(list, i, controller)
+	{
 		const json_t *status = json_get(controller, "status", NULL);
 		long long n = json_get_number(status, "consecutive-failure-count", NULL);
 
 		if (!n && !text->format->all_controllers)
 			continue;
-		g_string_append_printf(text->out, "  %s\t", json_get_text(controller, "name", NULL));
+		g_string_append_printf(text->out, "  %s\t",
+				       json_get_text(controller, "name", NULL));
 		append_ago(text, json_get_text(status, "last-success-timestamp", NULL));
 		g_string_append_c(text->out, '\t');
 		append_ago(text, json_get_text(status, "last-failure-timestamp", NULL));
 		g_string_append_printf(text->out, "\t%lld\t%s\n", n,
-				       n ? json_get_text(status, "last-failure-msg", NULL) :
-					   "no error");
+				       n ? json_get_text(status, "last-failure-msg", NULL)
+					 : "no error");
 	}
 }
 
@@ -248,15 +249,14 @@ static void append_rest(struct status_text *text)
 		size_t i;
 
 		if (ratio > 0)
-			g_string_append_printf(text->out,
-					       "BPF Maps:\tdynamic sizing: on (ratio: %f)\n", ratio);
+			g_string_append_printf(
+				text->out, "BPF Maps:\tdynamic sizing: on (ratio: %f)\n", ratio);
 		else
 			g_string_append(text->out, "BPF Maps:\tdynamic sizing: off\n");
 		g_string_append(text->out, "  Name\tSize\n");
-		json_array_foreach(json_get(maps, "maps", NULL), i, map)
-			g_string_append_printf(text->out, "  %s\t%lld\n",
-					       json_get_text(map, "name", NULL),
-					       json_get_number(map, "size", NULL));
+		json_array_foreach(json_get(maps, "maps", NULL), i, map) g_string_append_printf(
+			text->out, "  %s\t%lld\n", json_get_text(map, "name", NULL),
+			json_get_number(map, "size", NULL));
 	}
 	if (*encryption)
 		g_string_append_printf(text->out, "Encryption:\t%s\n", encryption);
@@ -274,10 +274,10 @@ static void append_nodes(struct status_text *text)
 	g_string_append_printf(text->out, "Nodes:\t%zu\n",
 			       json_array_size(json_get(text->status, "cluster", "nodes", NULL)));
 	json_array_foreach(json_get(text->status, "cluster", "nodes", NULL), i, node)
-		g_string_append_printf(
-			text->out, "  %s\t%s\t%s\n", json_get_text(node, "name", NULL),
-			json_get_text(node, "primary-address", "ipv4", "ip", NULL),
-			json_get_text(node, "primary-address", "ipv6", "ip", NULL));
+		g_string_append_printf(text->out, "  %s\t%s\t%s\n",
+				       json_get_text(node, "name", NULL),
+				       json_get_text(node, "primary-address", "ipv4", "ip", NULL),
+				       json_get_text(node, "primary-address", "ipv6", "ip", NULL));
 }
 
 static void append_problems(struct status_text *text, const json_t *own)
@@ -288,7 +288,8 @@ static void append_problems(struct status_text *text, const json_t *own)
 
 	if (json_array_size(list))
 		g_string_append_printf(text->out, "Source problems:\t%zu\n", json_array_size(list));
-	json_array_foreach(list, i, problem) {
+	json_array_foreach(list, i, problem)
+	{
 		const char *object = json_get_text(problem, "object", NULL);
 		const char *field = json_get_text(problem, "field", NULL);
 		long long line = json_get_number(problem, "line", NULL);
@@ -316,13 +317,11 @@ static void append_failing(struct status_text *text, const json_t *own)
 	if (!json_array_size(list))
 		return;
 	g_string_append_printf(text->out, "Failing objects:\t%zu\n", json_array_size(list));
-	json_array_foreach(list, i, object)
-		g_string_append_printf(text->out, "  %s: %s (%s, since %s, %lld tries)\n",
-				       json_get_text(object, "object", NULL),
-				       json_get_text(object, "error", NULL),
-				       json_get_text(object, "reconciler", NULL),
-				       json_get_text(object, "since", NULL),
-				       json_get_number(object, "tries", NULL));
+	json_array_foreach(list, i, object) g_string_append_printf(
+		text->out, "  %s: %s (%s, since %s, %lld tries)\n",
+		json_get_text(object, "object", NULL), json_get_text(object, "error", NULL),
+		json_get_text(object, "reconciler", NULL), json_get_text(object, "since", NULL),
+		json_get_number(object, "tries", NULL));
 }
 
 static void append_keys(struct status_text *text, const json_t *own)
@@ -333,10 +332,9 @@ static void append_keys(struct status_text *text, const json_t *own)
 
 	if (json_array_size(list))
 		g_string_append(text->out, "Keys without effect:\t");
-	json_array_foreach(list, i, key)
-		g_string_append_printf(text->out, "%s%s=%s", i ? ", " : "",
-				       json_get_text(key, "key", NULL),
-				       json_get_text(key, "value", NULL));
+	json_array_foreach(list, i, key) g_string_append_printf(text->out, "%s%s=%s", i ? ", " : "",
+								json_get_text(key, "key", NULL),
+								json_get_text(key, "value", NULL));
 	if (json_array_size(list))
 		g_string_append_c(text->out, '\n');
 	list = json_get(own, "unknown-keys", NULL);
@@ -351,9 +349,9 @@ static void append_keys(struct status_text *text, const json_t *own)
 void status_append_text(GString *out, const json_t *status, const struct status_format *format)
 {
 	static void (*const lines[])(struct status_text *text) = {
-		append_kvstore,	      append_modes,    append_cilium,  append_monitor,
-		append_health_daemon, append_ipam,     append_switches, append_routing,
-		append_masquerading,  append_clock,    append_controllers, append_rest,
+		append_kvstore,       append_modes, append_cilium,      append_monitor,
+		append_health_daemon, append_ipam,  append_switches,    append_routing,
+		append_masquerading,  append_clock, append_controllers, append_rest,
 		append_nodes,
 	};
 	struct status_text text = {.out = out, .status = status, .format = format};
@@ -391,9 +389,9 @@ void status_append_brief(GString *text, const json_t *status)
 					       json_get_text(status, parts[i], "msg", NULL));
 			return;
 		}
-	json_array_foreach(json_get(status, "controllers", NULL), i, controller) {
-		const char *message =
-			json_get_text(controller, "status", "last-failure-msg", NULL);
+	json_array_foreach(json_get(status, "controllers", NULL), i, controller)
+	{
+		const char *message = json_get_text(controller, "status", "last-failure-msg", NULL);
 
 		if (*message) {
 			g_string_append_printf(text, "error: controller %s: %s\n",

@@ -11,7 +11,7 @@ struct status_format {
 	bool all_addresses;
 	bool all_controllers;
 	bool all_nodes;
-	bool verbose; /* clock, maps */
+	bool verbose;   /* clock, maps */
 	int64_t now_ns; /* CLOCK_REALTIME, for "3s ago" */
 };
 

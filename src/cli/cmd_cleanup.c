@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ftw.h>
+#include <unistd.h>
+#include "src/cli/commands.h"
+#include "src/cli/map_dump.h"
+#include "src/datapath/datapath.h"
+#include "src/sys/bpffs.h"
+
+#define TREE_DEPTH_FDS 16
+
+static bool arg_force, arg_all_state, arg_bpf_state;
+static const char *arg_state_dir = "/var/run/cilium";
+static const char *arg_lib_dir = "/var/lib/cilium";
+
+/*
+ * Under a running agent everything would come back within its next comparison, and running containers
+ * would meanwhile be cut off: so no flag makes that possible.
+ */
+static int check_no_agent(void)
+{
+	json_auto_t *status = NULL;
+	GError *error = NULL;
+	int err = api_client_status_get(cli_api(), true, &status, &error);
+
+	g_clear_error(&error);
+	if (err == -ECONNREFUSED)
+		return EXIT_SUCCESS;
+	return cli_fail("an agent runs on %s: stop it first", cli_socket_path());
+}
+
+static bool confirm(const char *bpf_root)
+{
+	char answer[16] = "";
+
+	puts("Warning: Destructive operation. You are about to remove:");
+	printf("- programs, maps and links of the agent in the kernel and in %s\n"
+	       "- routes and interfaces of the agent\n",
+	       bpf_root);
+	if (!arg_bpf_state)
+		printf("- the state in %s and %s\n", arg_state_dir, arg_lib_dir);
+	puts("Running containers lose their network.");
+	printf("Do you want to continue? (y/N) ");
+	fflush(stdout);
+	return fgets(answer, sizeof(answer), stdin) &&
+	       (!g_ascii_strcasecmp(answer, "y\n") || !g_ascii_strcasecmp(answer, "yes\n"));
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+	return remove(path) < 0 && errno != ENOENT ? errno : 0;
+}
+
+/* The directory "state" in dir: what is beside it (sockets, manifests, logs) is not ours to judge. */
+static int remove_state(const char *dir)
+{
+	g_autofree char *path = g_build_filename(dir, "state", NULL);
+	int err = nftw(path, remove_one, TREE_DEPTH_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+
+	if (err < 0 && errno == ENOENT)
+		return EXIT_SUCCESS;
+	if (err)
+		return cli_fail("remove %s: %s", path, g_strerror(err < 0 ? errno : err));
+	return EXIT_SUCCESS;
+}
+
+static int purge(const char *bpf_root)
+{
+	struct datapath *datapath = datapath_real_new(bpf_root, arg_state_dir);
+	GError *error = NULL;
+	int err = datapath->ops->purge(datapath, &error);
+
+	datapath->ops->free(datapath);
+	return err < 0 ? cli_fail_error(error) : EXIT_SUCCESS;
+}
+
+static int run_cleanup(int argc, char *const argv[])
+{
+	const char *env = g_getenv("CILIUM_BPF_ROOT");
+	const char *bpf_root = bpffs_find(map_dump_bpf_root ? map_dump_bpf_root
+					  : env             ? env
+							    : BPFFS_DEFAULT_ROOT);
+	int status;
+
+	if (arg_all_state && arg_bpf_state)
+		return cli_fail_usage("--all-state and --bpf-state exclude each other");
+	status = check_no_agent();
+	if (status)
+		return status;
+	if (!arg_force && !confirm(bpf_root))
+		return EXIT_SUCCESS;
+	status = purge(bpf_root);
+	if (!status && !arg_bpf_state)
+		status = remove_state(arg_state_dir);
+	if (!status && !arg_bpf_state)
+		status = remove_state(arg_lib_dir);
+	return status;
+}
+
+static const struct cli_flag flags[] = {
+	{"all-state", 0, CLI_FLAG_BOOL, "Remove all cilium state (the default)", &arg_all_state},
+	{"bpf-state", 0, CLI_FLAG_BOOL, "Remove BPF state only", &arg_bpf_state},
+	BPF_ROOT_FLAG,
+	{"force", 'f', CLI_FLAG_BOOL, "Skip confirmation", &arg_force},
+	{"lib-dir", 0, CLI_FLAG_TEXT, "As the agent's key (default /var/lib/cilium)", &arg_lib_dir},
+	{"state-dir", 0, CLI_FLAG_TEXT, "As the agent's key (default /var/run/cilium)",
+	 &arg_state_dir},
+	{NULL},
+};
+
+const struct cli_command cmd_cleanup = {
+	.path = "cleanup",
+	.help = "Remove system state installed by Cilium at runtime",
+	.flags = flags,
+	.needs_root = true,
+	.run = run_cleanup,
+};
