@@ -61,16 +61,16 @@ const struct cli_command cmd_bpf_endpoint_list = {
 static char *format_info(const struct ipcache_info *info)
 {
 	char tunnel[ADDR_TEXT_BYTES] = "0.0.0.0";
-	const char *flags = "<none>";
+	const char *flag_text = "<none>";
 
 	if (!addr_is_zero(&info->tunnel_endpoint))
 		addr_format(&info->tunnel_endpoint, tunnel);
 	if (info->flags & IPCACHE_F_LOCAL_HOST)
-		flags = "localhost";
+		flag_text = "localhost";
 	else if (info->flags & IPCACHE_F_REMOTE_NODE)
-		flags = "remotenode";
+		flag_text = "remotenode";
 	return g_strdup_printf("identity=%u encryptkey=%u tunnelendpoint=%s flags=%s",
-			       info->identity, info->encrypt_key, tunnel, flags);
+			       info->identity, info->encrypt_key, tunnel, flag_text);
 }
 
 static char *format_prefix(const struct addr *addr, uint32_t prefix_len)

@@ -26,6 +26,7 @@ static const struct cli_flag global_flags[] = {
 };
 
 static const struct cli_command *running;
+static GString *group; /* where no command is running: the words that begin some */
 
 /* ---- errors and help ---- */
 
@@ -57,22 +58,22 @@ static void print_command_help(FILE *file, const struct cli_command *command)
 	print_flags(file, "Global Flags", global_flags);
 }
 
-/* The commands whose path begins with group ("bpf ct"; "" for all). Returns how many there are. */
-static unsigned int print_group_help(FILE *file, const char *group)
+/* The commands whose path begins with prefix ("bpf ct"; "" for all). Returns how many there are. */
+static unsigned int print_group_help(FILE *file, const char *prefix)
 {
-	size_t n_group = strlen(group);
+	size_t n_prefix = strlen(prefix);
 	unsigned int n = 0;
 
 	for (const struct cli_command *const *command = cli_commands; *command; command++) {
 		const char *path = (*command)->path;
 
-		if (n_group && (strncmp(path, group, n_group) || path[n_group] != ' '))
+		if (n_prefix && (strncmp(path, prefix, n_prefix) || path[n_prefix] != ' '))
 			continue;
 		if (!n++)
 			fprintf(file,
 				"Usage:\n  " PROGRAM "%s%s [command]\n\nAvailable Commands:\n",
-				n_group ? " " : "", group);
-		fprintf(file, "  %-22s %s\n", path + n_group + (n_group > 0), (*command)->help);
+				n_prefix ? " " : "", prefix);
+		fprintf(file, "  %-22s %s\n", path + n_prefix + (n_prefix > 0), (*command)->help);
 	}
 	if (n)
 		print_flags(file, "Flags", global_flags);
@@ -112,7 +113,7 @@ int cli_fail_usage(const char *format, ...)
 	if (running)
 		print_command_help(stderr, running);
 	else
-		print_group_help(stderr, "");
+		print_group_help(stderr, group ? group->str : "");
 	return EXIT_FAILURE;
 }
 
@@ -292,7 +293,7 @@ static int parse_flags(const struct cli_command *command, struct words *words, G
 /* ---- which command ---- */
 
 /* The command whose path the next words spell, the longest one; NULL: none. Takes its words. */
-static const struct cli_command *take_command(struct words *words, GString *group)
+static const struct cli_command *take_command(struct words *words)
 {
 	const struct cli_command *found = NULL;
 	char **found_next = words->next;
@@ -320,16 +321,17 @@ static const struct cli_command *take_command(struct words *words, GString *grou
 	return found;
 }
 
-static int no_command(struct words *words, const char *group)
+static int no_command(struct words *words)
 {
-	unsigned int n_group_words = *group ? 1 : 0;
+	unsigned int n_group_words = group->len ? 1 : 0;
 
-	for (const char *c = group; *c; c++)
+	for (const char *c = group->str; *c; c++)
 		n_group_words += *c == ' ';
 	if (words->end - words->next > n_group_words && words->next[n_group_words][0] != '-')
 		return cli_fail_usage("unknown command \"%s\" for \"" PROGRAM "%s%s\"",
-				      words->next[n_group_words], *group ? " " : "", group);
-	print_group_help(stdout, group);
+				      words->next[n_group_words], group->len ? " " : "",
+				      group->str);
+	print_group_help(stdout, group->str);
 	return EXIT_SUCCESS;
 }
 
@@ -354,14 +356,14 @@ int cli_main(int argc, char *argv[])
 {
 	struct words words = {.next = argv + 1, .end = argv + argc};
 	g_autoptr(GPtrArray) rest = g_ptr_array_new();
-	g_autoptr(GString) group = g_string_new(NULL);
 	int status = parse_flags(NULL, &words, rest);
 
 	if (status)
 		return status;
-	running = take_command(&words, group);
+	group = g_string_new(NULL);
+	running = take_command(&words);
 	if (!running)
-		return no_command(&words, group->str);
+		return no_command(&words);
 	status = parse_flags(running, &words, rest);
 	if (status)
 		return status;

@@ -24,6 +24,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_map_list,
 	&cmd_monitor,
 	&cmd_node_list,
+	&cmd_run,
 	&cmd_status,
 	&cmd_version,
 	NULL,
