@@ -102,6 +102,9 @@ int atomic_file_read_fd(int fd, const char *path, size_t max_bytes, char **ret_d
 		return error_set_errno(error, errno, "reading %s", path);
 	if (!S_ISREG(status.st_mode))
 		return error_set(error, EINVAL, "reading %s: not a regular file", path);
+	if (status.st_size > (off_t)max_bytes)
+		return error_set(error, EFBIG, "reading %s: longer than %zu bytes", path,
+				 max_bytes);
 	/* The size is a hint only: a file in /proc says 0, another may be growing. */
 	n_room = MIN((size_t)status.st_size, max_bytes) + 1;
 	data = g_malloc(n_room + 1);

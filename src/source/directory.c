@@ -39,11 +39,11 @@ struct directory {
 	GHashTable *entries; /* path below the directory, as "a.yaml" or "sub/a.yaml", to entry */
 	GHashTable *subdirs; /* inotify watch to name */
 	int inotify_fd;
-	int watch;          /* of the directory; −1: it is not there */
-	int parent_watch;   /* of the nearest directory above it that is there */
-	struct stat status; /* of the directory, where watch is not −1 */
-	bool missed;        /* it was missing at the last check too */
-	bool must_scan;     /* something happened that a single file does not explain */
+	int watch;              /* of the directory; −1: it is not there */
+	int parent_watch;       /* of the nearest directory above it that is there */
+	struct stat status;     /* of the directory, where watch is not −1 */
+	unsigned int n_missing; /* checks in a row that found it elsewhere, or nowhere */
+	bool must_scan;         /* something happened that a single file does not explain */
 	uv_poll_t poll;
 	uv_timer_t timer;
 	unsigned int n_handles; /* still open */

@@ -18,6 +18,7 @@ struct file {
 	GHashTable *claims;        /* struct claim, owned */
 	GPtrArray *parse_problems; /* struct source_problem: of its text */
 	GPtrArray *published;      /* struct source_problem: as they are in the table */
+	unsigned int n_shadowed;   /* of its claims */
 	bool changed;              /* its problems have to be published again */
 };
 
@@ -157,6 +158,7 @@ static void acquire(struct file_set *set, struct claim *claim)
 		return;
 	}
 	claim->shadowed = true;
+	claim->file->n_shadowed++;
 	g_ptr_array_add(set->shadowed, claim);
 }
 
@@ -166,6 +168,7 @@ static void release(struct file_set *set, struct claim *claim)
 	const char *key = claim->object->meta.key;
 
 	if (claim->shadowed) {
+		claim->file->n_shadowed--;
 		g_ptr_array_remove(set->shadowed, claim);
 		return;
 	}
@@ -176,6 +179,7 @@ static void release(struct file_set *set, struct claim *claim)
 		if (!claim_equal(next, claim))
 			continue;
 		g_ptr_array_remove_index(set->shadowed, i);
+		next->file->n_shadowed--;
 		put_in_force(set, next);
 		return;
 	}
@@ -338,18 +342,25 @@ static struct source_problem *shadow_problem(const struct file_set *set, const s
 	return manifest_problem_new(claim->file->name, claim->line, name, "metadata.name", reason);
 }
 
+/* Of one file; more would only say the same. */
+#define MAX_SHADOW_PROBLEMS 100
+
 /* The problems of the file's text, and of what it says after another file. */
 static GPtrArray *all_problems(const struct file_set *set, struct file *file)
 {
 	GPtrArray *problems = problems_new();
+	unsigned int n_left = MIN(file->n_shadowed, MAX_SHADOW_PROBLEMS);
+	GHashTableIter iter;
+	gpointer claim;
 
 	for (unsigned int i = 0; i < file->parse_problems->len; i++)
 		g_ptr_array_add(problems, row_ref(g_ptr_array_index(file->parse_problems, i)));
-	for (unsigned int i = 0; i < set->shadowed->len; i++) {
-		const struct claim *claim = g_ptr_array_index(set->shadowed, i);
-
-		if (claim->file == file)
-			g_ptr_array_add(problems, shadow_problem(set, claim));
+	g_hash_table_iter_init(&iter, file->claims);
+	while (n_left && g_hash_table_iter_next(&iter, &claim, NULL)) {
+		if (!((struct claim *)claim)->shadowed)
+			continue;
+		g_ptr_array_add(problems, shadow_problem(set, claim));
+		n_left--;
 	}
 	return problems;
 }
