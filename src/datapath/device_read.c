@@ -44,10 +44,17 @@ static int dump_routes(struct netlink *nl, int family, GHashTable *ifindexes, GE
 {
 	struct nlmsghdr *message = netlink_append(nl, RTM_GETROUTE, NLM_F_DUMP, "listing routes");
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	int err;
 
 	header->rtm_family = (uint8_t)family;
 	header->rtm_table = RT_TABLE_MAIN;
-	return netlink_dump(nl, read_route, ifindexes, error);
+	err = netlink_dump(nl, read_route, ifindexes, error);
+	/* The table comes into being with its first route. */
+	if (err == -ENOENT) {
+		g_clear_error(error);
+		return 0;
+	}
+	return err;
 }
 
 int device_read_default_routes(struct netlink *nl, GHashTable **ret_ifindexes, GError **error)

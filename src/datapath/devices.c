@@ -35,12 +35,13 @@ struct devices {
 	GHashTable *default_ifindexes; /* set; as last read */
 };
 
-static bool is_ours(const struct devices *devices, uint32_t ifindex)
+/* cilium_host or cilium_net, and up when last read: while it is being made nothing is lost. */
+static bool was_ours_and_up(const struct devices *devices, uint32_t ifindex)
 {
 	const struct device *device =
 		(const struct device *)table_get(devices->table, &ifindex, sizeof(ifindex));
 
-	return device && g_str_has_prefix(device->name, "cilium_");
+	return device && device->up && g_str_has_prefix(device->name, "cilium_");
 }
 
 static void note_link(struct devices *devices, const struct nlmsghdr *message)
@@ -52,7 +53,7 @@ static void note_link(struct devices *devices, const struct nlmsghdr *message)
 	g_hash_table_add(devices->stale, GUINT_TO_POINTER(link.ifindex));
 	if (message->nlmsg_type == RTM_NEWLINK && (link.flags & IFF_UP))
 		return;
-	if (g_str_has_prefix(link.name, "cilium_"))
+	if (was_ours_and_up(devices, link.ifindex))
 		devices->ours_changed = true;
 	/* The kernel flushes the IPv4 routes of a device that goes down without an event. */
 	if (g_hash_table_contains(devices->default_ifindexes, GUINT_TO_POINTER(link.ifindex)))
@@ -66,7 +67,7 @@ static void note_address(struct devices *devices, const struct nlmsghdr *message
 	if (address_decode(message, &address))
 		return;
 	g_hash_table_add(devices->stale, GUINT_TO_POINTER(address.ifindex));
-	if (message->nlmsg_type == RTM_DELADDR && is_ours(devices, address.ifindex))
+	if (message->nlmsg_type == RTM_DELADDR && was_ours_and_up(devices, address.ifindex))
 		devices->ours_changed = true;
 }
 
