@@ -2,10 +2,12 @@
 """The agent as a program: configuration, a second one, what is left when it is cleaned up."""
 
 import json
+import re
 
 import pytest
 
 from harness import paths, probe
+from harness.node import ROOT
 
 
 def start_and_fail(node):
@@ -141,3 +143,15 @@ def test_leaves_no_trace_of_deleted_pods(node):
     after = (links(node), node.cli("bpf", "endpoint", "list").stdout,
              len(list(node.state_dir.rglob("*"))))
     assert after == before
+
+
+def test_capabilities_of_the_unit_are_enough(site, family):
+    """With what the systemd unit leaves it, and no more, the agent does all its work."""
+    unit = (ROOT / "deploy/cilium-agent.service.in").read_text()
+    names = re.search(r"^CapabilityBoundingSet=(.*)$", unit, re.M).group(1).lower().split()
+    kept = "".join(f",+{name.removeprefix('cap_')}" for name in names)
+    node = site.node(start=False)
+    node.start_agent(wrapper=["setpriv", "--no-new-privs", "--bounding-set", f"-all{kept}"])
+    a, b = node.pod("a", labels={"app": "a"}), node.run("b")
+    paths.check_all(node, a, b, family)
+    a.delete()

@@ -202,10 +202,11 @@ class Node(Namespace):
 
     # The agent.
 
-    def start_agent(self, *options, wait=True, env=None):
+    def start_agent(self, *options, wait=True, env=None, wrapper=()):
+        """wrapper: a program, with its options, that executes the agent."""
         with open(self.log_path, "ab") as log:
             self.agent = self.popen(
-                self.program("cilium-agent"), "--config-dir", self.config_dir, *options,
+                *wrapper, self.program("cilium-agent"), "--config-dir", self.config_dir, *options,
                 env={**self.environment(), **(env or {})}, stdout=log, stderr=log)
         if wait:
             self.wait_ready()
