@@ -10,8 +10,12 @@
 
 #include "bpf/lib/conntrack.h"
 
-/* At 99 % of the range in use one port in a hundred is free: 1024 tries miss it in 0.003 %. */
-#define NAT_PROBES_MAX 1024
+/*
+ * At 99 % of the range in use one port in a hundred is free: 1024 tries miss it in 0.003 %. They are a
+ * loop of loops, as the verifier goes through each round of a loop: 64 of them instead of 1024.
+ */
+#define NAT_PROBE_ROUNDS   32
+#define NAT_PROBES_A_ROUND 32
 
 /* Ticks for which an entry counts as used before its connection names it, on whatever CPU. */
 #define NAT_ENTRY_YOUNG 2
@@ -79,10 +83,12 @@ static __noinline bool nat_port_has_socket(struct __sk_buff *skb, const struct n
 	return true;
 }
 
-/* What nat_port_try() works on. Global functions take no pointers before Linux 5.12. */
+/* What the search works on. Global functions take no pointers before Linux 5.12. */
 struct nat_candidate {
 	struct nat_key key;
 	struct nat_entry entry;
+	__u32 at; /* of the walk, from nat_port_min */
+	__u32 step;
 };
 
 /* Private to this file: programs run to their end on one CPU. */
@@ -148,17 +154,33 @@ static __always_inline bool nat_may_keep_port(__u8 protocol, __u32 own, __u32 n_
 }
 
 /*
- * Takes a port, which it leaves in key->port: the connection's own where that is free, else one found
- * by steps of a random odd width from a random start. Over a power of two such a walk meets every
- * value once and does not queue up behind long runs of ports in use, as steps of one would.
+ * The next steps of a random odd width from a random start. Over a power of two such a walk meets every
+ * value once and does not queue up behind long runs of ports in use, as steps of one would. 1 when one
+ * of the ports was taken, else 0. Global for the same reason as nat_port_try().
  */
+__attribute__((noinline)) int nat_port_walk(struct __sk_buff *skb)
+{
+	__u32 min = node_config.nat_port_min, n_ports = node_config.nat_port_max - min + 1;
+	struct nat_candidate *candidate = nat_candidate_get();
+	__u32 mask = nat_mask(n_ports - 1);
+
+	if (!candidate)
+		return 0;
+	for (int i = 0; i < NAT_PROBES_A_ROUND; i++) {
+		candidate->at = (candidate->at + candidate->step) & mask;
+		if (candidate->at < n_ports && nat_port_try(skb, min + candidate->at))
+			return 1;
+	}
+	return 0;
+}
+
+/* Takes a port, which it leaves in key->port: the connection's own where that is free, else another. */
 static __noinline int nat_port_allocate(struct __sk_buff *skb, struct nat_key *key,
 					const struct nat_entry *entry)
 {
 	__u32 min = node_config.nat_port_min, n_ports = node_config.nat_port_max - min + 1;
-	__u32 mask = nat_mask(n_ports - 1), own = bpf_ntohs(entry->port);
-	__u32 at = bpf_get_prandom_u32(), step = bpf_get_prandom_u32() | 1;
 	struct nat_candidate *candidate = nat_candidate_get();
+	__u32 own = bpf_ntohs(entry->port);
 
 	if (!candidate)
 		return DROP(NAT, NO_MAPPING_FOR_NAT_MASQUERADE);
@@ -170,13 +192,13 @@ static __noinline int nat_port_allocate(struct __sk_buff *skb, struct nat_key *k
 	/* Another port would need a new CRC over the whole packet. */
 	if (key->protocol == IPPROTO_SCTP)
 		return DROP(NAT, UNSUPPORTED_PROTOCOL_FOR_NAT_MASQUERADE);
-	for (int i = 0; i < NAT_PROBES_MAX; i++) {
-		at = (at + step) & mask;
-		if (at >= n_ports)
+	candidate->at = bpf_get_prandom_u32();
+	candidate->step = bpf_get_prandom_u32() | 1;
+	for (int i = 0; i < NAT_PROBE_ROUNDS; i++) {
+		if (!nat_port_walk(skb))
 			continue;
-		key->port = bpf_htons(min + at);
-		if (nat_port_try(skb, min + at))
-			return 0;
+		key->port = candidate->key.port;
+		return 0;
 	}
 	return DROP(NAT, NO_MAPPING_FOR_NAT_MASQUERADE);
 }
