@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loads every program in every main configuration into the running kernel, and prints what the verifier
- * made of each: instructions that it looked at, or its log.
+ * made of each: instructions that it looked at, or its log; and how long the load took.
  */
 #include <bpf/libbpf.h>
 #include <stdbool.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include "abi/config.h"
 #include "datapath.skel.h"
 
@@ -63,6 +64,14 @@ static long count_instructions(const char *log)
 	return line ? atol(line + strlen("processed ")) : -1;
 }
 
+static double now_seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void set_logs(struct datapath_bpf *skel, unsigned int level, char *logs[PROGRAMS_MAX])
 {
 	struct bpf_program *program;
@@ -105,12 +114,12 @@ static int load(const struct variant *variant, unsigned int level, char *logs[PR
 }
 
 static void print_counts(const struct variant *variant, struct datapath_bpf *skel,
-			 char *logs[PROGRAMS_MAX])
+			 char *logs[PROGRAMS_MAX], double seconds)
 {
 	struct bpf_program *program;
 	size_t i = 0;
 
-	printf("%-16s", variant->name);
+	printf("%-16s %4.0f ms", variant->name, seconds * 1000);
 	bpf_object__for_each_program(program, skel->obj)
 		printf(" %s=%ld", bpf_program__name(program), count_instructions(logs[i++]));
 	printf("\n");
@@ -152,10 +161,11 @@ int main(void)
 		logs[i] = malloc(LOG_BYTES);
 	for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
 		struct datapath_bpf *skel;
+		double start = now_seconds();
 		int err = load(&variants[i], LOG_LEVEL_STATS, logs, &skel);
 
 		if (!err)
-			print_counts(&variants[i], skel, logs);
+			print_counts(&variants[i], skel, logs, now_seconds() - start);
 		datapath_bpf__destroy(skel);
 		if (err) {
 			print_refusal(&variants[i], err, logs);
