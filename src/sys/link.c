@@ -171,12 +171,6 @@ void link_append_up(struct netlink *nl, uint32_t ifindex)
 		   IFF_UP, IFF_UP);
 }
 
-void link_append_down(struct netlink *nl, uint32_t ifindex)
-{
-	put_header(netlink_append(nl, RTM_NEWLINK, 0, "setting device %u down", ifindex), ifindex,
-		   0, IFF_UP);
-}
-
 void link_append_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 {
 	struct nlmsghdr *message = netlink_append(
@@ -184,24 +178,6 @@ void link_append_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu)
 
 	put_header(message, ifindex, 0, 0);
 	mnl_attr_put_u32(message, IFLA_MTU, mtu);
-}
-
-void link_append_mac(struct netlink *nl, uint32_t ifindex, const struct mac *mac)
-{
-	struct nlmsghdr *message =
-		netlink_append(nl, RTM_NEWLINK, 0, "setting the address of device %u", ifindex);
-
-	put_header(message, ifindex, 0, 0);
-	mnl_attr_put(message, IFLA_ADDRESS, sizeof(*mac), mac->bytes);
-}
-
-void link_append_rename(struct netlink *nl, uint32_t ifindex, const char *name)
-{
-	struct nlmsghdr *message =
-		netlink_append(nl, RTM_NEWLINK, 0, "naming device %u %s", ifindex, name);
-
-	put_header(message, ifindex, 0, 0);
-	mnl_attr_put_strz(message, IFLA_IFNAME, name);
 }
 
 void link_append_alias(struct netlink *nl, const char *name, const char *alias)

@@ -48,11 +48,7 @@ struct link_veth {
 void link_append_veth(struct netlink *nl, const struct link_veth *veth);
 
 void link_append_up(struct netlink *nl, uint32_t ifindex);
-void link_append_down(struct netlink *nl, uint32_t ifindex);
 void link_append_mtu(struct netlink *nl, uint32_t ifindex, uint32_t mtu);
-void link_append_mac(struct netlink *nl, uint32_t ifindex, const struct mac *mac);
-/* The device must be down. */
-void link_append_rename(struct netlink *nl, uint32_t ifindex, const char *name);
 /* A text that ip link shows; at most 255 bytes. */
 void link_append_alias(struct netlink *nl, const char *name, const char *alias);
 /* The device resolves no neighbours: the programs on it know where its packets go. */

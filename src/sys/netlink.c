@@ -18,6 +18,15 @@ struct netlink {
 	char reply[RECEIVE_BYTES];
 };
 
+/* Forgets the batch. */
+static void discard(struct netlink *nl)
+{
+	for (uint32_t i = 0; i < nl->n_messages; i++)
+		g_clear_pointer(&nl->what[i], g_free);
+	nl->n_messages = 0;
+	nl->last = NULL;
+}
+
 static struct netlink *open_socket(int flags, GError **error)
 {
 	struct netlink *nl = g_new0(struct netlink, 1);
@@ -63,7 +72,7 @@ void netlink_free(struct netlink *nl)
 {
 	if (!nl)
 		return;
-	netlink_discard(nl);
+	discard(nl);
 	if (nl->socket)
 		mnl_socket_close(nl->socket);
 	g_free(nl);
@@ -99,14 +108,6 @@ struct nlmsghdr *netlink_append(struct netlink *nl, uint16_t type, uint16_t flag
 	nl->last->nlmsg_flags = NLM_F_REQUEST | flags;
 	nl->last->nlmsg_seq = ++nl->seq;
 	return nl->last;
-}
-
-void netlink_discard(struct netlink *nl)
-{
-	for (uint32_t i = 0; i < nl->n_messages; i++)
-		g_clear_pointer(&nl->what[i], g_free);
-	nl->n_messages = 0;
-	nl->last = NULL;
 }
 
 static int send_batch(struct netlink *nl, GError **error)
@@ -217,7 +218,7 @@ static int run_exchange(struct netlink *nl, struct exchange *exchange)
 		     mnl_nlmsg_ok(message, n_bytes); message = mnl_nlmsg_next(message, &n_bytes))
 			take_message(nl, exchange, message);
 	}
-	netlink_discard(nl);
+	discard(nl);
 	return error ? error : exchange->status;
 }
 

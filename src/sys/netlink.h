@@ -51,9 +51,6 @@ typedef bool (*netlink_fn)(const struct nlmsghdr *message, void *data);
  */
 NODISCARD int netlink_send(struct netlink *nl, netlink_fn fn, void *data, GError **error);
 
-/* Forgets a batch that has not been sent. */
-void netlink_discard(struct netlink *nl);
-
 /*
  * Sends the batch, which is one message with NLM_F_DUMP, and hands every row to fn. −EAGAIN: the
  * table changed meanwhile, so that rows may be missing or double; read again.

@@ -3,12 +3,9 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 
 int netns_open_path(const char *path, GError **error)
@@ -23,20 +20,6 @@ int netns_open_path(const char *path, GError **error)
 		return error_set(error, EINVAL, "%s is not a network namespace", path);
 	}
 	return fd;
-}
-
-int netns_open_pid(int pid, GError **error)
-{
-	g_autofree char *path = g_strdup_printf("/proc/%d/ns/net", pid);
-
-	return netns_open_path(path, error);
-}
-
-int netns_open_name(const char *name, GError **error)
-{
-	g_autofree char *path = g_strdup_printf(NETNS_DIRECTORY "/%s", name);
-
-	return netns_open_path(path, error);
 }
 
 int netns_open_own(GError **error)
@@ -107,75 +90,4 @@ int netns_create(GError **error)
 	fd = netns_open_own(error);
 	go_back(own_fd);
 	return fd;
-}
-
-/* Names become file names: one component, and not one that leads elsewhere. */
-static int check_name(const char *name, GError **error)
-{
-	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
-		return error_set(error, EINVAL,
-				 "network namespace: got name \"%s\", want a file name", name);
-	return 0;
-}
-
-/*
- * The mount of a namespace is to be seen in every mount namespace that shares the directory, so the
- * directory is made a mount point of its own that propagates, as ip netns does.
- */
-static int ensure_directory(GError **error)
-{
-	if (g_mkdir_with_parents(NETNS_DIRECTORY, 0755))
-		return error_set_errno(error, errno, "making " NETNS_DIRECTORY);
-	if (!mount("", NETNS_DIRECTORY, "none", MS_SHARED | MS_REC, NULL))
-		return 0;
-	if (errno != EINVAL ||
-	    mount(NETNS_DIRECTORY, NETNS_DIRECTORY, "none", MS_BIND | MS_REC, NULL) ||
-	    mount("", NETNS_DIRECTORY, "none", MS_SHARED | MS_REC, NULL))
-		return error_set_errno(error, errno, "mounting " NETNS_DIRECTORY);
-	return 0;
-}
-
-int netns_create_named(const char *name, GError **error)
-{
-	g_autofree char *path = g_strdup_printf(NETNS_DIRECTORY "/%s", name);
-	char source[64];
-	int status = check_name(name, error);
-	int fd;
-
-	if (!status)
-		status = ensure_directory(error);
-	if (status)
-		return status;
-	fd = open(path, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
-	if (fd < 0)
-		return error_set_errno(error, errno, "making %s", path);
-	close(fd);
-	fd = netns_create(error);
-	if (fd < 0) {
-		unlink(path);
-		return fd;
-	}
-	g_snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
-	if (mount(source, path, "none", MS_BIND, NULL)) {
-		status = error_set_errno(error, errno, "mounting %s", path);
-		close(fd);
-		unlink(path);
-		return status;
-	}
-	return fd;
-}
-
-int netns_remove_named(const char *name, GError **error)
-{
-	g_autofree char *path = g_strdup_printf(NETNS_DIRECTORY "/%s", name);
-	int status = check_name(name, error);
-
-	if (status)
-		return status;
-	/* Not mounted: left behind by somebody who was killed between making and mounting. */
-	if (umount2(path, MNT_DETACH) && errno != EINVAL)
-		return error_set_errno(error, errno, "unmounting %s", path);
-	if (unlink(path))
-		return error_set_errno(error, errno, "removing %s", path);
-	return 0;
 }

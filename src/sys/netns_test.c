@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Runs as root, in mount and network namespaces of its own. */
+/* Runs as root, in network namespaces of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,16 +7,12 @@
 #include <errno.h>
 #include <sched.h>
 #include <unistd.h>
-#include <sys/mount.h>
 #include "src/sys/link.h"
 #include "src/sys/netns.h"
 
 static int setup(void **state)
 {
-	assert_int_equal(unshare(CLONE_NEWNET | CLONE_NEWNS), 0);
-	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	assert_int_equal(g_mkdir_with_parents(NETNS_DIRECTORY, 0755), 0);
-	assert_int_equal(mount("none", NETNS_DIRECTORY, "tmpfs", 0, NULL), 0);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
 	return 0;
 }
 
@@ -64,38 +60,11 @@ static void test_netlink_stays_in_its_namespace(void **state)
 	close(fd);
 }
 
-static void test_named(void **state)
-{
-	GError *error = NULL;
-	int fd = netns_create_named("axoneme-test", NULL);
-	int again;
-
-	assert_true(fd >= 0);
-	again = netns_open_name("axoneme-test", NULL);
-	assert_true(again >= 0);
-	assert_true(netns_equal(fd, again));
-	close(again);
-	close(fd);
-	assert_int_equal(netns_create_named("axoneme-test", NULL), -EEXIST);
-	assert_int_equal(netns_remove_named("axoneme-test", NULL), 0);
-	assert_int_equal(netns_open_name("axoneme-test", &error), -ENOENT);
-	assert_non_null(error);
-	g_error_free(error);
-	assert_int_equal(netns_remove_named("axoneme-test", NULL), -ENOENT);
-	assert_int_equal(netns_create_named("../escape", NULL), -EINVAL);
-	assert_int_equal(netns_create_named("..", NULL), -EINVAL);
-}
-
 static void test_what_is_no_namespace_is_refused(void **state)
 {
-	int fd;
-
 	assert_int_equal(netns_open_path("/etc/hostname", NULL), -EINVAL);
 	assert_int_equal(netns_open_path("/proc/self/ns/mnt", NULL), -EINVAL);
 	assert_int_equal(netns_open_path("/nowhere", NULL), -ENOENT);
-	fd = netns_open_pid(getpid(), NULL);
-	assert_int_equal(compare_with_own(&fd, NULL), 0);
-	close(fd);
 }
 
 int main(void)
@@ -103,7 +72,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_run_goes_in_and_comes_back),
 		cmocka_unit_test(test_netlink_stays_in_its_namespace),
-		cmocka_unit_test(test_named),
 		cmocka_unit_test(test_what_is_no_namespace_is_refused),
 	};
 
