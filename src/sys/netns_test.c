@@ -47,8 +47,15 @@ static void test_netlink_stays_in_its_namespace(void **state)
 	int fd = netns_create(NULL);
 	struct netlink *inside = netns_netlink_new(fd, NULL);
 	struct netlink *here = netlink_new(NULL);
-	struct link_veth veth = {"in1", "in2", {{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 2}}, 1500,
-				 -1,    true};
+	struct link_veth veth = {
+		.name = "in1",
+		.peer_name = "in2",
+		.mac = {{2, 0, 0, 0, 0, 1}},
+		.peer_mac = {{2, 0, 0, 0, 0, 2}},
+		.mtu = 1500,
+		.peer_netns_fd = -1,
+		.up = true,
+	};
 	struct link_info link;
 
 	link_append_veth(inside, &veth);

@@ -36,8 +36,15 @@ static uint32_t ifindex;
 
 static int setup(void **state)
 {
-	struct link_veth veth = {"one", "two", {{2, 0, 0, 0, 0, 1}}, {{2, 0, 0, 0, 0, 2}}, 1500,
-				 -1,    true};
+	struct link_veth veth = {
+		.name = "one",
+		.peer_name = "two",
+		.mac = {{2, 0, 0, 0, 0, 1}},
+		.peer_mac = {{2, 0, 0, 0, 0, 2}},
+		.mtu = 1500,
+		.peer_netns_fd = -1,
+		.up = true,
+	};
 	struct netlink *nl;
 	struct link_info link;
 
