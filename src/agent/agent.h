@@ -13,20 +13,33 @@ struct agent {
 	const struct config *config;
 	const struct settings *settings;
 	struct derive_config derive_config;
-	struct store *store;
-	struct tables tables;
+	GPtrArray *problems; /* char *: state that could not be read, or set aside, at the start */
 	struct state_dir *run_state; /* <state-dir>/state: endpoints, addresses; dies with the boot */
 	struct state_dir *lib_state; /* <lib-dir>/state: identities, generations; outlives it */
+	char *pid_path;
+	int api_fd; /* listens from early on; −1 once the server has it */
+	struct store *store;
+	struct tables tables;
 	struct derive *derive;
 	struct identity_file *identity_file;
 	struct generation *generation;
 	struct ipam *ipam;
 	struct endpoint_manager *endpoints;
+	struct directory *source;
+	struct devices *devices;
 	struct datapath *datapath;
 	struct datapath_config datapath_config; /* as in force */
 	struct reconcilers *reconcilers;
+	struct conntrack_gc *conntrack_gc;
+	struct upkeep *upkeep;
 	struct events *events;
+	struct http_server *api_server;
+	struct http_server *health_server; /* NULL: switched off */
 	int64_t started_ns; /* CLOCK_REALTIME */
-	bool ready; /* everything that was there at the start is in force */
-	GPtrArray *problems; /* char *: state that could not be read, or set aside, at the start */
+	bool ready;         /* everything that was there at the start is in force */
 };
+
+/* Starts everything; when it returns, the agent serves. NULL and *error: nothing has been started. */
+struct agent *agent_new(uv_loop_t *loop, const struct config *config, GError **error);
+/* Stops serving. What is in the kernel stays as it is. Takes NULL. */
+void agent_free(struct agent *agent);

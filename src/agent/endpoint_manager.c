@@ -468,8 +468,7 @@ static int restore_endpoint(struct endpoint_manager *manager, struct endpoint *e
 	return 0;
 }
 
-int endpoint_manager_restore(struct endpoint_manager *manager, const GPtrArray *endpoints,
-			     const GPtrArray *ip_allocations, GError **error)
+void endpoint_manager_restore_ips(struct endpoint_manager *manager, const GPtrArray *ip_allocations)
 {
 	struct txn *txn = txn_new(manager->parts.store);
 
@@ -477,6 +476,11 @@ int endpoint_manager_restore(struct endpoint_manager *manager, const GPtrArray *
 		txn_put(txn, manager->parts.tables->ip_allocations,
 			row_ref(ip_allocations->pdata[i]));
 	txn_commit(txn);
+}
+
+int endpoint_manager_restore(struct endpoint_manager *manager, const GPtrArray *endpoints,
+			     GError **error)
+{
 	for (unsigned int i = 0; i < endpoints->len; i++) {
 		int err = restore_endpoint(manager, endpoints->pdata[i], error);
 

@@ -33,11 +33,12 @@ void endpoint_manager_set_reconcilers(struct endpoint_manager *manager,
 				      const struct reconcilers *reconcilers);
 
 /*
- * Puts the endpoints and addresses that were there before this process. Those whose interface is gone
- * are removed, and their addresses released. rows are owned by the caller. 0 or −errno.
+ * Puts the addresses and then the endpoints that were there before this process; rows are the caller's.
+ * An endpoint whose interface is gone is removed, and its addresses released. 0 or −errno.
  */
+void endpoint_manager_restore_ips(struct endpoint_manager *manager, const GPtrArray *ip_allocations);
 NODISCARD int endpoint_manager_restore(struct endpoint_manager *manager, const GPtrArray *endpoints,
-				       const GPtrArray *ip_allocations, GError **error);
+				       GError **error);
 
 /*
  * Takes the caller's reference to endpoint: everything as asked for, but id, generation and created_ns,

@@ -79,8 +79,7 @@ static struct node_config node_config(const struct settings *settings)
 		.enable_host_legacy_routing = settings->enable_host_legacy_routing,
 		.enable_endpoint_routes = settings->enable_endpoint_routes,
 		.enable_source_ip_verification = settings->enable_source_ip_verification,
-		.enable_fragment_tracking = settings->enable_ipv4_fragment_tracking ||
-					    settings->enable_ipv6_fragment_tracking,
+		.enable_fragment_tracking = settings->enable_ipv4_fragment_tracking,
 		.enable_ct_accounting = settings->bpf_conntrack_accounting,
 		.enable_sctp = settings->enable_sctp,
 	};

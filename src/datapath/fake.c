@@ -158,7 +158,7 @@ static int fake_map_delete(struct datapath *dp, enum plan_map map, const void *k
 
 static int fake_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value)
 {
-	const void *value = fake_map_value(dp, map, key);
+	const void *value = fake_get(dp)->maps[map] ? fake_map_value(dp, map, key) : NULL;
 
 	if (!value)
 		return -ENOENT;
@@ -166,18 +166,20 @@ static int fake_map_get(struct datapath *dp, enum plan_map map, const void *key,
 	return 0;
 }
 
-/* All in one step, which is the last. */
+/* All in one step, which is the last. Maps that the programs fill are empty here. */
 static int fake_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
 			  bool (*fn)(const void *key, const void *value, void *data), void *data)
 {
 	GHashTableIter iter;
 	void *key, *value;
 
+	cursor->started = true;
+	if (!fake_get(dp)->maps[map])
+		return -ENOENT;
 	g_hash_table_iter_init(&iter, fake_get(dp)->maps[map]);
 	while (g_hash_table_iter_next(&iter, &key, &value))
 		if (fn(g_bytes_get_data(key, NULL), g_bytes_get_data(value, NULL), data))
 			g_hash_table_iter_remove(&iter);
-	cursor->started = true;
 	return -ENOENT;
 }
 

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/agent.h"
+
+#include <net/if.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "src/agent/conntrack_gc.h"
+#include "src/agent/events.h"
+#include "src/agent/health.h"
+#include "src/agent/notify.h"
+#include "src/agent/persist.h"
+#include "src/agent/queued_delete.h"
+#include "src/agent/rest.h"
+#include "src/agent/upkeep.h"
+#include "src/agent/wiring.h"
+#include "src/base/log.h"
+#include "src/datapath/devices.h"
+#include "src/derive/node.h"
+#include "src/model/source_problem.h"
+#include "src/rpc/http_server.h"
+#include "src/rpc/unix_listen.h"
+#include "src/source/directory.h"
+
+#define BOOT_ID_PATH	"/proc/sys/kernel/random/boot_id"
+#define PID_FILE	"cilium.pid"
+#define DEFAULT_MTU	1500
+
+static int write_pid(struct agent *agent, GError **error)
+{
+	g_autofree char *text = g_strdup_printf("%d\n", getpid());
+
+	agent->pid_path = g_build_filename(agent->settings->state_dir, PID_FILE, NULL);
+	if (g_file_set_contents(agent->pid_path, text, -1, error))
+		return 0;
+	return -EIO;
+}
+
+/* Whoever starts second must find out before it has changed anything. */
+static int lock_state(struct agent *agent, GError **error)
+{
+	g_autofree char *run_path = g_build_filename(agent->settings->state_dir, "state", NULL);
+	g_autofree char *lib_path = g_build_filename(agent->settings->lib_dir, "state", NULL);
+	int err;
+
+	agent->run_state = state_dir_new(run_path, false, error);
+	agent->lib_state = agent->run_state ? state_dir_new(lib_path, true, error) : NULL;
+	if (!agent->lib_state)
+		return -EIO;
+	err = state_dir_lock(agent->run_state, error);
+	if (!err)
+		err = state_dir_lock(agent->lib_state, error);
+	return err ? err : write_pid(agent, error);
+}
+
+/* Clients that come while the agent starts wait for it, instead of being refused. */
+static int listen_early(struct agent *agent, GError **error)
+{
+	agent->api_fd = unix_listen(agent->settings->socket_path, SOCK_STREAM, error);
+	return MIN(agent->api_fd, 0);
+}
+
+/* In the order in which the watches are to run: derivations, what keeps their result, reconcilers. */
+static int make_tables(struct agent *agent, GError **error)
+{
+	agent->store = tables_new(&agent->tables);
+	agent->derive = derive_new(agent->store, &agent->tables, &agent->derive_config, error);
+	if (!agent->derive)
+		return -EINVAL;
+	agent->ipam = ipam_new(agent->store, &agent->tables, &agent->derive_config,
+			       agent->run_state);
+	agent->generation = generation_new(agent->lib_state, error);
+	if (!agent->generation)
+		return -EIO;
+	agent->identity_file = identity_file_new(agent->store, &agent->tables, agent->lib_state,
+						 agent->problems, error);
+	if (!agent->identity_file)
+		return -EIO;
+	agent->endpoints = endpoint_manager_new(&(const struct endpoint_manager_parts){
+		.store = agent->store,
+		.tables = &agent->tables,
+		.ipam = agent->ipam,
+		.generation = agent->generation,
+		.identity_file = agent->identity_file,
+		.dir = agent->run_state,
+		.find_interface = if_nametoindex,
+	});
+	identity_file_watch(agent->identity_file);
+	return 0;
+}
+
+static int read_state(struct agent *agent, GPtrArray **ret_endpoints, GPtrArray **ret_ips,
+		      GError **error)
+{
+	g_autofree char *boot_id = NULL;
+	bool is_same_boot;
+	int err;
+
+	if (!g_file_get_contents(BOOT_ID_PATH, &boot_id, NULL, error))
+		return -EIO;
+	err = persist_check_boot(agent->run_state, g_strchomp(boot_id), &is_same_boot, error);
+	if (err)
+		return err;
+	if (!is_same_boot)
+		log_info("agent", "No endpoints are left from before: the node has booted");
+	*ret_ips = persist_load_ips(agent->run_state, agent->problems, error);
+	if (*ret_ips)
+		*ret_endpoints =
+			persist_load_endpoints(agent->run_state, agent->problems, error);
+	return *ret_ips && *ret_endpoints ? 0 : -EIO;
+}
+
+/* Needs pod CIDRs, so manifests come before, and addresses, so the plan of endpoints comes after. */
+static int restore(struct agent *agent, GError **error)
+{
+	g_autoptr(GPtrArray) endpoints = NULL;
+	g_autoptr(GPtrArray) ips = NULL;
+	struct node_config *node = &agent->datapath_config.node;
+	int err = read_state(agent, &endpoints, &ips, error);
+
+	for (unsigned int i = 0; i < agent->problems->len; i++)
+		log_warning("agent", "Kept state cannot be read and is set aside", "error=%s",
+			    (const char *)agent->problems->pdata[i]);
+	if (err)
+		return err;
+	endpoint_manager_restore_ips(agent->endpoints, ips);
+	err = ipam_take_routers(agent->ipam, &node->router4, &node->router6, error);
+	if (err)
+		return err;
+	derive_set_router(agent->derive, &node->router4, &node->router6);
+	err = endpoint_manager_restore(agent->endpoints, endpoints, error);
+	if (!err)
+		store_settle(agent->store);
+	return err;
+}
+
+static void log_problem(const struct source_problem *problem, void *data)
+{
+	log_warning("source", "Manifest refused", "file=%s line=%u object=%s field=%s reason=%s",
+		    problem->file, problem->line, problem->object, problem->field, problem->reason);
+}
+
+static int read_manifests(struct agent *agent, GError **error)
+{
+	agent->source = directory_new(agent->loop, agent->store, &agent->tables,
+				      agent->settings->manifest_dir, log_problem, NULL, error);
+	if (!agent->source)
+		return -EIO;
+	directory_start(agent->source);
+	return 0;
+}
+
+static void on_kernel_changed(void *data)
+{
+	struct agent *agent = data;
+
+	if (agent->upkeep)
+		upkeep_hint(agent->upkeep);
+}
+
+static int watch_devices(struct agent *agent, GError **error)
+{
+	agent->devices = devices_new(agent->loop, agent->store, agent->tables.devices,
+				     on_kernel_changed, agent, error);
+	return agent->devices ? 0 : -EIO;
+}
+
+/* What every device that leads out can take. */
+static uint32_t find_mtu(const struct agent *agent)
+{
+	static const struct addr none;
+	struct node_view *view =
+		node_view_new(&agent->tables, &agent->derive_config, &none, &none);
+	uint32_t mtu = agent->settings->mtu;
+
+	for (unsigned int i = 0; !agent->settings->mtu && i < view->devices->len; i++) {
+		const struct device *device = view->devices->pdata[i];
+
+		mtu = mtu ? MIN(mtu, device->mtu) : device->mtu;
+	}
+	node_view_free(view);
+	return mtu ? mtu : DEFAULT_MTU;
+}
+
+static int load_datapath(struct agent *agent, GError **error)
+{
+	int err;
+
+	agent->datapath_config.mtu = find_mtu(agent);
+	agent->datapath =
+		datapath_real_new(agent->settings->bpf_root, agent->settings->state_dir);
+	err = agent->datapath->ops->load(agent->datapath, &agent->datapath_config, error);
+	if (err)
+		return err;
+	/* Lets the news of cilium_host into the table of devices: its programs must not be missed. */
+	uv_run(agent->loop, UV_RUN_NOWAIT);
+	agent->conntrack_gc = conntrack_gc_new(agent->settings, agent->datapath,
+					       &agent->datapath_config, error);
+	return agent->conntrack_gc ? 0 : -EIO;
+}
+
+/* First what is wanted, then away with what is not; both while packets flow. */
+static int apply_plan(struct agent *agent, GError **error)
+{
+	int err;
+
+	agent->reconcilers =
+		reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	err = reconcilers_adopt(agent->reconcilers, error);
+	if (err)
+		return err;
+	endpoint_manager_set_reconcilers(agent->endpoints, agent->reconcilers);
+	store_settle(agent->store);
+	err = agent->datapath->ops->load_finish(agent->datapath, error);
+	if (err)
+		return err;
+	reconcilers_allow_deletion(agent->reconcilers);
+	store_settle(agent->store);
+	agent->upkeep = upkeep_new(agent);
+	return 0;
+}
+
+static int serve(struct agent *agent, GError **error)
+{
+	int fd = agent->api_fd;
+
+	agent->events = events_new(agent);
+	if (events_listen(agent->events, error))
+		return -EIO;
+	agent->api_fd = -1;
+	agent->api_server = http_server_new(agent->loop, fd, rest_handle, agent, error);
+	if (!agent->api_server)
+		return -EIO;
+	queued_delete_run(agent->endpoints, agent->settings->socket_path);
+	agent->ready = true;
+	return 0;
+}
+
+/* Nothing but a probe depends on it: another program that has the port is no reason to stop. */
+static int serve_health(struct agent *agent, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	agent->health_server = health_server_new(agent, &cause);
+	if (cause)
+		log_warning("agent", "No health answers", "error=%s", cause->message);
+	return 0;
+}
+
+static const struct step {
+	const char *what;
+	int (*run)(struct agent *agent, GError **error);
+} steps[] = {
+	{"locking the state", lock_state},
+	{"listening on the API socket", listen_early},
+	{"reading identities", make_tables},
+	{"reading manifests", read_manifests},
+	{"reading devices", watch_devices},
+	{"restoring endpoints", restore},
+	{"loading the datapath", load_datapath},
+	{"applying the plan", apply_plan},
+	{"serving the API", serve},
+	{"serving health", serve_health},
+};
+
+static void warn_no_effect(const struct config_value *value, void *data)
+{
+	log_warning("config", "This version does not act on the key", "key=%s value=%s place=%s",
+		    value->key, value->text, value->place);
+}
+
+static void log_config(const struct agent *agent)
+{
+	const char *const *unknown = config_get_unknown_keys(agent->config);
+
+	for (; unknown && *unknown; unknown++)
+		log_warning("config", "Unknown key", "key=%s", *unknown);
+	config_foreach_without_effect(agent->config, warn_no_effect, NULL);
+}
+
+static uint64_t memory_bytes(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
+}
+
+static int run_steps(struct agent *agent, GError **error)
+{
+	int64_t started_ns = clock_monotonic_ns();
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(steps); i++) {
+		int64_t step_ns = clock_monotonic_ns();
+		int err = steps[i].run(agent, error);
+
+		if (err) {
+			error_prefix(error, "%s", steps[i].what);
+			return err;
+		}
+		log_debug("agent", "Start", "step=%s us=%lld", steps[i].what,
+			  (long long)((clock_monotonic_ns() - step_ns) / NSEC_PER_USEC));
+	}
+	log_info("agent", "Agent is ready", "ms=%lld endpoints=%u",
+		 (long long)((clock_monotonic_ns() - started_ns) / NSEC_PER_MSEC),
+		 table_n_rows(agent->tables.endpoints));
+	return 0;
+}
+
+struct agent *agent_new(uv_loop_t *loop, const struct config *config, GError **error)
+{
+	struct agent *agent = g_new0(struct agent, 1);
+	g_autoptr(GError) cause = NULL;
+
+	agent->loop = loop;
+	agent->config = config;
+	agent->settings = config_get_settings(config);
+	agent->started_ns = clock_realtime_ns();
+	agent->problems = g_ptr_array_new_with_free_func(g_free);
+	agent->api_fd = -1;
+	wiring_init_derive(agent->settings, &agent->derive_config);
+	wiring_init_datapath(agent->settings, memory_bytes(), &agent->datapath_config);
+	log_config(agent);
+	if (run_steps(agent, error)) {
+		agent_free(agent);
+		return NULL;
+	}
+	if (notify_send("READY=1", &cause))
+		log_warning("agent", "Telling the service manager failed", "error=%s",
+			    cause->message);
+	return agent;
+}
+
+void agent_free(struct agent *agent)
+{
+	if (!agent)
+		return;
+	http_server_free(agent->health_server);
+	http_server_free(agent->api_server);
+	if (agent->api_fd >= 0)
+		close(agent->api_fd);
+	events_free(agent->events);
+	upkeep_free(agent->upkeep);
+	conntrack_gc_free(agent->conntrack_gc);
+	devices_free(agent->devices);
+	directory_free(agent->source);
+	/* Callbacks of closed handles still look at the tables. */
+	uv_run(agent->loop, UV_RUN_DEFAULT);
+	if (agent->reconcilers)
+		reconcilers_free(agent->reconcilers);
+	if (agent->datapath)
+		agent->datapath->ops->free(agent->datapath);
+	endpoint_manager_free(agent->endpoints);
+	ipam_free(agent->ipam);
+	generation_free(agent->generation);
+	identity_file_free(agent->identity_file);
+	derive_free(agent->derive);
+	if (agent->store)
+		store_free(agent->store);
+	if (agent->pid_path)
+		unlink(agent->pid_path);
+	g_free(agent->pid_path);
+	state_dir_free(agent->lib_state);
+	state_dir_free(agent->run_state);
+	wiring_fini_derive(&agent->derive_config);
+	g_ptr_array_unref(agent->problems);
+	g_free(agent);
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/conntrack_gc.h"
+
+#include <arpa/inet.h>
+#include "abi/conntrack.h"
+#include "abi/nat.h"
+#include "src/base/clock.h"
+#include "src/base/log.h"
+#include "src/sys/jiffies.h"
+
+#define START_INTERVAL_NS (5 * 60 * NSEC_PER_SEC)
+#define MIN_INTERVAL_NS	  (10 * NSEC_PER_SEC)
+#define MAX_INTERVAL_NS	  (12 * 3600 * NSEC_PER_SEC)
+/* Between two steps of a sweep. */
+#define STEP_INTERVAL_NS (50 * NSEC_PER_MSEC)
+/* A translation is made a moment before its connection. */
+#define NAT_GRACE_TICKS 60
+
+/* Translations last: they are judged by what connections are left. */
+static const enum plan_map swept_maps[] = {
+	PLAN_MAP_cilium_ct_tcp_global,
+	PLAN_MAP_cilium_ct_any_global,
+	PLAN_MAP_cilium_snat_external,
+};
+
+struct conntrack_gc {
+	struct datapath *datapath;
+	struct jiffies_clock clock;
+	bool is_fixed; /* the interval is the user's */
+	int64_t interval_ns;
+	int64_t max_interval_ns;
+	int64_t next_ns;      /* CLOCK_MONOTONIC: of the next step */
+	unsigned int i_map;   /* of swept_maps */
+	struct map_cursor cursor;
+	uint32_t now_tick;
+	unsigned int n_seen; /* in this sweep */
+	unsigned int n_removed;
+};
+
+struct conntrack_gc *conntrack_gc_new(const struct settings *settings, struct datapath *datapath,
+				      const struct datapath_config *config, GError **error)
+{
+	struct conntrack_gc *gc = g_new0(struct conntrack_gc, 1);
+
+	if (jiffies_clock_init(&gc->clock, error)) {
+		g_free(gc);
+		return NULL;
+	}
+	gc->clock.tick_shift = config->node.ct_tick_shift;
+	gc->datapath = datapath;
+	gc->is_fixed = settings->conntrack_gc_interval_ns;
+	gc->max_interval_ns = settings->conntrack_gc_max_interval_ns
+				      ? settings->conntrack_gc_max_interval_ns
+				      : MAX_INTERVAL_NS;
+	gc->interval_ns = gc->is_fixed ? settings->conntrack_gc_interval_ns
+				       : MIN(START_INTERVAL_NS, gc->max_interval_ns);
+	gc->next_ns = clock_monotonic_ns() + gc->interval_ns;
+	return gc;
+}
+
+void conntrack_gc_free(struct conntrack_gc *gc)
+{
+	g_free(gc);
+}
+
+/* Ticks wrap around: what is before is told by the difference. */
+static bool is_expired(const struct ct_entry *entry, uint32_t now_tick)
+{
+	return (int32_t)(entry->expires - now_tick) < 0;
+}
+
+static bool is_dead_connection(const void *key, const void *value, void *data)
+{
+	const struct ct_entry *entry = value;
+	struct conntrack_gc *gc = data;
+
+	gc->n_seen++;
+	gc->n_removed += is_expired(entry, gc->now_tick);
+	return is_expired(entry, gc->now_tick);
+}
+
+/* The key of the connection that a translation was made for: see abi/conntrack.h. */
+static struct ct_key connection_key(const struct nat_key *nat, const struct nat_entry *entry)
+{
+	bool is_icmp = nat->protocol == IPPROTO_ICMP || nat->protocol == IPPROTO_ICMPV6;
+	int order = addr_compare(&entry->addr, &nat->peer);
+	bool side = order ? order > 0 : ntohs(entry->port) > ntohs(nat->peer_port);
+	struct ct_key key = {.protocol = nat->protocol};
+
+	key.addr[side] = entry->addr;
+	key.addr[!side] = nat->peer;
+	key.port[side] = entry->port;
+	key.port[!side] = is_icmp ? entry->port : nat->peer_port;
+	key.initiator = is_icmp ? 1 + side : 0;
+	return key;
+}
+
+static bool is_dead_translation(const void *key, const void *value, void *data)
+{
+	const struct nat_key *nat = key;
+	const struct nat_entry *entry = value;
+	struct conntrack_gc *gc = data;
+	enum plan_map map = nat->protocol == IPPROTO_TCP ? PLAN_MAP_cilium_ct_tcp_global
+							 : PLAN_MAP_cilium_ct_any_global;
+	struct ct_key connection = connection_key(nat, entry);
+	struct ct_entry found;
+
+	gc->n_seen++;
+	if ((int32_t)(gc->now_tick - entry->created) < NAT_GRACE_TICKS)
+		return false;
+	if (gc->datapath->ops->map_get(gc->datapath, map, &connection, &found) != -ENOENT)
+		return false;
+	gc->n_removed++;
+	return true;
+}
+
+/* A quarter dead: look twice as often. Hardly any: half again as long. */
+static void adapt_interval(struct conntrack_gc *gc)
+{
+	if (gc->is_fixed)
+		return;
+	if (gc->n_removed > gc->n_seen / 4)
+		gc->interval_ns /= 2;
+	else if (gc->n_removed < gc->n_seen / 20)
+		gc->interval_ns += gc->interval_ns / 2;
+	gc->interval_ns = CLAMP(gc->interval_ns, MIN(MIN_INTERVAL_NS, gc->max_interval_ns),
+				gc->max_interval_ns);
+}
+
+static void end_sweep(struct conntrack_gc *gc)
+{
+	log_debug("conntrack", "Swept dead connections", "entries=%u removed=%u", gc->n_seen,
+		  gc->n_removed);
+	adapt_interval(gc);
+	gc->next_ns = clock_monotonic_ns() + gc->interval_ns;
+	gc->i_map = 0;
+	gc->n_seen = gc->n_removed = 0;
+}
+
+int64_t conntrack_gc_run(struct conntrack_gc *gc)
+{
+	const enum plan_map map = swept_maps[gc->i_map];
+	int64_t now_ns = clock_monotonic_ns();
+	int err;
+
+	if (now_ns < gc->next_ns)
+		return gc->next_ns - now_ns;
+	gc->now_tick = jiffies_tick_now(&gc->clock);
+	err = gc->datapath->ops->map_sweep(gc->datapath, map, &gc->cursor,
+					   map == PLAN_MAP_cilium_snat_external
+						   ? is_dead_translation
+						   : is_dead_connection,
+					   gc);
+	if (!err) {
+		gc->next_ns = now_ns + STEP_INTERVAL_NS;
+		return STEP_INTERVAL_NS;
+	}
+	if (err != -ENOENT)
+		log_warning("conntrack", "Reading connections failed", "error=%s",
+			    g_strerror(-err));
+	gc->cursor = (struct map_cursor){0};
+	if (++gc->i_map == G_N_ELEMENTS(swept_maps))
+		end_sweep(gc);
+	return MAX(gc->next_ns - now_ns, STEP_INTERVAL_NS);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Removes connections that expired, and translations that no connection has any more. A sweep goes over
+ * the maps in small steps, one a call, so that the loop is never held up; nobody waits for one: a packet
+ * takes no notice of a dead entry, and a full map evicts by itself.
+ */
+#pragma once
+
+#include "src/agent/config.h"
+#include "src/datapath/datapath.h"
+
+struct conntrack_gc;
+
+/* After the load; config is that of the load. NULL and *error where the kernel's clock is not to be had. */
+struct conntrack_gc *conntrack_gc_new(const struct settings *settings, struct datapath *datapath,
+				      const struct datapath_config *config, GError **error);
+void conntrack_gc_free(struct conntrack_gc *gc); /* takes NULL */
+/* One step, if it is time. Returns ns until the next. */
+int64_t conntrack_gc_run(struct conntrack_gc *gc);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "src/agent/agent.h"
+#include "src/base/log.h"
+
+extern char **environ;
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+	log_info("agent", "Stopping; traffic goes on", "signal=%d", number);
+	uv_stop(signal->loop);
+}
+
+/* Runs until a signal comes. What is in the kernel stays as it is. */
+static int run(const struct config *config)
+{
+	static const int numbers[] = {SIGTERM, SIGINT};
+	uv_signal_t signals[G_N_ELEMENTS(numbers)];
+	uv_loop_t *loop = uv_default_loop();
+	g_autoptr(GError) error = NULL;
+	struct agent *agent;
+
+	signal(SIGPIPE, SIG_IGN);
+	agent = agent_new(loop, config, &error);
+	if (!agent) {
+		log_error("agent", "The agent cannot start", "error=%s", error->message);
+		return EXIT_FAILURE;
+	}
+	for (unsigned int i = 0; i < G_N_ELEMENTS(numbers); i++) {
+		uv_signal_init(loop, &signals[i]);
+		uv_signal_start(&signals[i], on_signal, numbers[i]);
+	}
+	uv_run(loop, UV_RUN_DEFAULT);
+	for (unsigned int i = 0; i < G_N_ELEMENTS(numbers); i++)
+		uv_close((uv_handle_t *)&signals[i], NULL);
+	agent_free(agent);
+	uv_loop_close(loop);
+	return EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[])
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *help = NULL;
+	struct config *config;
+	int status = EXIT_SUCCESS;
+
+	if (config_load(argc, argv, environ, &config, &error)) {
+		fprintf(stderr, "%s\n", error->message);
+		return EXIT_FAILURE;
+	}
+	settings_apply_log(config_get_settings(config));
+	switch (config_get_action(config)) {
+	case CONFIG_ACTION_HELP:
+		help = config_format_help();
+		fputs(help, stdout);
+		break;
+	case CONFIG_ACTION_VERSION:
+		puts("cilium-agent " AXONEME_VERSION);
+		break;
+	case CONFIG_ACTION_RUN:
+		status = run(config);
+		break;
+	}
+	config_free(config);
+	return status;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/upkeep.h"
+
+#include "src/agent/agent.h"
+#include "src/agent/conntrack_gc.h"
+#include "src/base/log.h"
+
+/* Without a hint. Reading back a hundred endpoints takes about a millisecond. */
+#define RESYNC_INTERVAL_NS (10 * NSEC_PER_SEC)
+/* Hints come in bursts: look once, when one is over. */
+#define HINT_DELAY_NS (100 * NSEC_PER_MSEC)
+/* Between two looks at what is due. */
+#define TICK_MIN_NS (50 * NSEC_PER_MSEC)
+#define TICK_MAX_NS NSEC_PER_SEC
+
+struct upkeep {
+	struct agent *agent;
+	uv_timer_t *timer;
+	int64_t resync_at_ns; /* CLOCK_MONOTONIC */
+};
+
+static void ensure_node(struct agent *agent)
+{
+	g_autoptr(GString) repaired = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+
+	if (agent->datapath->ops->ensure(agent->datapath, repaired, &error))
+		log_error("datapath", "Repairing the node's part of the kernel failed", "error=%s",
+			  error->message);
+	if (repaired->len)
+		log_warning("datapath", "Somebody changed the node's part of the kernel: repaired",
+			    "what=%s", repaired->str);
+}
+
+static void resync(struct agent *agent)
+{
+	unsigned int n_repaired;
+
+	ensure_node(agent);
+	store_settle(agent->store);
+	n_repaired = reconcilers_resync(agent->reconcilers);
+	if (n_repaired)
+		log_warning("datapath", "Somebody changed objects in the kernel: repaired",
+			    "objects=%u", n_repaired);
+}
+
+/* The sooner of the two, where −1 is never. */
+static int64_t sooner(int64_t a_ns, int64_t b_ns)
+{
+	if (a_ns < 0 || b_ns < 0)
+		return MAX(a_ns, b_ns);
+	return MIN(a_ns, b_ns);
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void arm(struct upkeep *upkeep, int64_t delay_ns)
+{
+	delay_ns = CLAMP(delay_ns, TICK_MIN_NS, TICK_MAX_NS);
+	uv_timer_start(upkeep->timer, on_timer, delay_ns / NSEC_PER_MSEC, 0);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct upkeep *upkeep = timer->data;
+	struct agent *agent = upkeep->agent;
+	int64_t next_ns, now_ns = clock_monotonic_ns();
+
+	if (now_ns >= upkeep->resync_at_ns) {
+		resync(agent);
+		now_ns = clock_monotonic_ns();
+		upkeep->resync_at_ns = now_ns + RESYNC_INTERVAL_NS;
+	}
+	(void)identity_file_retry(agent->identity_file);
+	next_ns = sooner(ipam_expire(agent->ipam), reconcilers_retry(agent->reconcilers));
+	next_ns = sooner(next_ns, conntrack_gc_run(agent->conntrack_gc));
+	store_settle(agent->store);
+	arm(upkeep, sooner(next_ns, upkeep->resync_at_ns - now_ns));
+}
+
+struct upkeep *upkeep_new(struct agent *agent)
+{
+	struct upkeep *upkeep = g_new0(struct upkeep, 1);
+
+	upkeep->agent = agent;
+	upkeep->timer = g_new0(uv_timer_t, 1);
+	upkeep->timer->data = upkeep;
+	upkeep->resync_at_ns = clock_monotonic_ns() + RESYNC_INTERVAL_NS;
+	uv_timer_init(agent->loop, upkeep->timer);
+	arm(upkeep, TICK_MIN_NS);
+	return upkeep;
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+	g_free(handle);
+}
+
+void upkeep_free(struct upkeep *upkeep)
+{
+	if (!upkeep)
+		return;
+	uv_close((uv_handle_t *)upkeep->timer, free_handle);
+	g_free(upkeep);
+}
+
+void upkeep_hint(struct upkeep *upkeep)
+{
+	int64_t at_ns = clock_monotonic_ns() + HINT_DELAY_NS;
+
+	if (at_ns >= upkeep->resync_at_ns)
+		return;
+	upkeep->resync_at_ns = at_ns;
+	arm(upkeep, HINT_DELAY_NS);
+}
