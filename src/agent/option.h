@@ -12,7 +12,7 @@
 
 /*
  * What a value may be, the C type of its field in struct settings, and what the column "allowed" of
- * its row means. An empty value is good where the default is empty.
+ * its row means. An empty value of anything but a text or a list stands for the default.
  */
 enum option_type {
 	OPTION_TYPE_BOOL,     /* bool */

@@ -48,7 +48,6 @@ static void test_cilium_keys(void **state)
 	assert_true(n > 380);
 }
 
-/* A row that no default lets be empty. */
 static struct option row(enum option_type type, const char *allowed)
 {
 	return (struct option){.type = type, .key = "k", .default_text = "x", .allowed = allowed};
@@ -81,19 +80,19 @@ static void test_numbers(void **state)
 	assert_true(parse_good(OPTION_TYPE_BOOL, "", "true").boolean);
 	assert_true(parse_good(OPTION_TYPE_BOOL, "", "1").boolean);
 	assert_false(parse_good(OPTION_TYPE_BOOL, "", "False").boolean);
-	REFUSE(BOOL, "", "", "yes", "tRUE", "true ", "2", "enabled");
+	REFUSE(BOOL, "", "yes", "tRUE", "true ", "2", "enabled");
 
 	assert_int_equal(parse_good(OPTION_TYPE_UINT, "0 68..65535", "0").number, 0);
 	assert_int_equal(parse_good(OPTION_TYPE_UINT, "0 68..65535", "68").number, 68);
 	assert_int_equal(parse_good(OPTION_TYPE_UINT, "0 68..65535", "65535").number, 65535);
 	assert_int_equal(parse_good(OPTION_TYPE_UINT, "", "4294967295").number, UINT32_MAX);
-	REFUSE(UINT, "0 68..65535", "", "67", "65536", "-1", "+68", " 68", "68 ", "68.0", "0x44",
-	       "1e3", "99999999999999999999", "abc");
+	REFUSE(UINT, "0 68..65535", "67", "65536", "-1", "+68", " 68", "68 ", "68.0", "0x44", "1e3",
+	       "99999999999999999999", "abc");
 	assert_int_equal(parse_good(OPTION_TYPE_INT, "", "-1").integer, -1);
 	REFUSE(INT, "", "-2", "--1", "-", "2147483648");
 
 	assert_true(parse_good(OPTION_TYPE_FLOAT, "0..1", "0.0025").real == 0.0025);
-	REFUSE(FLOAT, "0..1", "", "1.1", "-0.1", "nan", "inf", "0,5", "0.5x", "1e999");
+	REFUSE(FLOAT, "0..1", "1.1", "-0.1", "nan", "inf", "0,5", "0.5x", "1e999");
 }
 
 static void test_durations(void **state)
@@ -117,7 +116,7 @@ static void test_durations(void **state)
 	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++)
 		assert_int_equal(parse_good(OPTION_TYPE_DURATION, "", cases[i].text).ns,
 				 cases[i].ns);
-	REFUSE(DURATION, "", "", "5", "s", "5 s", "-5s", "1h-1m", "5d", "1.2.3s", "5S", "10000000h",
+	REFUSE(DURATION, "", "5", "s", "5 s", "-5s", "1h-1m", "5d", "1.2.3s", "5S", "10000000h",
 	       "99999999999999999999s");
 	REFUSE(DURATION, "1s..1h", "999ms", "0", "1h0m1s");
 	assert_int_equal(parse_good(OPTION_TYPE_DURATION, "1s..1h", "60m").ns, 3600 * SECOND_NS);
@@ -138,21 +137,21 @@ static void test_texts(void **state)
 	g_autofree char *long_path = g_strnfill(4096, '/');
 
 	check_text(OPTION_TYPE_NAME, "prod-1", "prod-1");
-	REFUSE(NAME, "", "", "-a", "a-", "A", "a.b", "a b", long_name);
+	REFUSE(NAME, "", "-a", "a-", "A", "a.b", "a b", long_name);
 	check_text(OPTION_TYPE_PATH, "/var/run//cilium/", "/var/run/cilium");
 	check_text(OPTION_TYPE_PATH, "run/x", here);
-	REFUSE(PATH, "", "", "a\nb", long_path);
+	REFUSE(PATH, "", "a\nb", long_path);
 	check_text(OPTION_TYPE_LISTEN, ":9962", ":9962");
 	check_text(OPTION_TYPE_LISTEN, "[::1]:80", "[::1]:80");
 	check_text(OPTION_TYPE_LISTEN, "localhost:0", "localhost:0");
-	REFUSE(LISTEN, "", "", "9962", "a:", "a:65536", "::1:80", "[::1:80", "a:-1", "a\nb:1");
+	REFUSE(LISTEN, "", "9962", "a:", "a:65536", "::1:80", "[::1:80", "a:-1", "a\nb:1");
 	REFUSE(STRING, "", "\xff\xfe", "a\xc0\x80");
 }
 
 static void test_words(void **state)
 {
 	assert_int_equal(parse_good(OPTION_TYPE_ENUM, "none low max", "low").number, 1);
-	REFUSE(ENUM, "none low max", "", "Low", "lo", "none low", "low ");
+	REFUSE(ENUM, "none low max", "Low", "lo", "none low", "low ");
 	assert_int_equal(parse_good(OPTION_TYPE_FLAGS, "fin syn rst", "syn,rst").number, 6);
 	assert_int_equal(parse_good(OPTION_TYPE_FLAGS, "fin syn rst", "all").number, 7);
 	assert_int_equal(parse_good(OPTION_TYPE_FLAGS, "fin syn rst", "").number, 0);
@@ -191,15 +190,39 @@ static void test_addresses(void **state)
 	assert_string_equal(cidr_format(&value.cidr.cidr, text), "10.1.0.0/16");
 	assert_false(parse_good(OPTION_TYPE_CIDR4, "auto", "auto").cidr.is_set);
 	assert_true(parse_good(OPTION_TYPE_CIDR6, "", "fd00::/64").cidr.is_set);
-	REFUSE(CIDR4, "", "auto", "", "10.0.0.1/16", "10.0.0.0/33", "fd00::/64", "10.0.0/8", "x");
+	REFUSE(CIDR4, "", "auto", "10.0.0.1/16", "10.0.0.0/33", "fd00::/64", "10.0.0/8", "x");
 	REFUSE(CIDR6, "auto", "10.0.0.0/8", "fd00::1/64", "fd00::/129", "Auto");
 	parse_good(OPTION_TYPE_ADDRESS, "", "169.254.42.1");
-	REFUSE(ADDRESS, "", "", "169.254.42", "1.2.3.4/32", "fe80::1%eth0");
+	REFUSE(ADDRESS, "", "169.254.42", "1.2.3.4/32", "fe80::1%eth0");
 	value = parse_good(OPTION_TYPE_PORTS, "", "30000,32767");
 	assert_int_equal(value.ports.min, 30000);
 	assert_int_equal(value.ports.max, 32767);
 	parse_good(OPTION_TYPE_PORTS, "", "0-0");
-	REFUSE(PORTS, "", "", "1", "2,1", "1,65536", "1,2,3", "a,b", "-1,5", "1--5");
+	REFUSE(PORTS, "", "1", "2,1", "1,65536", "1,2,3", "a,b", "-1,5", "1--5");
+}
+
+/* As Helm writes what nobody set. */
+static void test_empty_is_default(void **state)
+{
+	static const char *const keys[] = {"enable-ipv4",
+					   "mtu",
+					   "routing-mode",
+					   "ipv4-range",
+					   "bpf-ct-timeout-regular-tcp",
+					   "node-port-range",
+					   "state-dir",
+					   "hubble-listen-address"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(keys); i++) {
+		const struct option *option = option_get(option_find(keys[i]));
+		union option_value empty, by_default;
+
+		assert_int_equal(option_parse_value(option, "", &empty), 0);
+		assert_int_equal(option_parse_value(option, option->default_text, &by_default), 0);
+		assert_true(option_equal_values(option, &empty, &by_default));
+		option_fini_value(option, &empty);
+		option_fini_value(option, &by_default);
+	}
 }
 
 static void test_texts_for_people(void **state)
@@ -250,6 +273,7 @@ int main(void)
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_empty_is_default),
 		cmocka_unit_test(test_texts_for_people),
 		cmocka_unit_test(test_random_values),
 	};

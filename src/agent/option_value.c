@@ -336,21 +336,31 @@ static int parse_ports(const char *text, struct port_range *ret_ports)
 	return 0;
 }
 
+/* Helm writes values that nobody set as empty ones; only texts and lists can mean it. */
+static bool may_be_empty(enum option_type type)
+{
+	switch (type) {
+	case OPTION_TYPE_STRING:
+	case OPTION_TYPE_FLAGS:
+	case OPTION_TYPE_LIST:
+	case OPTION_TYPE_MAP:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Zero is the value of "not set", and the empty text. */
 static void set_empty(const struct option *option, union option_value *value)
 {
 	switch (option->type) {
-	case OPTION_TYPE_STRING:
 	case OPTION_TYPE_NAME:
 	case OPTION_TYPE_PATH:
 	case OPTION_TYPE_LISTEN:
 		value->text = g_strdup("");
 		break;
-	case OPTION_TYPE_LIST:
-	case OPTION_TYPE_MAP:
-		value->list = g_new0(char *, 1);
-		break;
 	default:
-		break; /* zero is the value of "not set" */
+		break;
 	}
 }
 
@@ -410,12 +420,14 @@ int option_parse_value(const struct option *option, const char *text, union opti
 	memset(&value, 0, sizeof(value));
 	if (!g_utf8_validate(text, -1, NULL))
 		return -EINVAL;
-	if (!*text && !*option->default_text) {
-		set_empty(option, &value);
-	} else {
+	if (!*text && !may_be_empty(option->type))
+		text = option->default_text;
+	if (*text || may_be_empty(option->type)) {
 		err = parse_type(option, text, &value);
 		if (err)
 			return err;
+	} else {
+		set_empty(option, &value);
 	}
 	memcpy(ret_value, &value, sizeof(value));
 	return 0;
