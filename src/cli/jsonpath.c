@@ -150,8 +150,9 @@ static int take_step(struct jsonpath *path, const char **text, GPtrArray *from, 
 	return step_name(path, from, part, to);
 }
 
-/* The values of a path. NULL and *error. */
-static GPtrArray *evaluate(struct jsonpath *path, const json_t *current, const char *text)
+/* The values of a path. 0; or −errno, and none. */
+static int evaluate(struct jsonpath *path, const json_t *current, const char *text,
+		    GPtrArray **ret_values)
 {
 	GPtrArray *values = g_ptr_array_new();
 
@@ -166,10 +167,11 @@ static GPtrArray *evaluate(struct jsonpath *path, const json_t *current, const c
 		values = next;
 		if (err < 0) {
 			g_ptr_array_unref(values);
-			return NULL;
+			return err;
 		}
 	}
-	return values;
+	*ret_values = values;
+	return 0;
 }
 
 static void append_values(GString *out, const GPtrArray *values)
@@ -230,11 +232,11 @@ static int format(struct jsonpath *path, const json_t *current, const char *text
 static int format_range(struct jsonpath *path, const json_t *current, const char *expression,
 			const char *body, const char *body_end)
 {
-	GPtrArray *values = evaluate(path, current, expression);
-	int err = 0;
+	GPtrArray *values;
+	int err = evaluate(path, current, expression, &values);
 
-	if (!values)
-		return -EINVAL;
+	if (err < 0)
+		return err;
 	for (size_t i = 0; i < values->len && !err; i++)
 		err = format(path, g_ptr_array_index(values, i), body, body_end);
 	g_ptr_array_unref(values);
@@ -245,6 +247,7 @@ static int format_expression(struct jsonpath *path, const json_t *current, const
 {
 	size_t n = strlen(expression);
 	GPtrArray *values;
+	int err;
 
 	if (n >= 2 && (*expression == '"' || *expression == '\'') &&
 	    expression[n - 1] == *expression) {
@@ -254,9 +257,9 @@ static int format_expression(struct jsonpath *path, const json_t *current, const
 		g_string_append(path->out, text);
 		return 0;
 	}
-	values = evaluate(path, current, expression);
-	if (!values)
-		return -EINVAL;
+	err = evaluate(path, current, expression, &values);
+	if (err < 0)
+		return err;
 	append_values(path->out, values);
 	g_ptr_array_unref(values);
 	return 0;

@@ -12,5 +12,3 @@ extern const char *output_format;
 
 /* Prints json as -o asks for. Returns the exit status. */
 int output_print(const json_t *json);
-/* Appends the YAML of json: members in the order of their names. */
-void output_append_yaml(GString *out, const json_t *json);

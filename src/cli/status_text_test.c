@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "src/cli/status_text.h"
+#include "src/cli/tabwriter.h"
+
+static const char full[] =
+	"{\"kvstore\": {\"state\": \"Disabled\"}, \"kubernetes\": {\"state\": \"Disabled\"},"
+	"\"kube-proxy-replacement\": {\"mode\": \"False\"}, \"host-firewall\": {\"mode\": "
+	"\"Disabled\"},"
+	"\"srv6\": {\"enabled\": false}, \"cni-chaining\": {\"mode\": \"none\"},"
+	"\"cilium\": {\"state\": \"Warning\", \"msg\": \"1 object(s) cannot be applied\"},"
+	"\"nodeMonitor\": {\"cpus\": 2, \"npages\": 64, \"pagesize\": 4096, \"lost\": 3, "
+	"\"unknown\": 0},"
+	"\"cluster\": {\"ciliumHealth\": {\"state\": \"Disabled\"}, \"nodes\": [{\"name\": \"c/n\","
+	" \"primary-address\": {\"ipv4\": {\"ip\": \"192.0.2.1\"}, \"ipv6\": {\"ip\": "
+	"\"fd01::1\"}}}]},"
+	"\"ipam\": {\"status\": \"IPv4: 2/254 allocated from 10.0.0.0/24\","
+	" \"allocations\": {\"10.0.0.1\": \"router\", \"10.0.0.5\": \"default/web\"}},"
+	"\"ipv4-big-tcp\": {\"enabled\": false}, \"ipv6-big-tcp\": {\"enabled\": false},"
+	"\"bandwidth-manager\": {\"enabled\": false},"
+	"\"routing\": {\"inter-host-routing-mode\": \"Native\", \"intra-host-routing-mode\": "
+	"\"BPF\"},"
+	"\"attach-mode\": \"tcx\", \"datapath-mode\": \"veth\","
+	"\"masquerading\": {\"enabled\": true, \"mode\": \"BPF\", \"snat-exclusion-cidr-v4\": "
+	"\"10.0.0.0/8\","
+	" \"enabledProtocols\": {\"ipv4\": true, \"ipv6\": false}},"
+	"\"controllers\": [{\"name\": \"reconcile-routes\", \"status\": "
+	"{\"consecutive-failure-count\": 0,"
+	" \"last-success-timestamp\": \"2026-01-01T00:00:00Z\"}}, {\"name\": "
+	"\"reconcile-attachments\","
+	" \"status\": {\"consecutive-failure-count\": 1, \"last-failure-timestamp\":"
+	" \"2025-12-31T23:58:57Z\", \"last-failure-msg\": \"lxc1: No such device\"}}],"
+	"\"identity-range\": {\"min-identity\": 256, \"max-identity\": 65535},"
+	"\"hubble\": {\"state\": \"Disabled\"}, \"encryption\": {\"mode\": \"Disabled\"},"
+	"\"bpf-maps\": {\"dynamic-size-ratio\": 0.0025, \"maps\": [{\"name\": \"NAT\", \"size\": "
+	"131072}]},"
+	"\"axoneme\": {\"source-problems\": [{\"file\": \"/m/a.yaml\", \"line\": 3, \"object\":"
+	" \"Node a\", \"field\": \"spec.podCIDR\", \"reason\": \"got x, want a prefix\"},"
+	" {\"file\": \"/m/b.yaml\", \"line\": 1, \"reason\": \"syntax\"}],"
+	" \"failing-objects\": [{\"object\": \"lxc1 ingress\", \"error\": \"No such device\","
+	" \"reconciler\": \"attachments\", \"since\": \"2026-01-01T00:00:00Z\", \"tries\": 4}],"
+	" \"without-effect\": [{\"key\": \"enable-bgp\", \"value\": \"true\"}],"
+	" \"unknown-keys\": [\"nonsense\"]}}";
+
+static const char want_text[] =
+	"KVStore:                  Disabled   \n"
+	"Kubernetes:               Disabled   \n"
+	"KubeProxyReplacement:     False      \n"
+	"Host firewall:            Disabled\n"
+	"SRv6:                     Disabled\n"
+	"CNI Chaining:             none\n"
+	"Cilium:                   Warning   1 object(s) cannot be applied\n"
+	"NodeMonitor:              Listening for events on 2 CPUs with 64x4096 of shared memory\n"
+	"                          3 events lost, 0 unknown notifications\n"
+	"Cilium health daemon:     Disabled   \n"
+	"IPAM:                     IPv4: 2/254 allocated from 10.0.0.0/24\n"
+	"IPv4 BIG TCP:             Disabled\n"
+	"IPv6 BIG TCP:             Disabled\n"
+	"BandwidthManager:         Disabled\n"
+	"Routing:                  Network: Native   Host: BPF\n"
+	"Attach Mode:              TCX\n"
+	"Device Mode:              veth\n"
+	"Masquerading:             BPF   10.0.0.0/8   [IPv4: Enabled, IPv6: Disabled]\n"
+	"Controller Status:        1/2 healthy\n"
+	"  Name                    Last success   Last error   Count   Message\n"
+	"  reconcile-attachments   never          1m3s ago     1       lxc1: No such device\n"
+	"Proxy Status:             No managed proxy redirect\n"
+	"Global Identity Range:    min 256, max 65535\n"
+	"Hubble:                   Disabled\n"
+	"Encryption:               Disabled\n"
+	"Source problems:          2\n"
+	"  /m/a.yaml:3: Node a: spec.podCIDR: got x, want a prefix\n"
+	"  /m/b.yaml:1: syntax\n"
+	"Failing objects:   1\n"
+	"  lxc1 ingress: No such device (attachments, since 2026-01-01T00:00:00Z, 4 tries)\n"
+	"Keys without effect:   enable-bgp=true\n"
+	"Unknown keys:          nonsense\n";
+
+static char *format(const char *json, const struct status_format *format)
+{
+	json_auto_t *status = json_loads(json, 0, NULL);
+	g_autoptr(GString) text = g_string_new(NULL);
+	GString *out = g_string_new(NULL);
+
+	assert_non_null(status);
+	status_append_text(text, status, format);
+	tabwriter_format(out, text->str, TABWRITER_MIN_WIDTH, TABWRITER_PADDING);
+	return g_string_free(out, FALSE);
+}
+
+static void test_text(void **state)
+{
+	const struct status_format plain = {.now_ns = 1767225600 * INT64_C(1000000000)};
+	g_autofree char *text = format(full, &plain);
+
+	assert_string_equal(text, want_text);
+}
+
+static void test_verbose_adds(void **state)
+{
+	const struct status_format verbose = {
+		.all_addresses = true,
+		.all_controllers = true,
+		.all_nodes = true,
+		.verbose = true,
+		.now_ns = 1767225605 * INT64_C(1000000000),
+	};
+	g_autofree char *text = format(full, &verbose);
+
+	assert_non_null(strstr(text, "\nAllocated addresses:\n  10.0.0.1 (router)\n"
+				     "  10.0.0.5 (default/web)\n"));
+	assert_non_null(strstr(text, "  reconcile-routes "));
+	assert_non_null(strstr(text, "5s ago"));
+	assert_non_null(strstr(text, "no error"));
+	assert_non_null(strstr(text, "dynamic sizing: on (ratio: 0.002500)\n"));
+	assert_non_null(strstr(text, "131072\n"));
+	assert_non_null(strstr(text, "  c/n"));
+}
+
+/* What the agent does not say is not printed. */
+static void test_absent(void **state)
+{
+	const struct status_format plain = {0};
+	g_autofree char *text =
+		format("{\"cilium\": {\"state\": \"Ok\", \"msg\": \"1.0\"}}", &plain);
+
+	assert_string_equal(text, "Cilium:         Ok   1.0\n"
+				  "NodeMonitor:    Disabled\n"
+				  "Proxy Status:   No managed proxy redirect\n");
+}
+
+static const struct {
+	const char *json;
+	const char *want;
+	bool healthy;
+} brief_cases[] = {
+	{"{\"cilium\": {\"state\": \"Ok\"}}", "OK\n", true},
+	{"{\"cilium\": {\"state\": \"Warning\", \"msg\": \"x\"}}", "OK\n", true},
+	{"{\"cilium\": {\"state\": \"Failure\", \"msg\": \"starting\"}}",
+	 "error: cilium: starting\n", false},
+	{"{\"kvstore\": {\"state\": \"Failure\", \"msg\": \"x\"}, \"cilium\": {\"state\": \"Ok\"}}",
+	 "error: kvstore: x\n", true},
+	{"{\"cilium\": {\"state\": \"Ok\"}, \"controllers\": [{\"name\": \"n\", \"status\": "
+	 "{\"last-failure-msg\": \"why\"}}]}",
+	 "error: controller n: why\n", true},
+	{"{}", "OK\n", false},
+};
+
+static void test_brief(void **state)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(brief_cases); i++) {
+		json_auto_t *status = json_loads(brief_cases[i].json, 0, NULL);
+		g_autoptr(GString) text = g_string_new(NULL);
+
+		status_append_brief(text, status);
+		assert_string_equal(text->str, brief_cases[i].want);
+		assert_int_equal(status_is_healthy(status), brief_cases[i].healthy);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_verbose_adds),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_brief),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

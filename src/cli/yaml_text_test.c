@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "src/cli/yaml_text.h"
+
+static const struct {
+	const char *json;
+	const char *want;
+} cases[] = {
+	{"{}", "{}\n"},
+	{"[]", "[]\n"},
+	{"\"x\"", "x\n"},
+	{"{\"b\": 1, \"a\": true}", "a: true\nb: 1\n"},
+	{"{\"a\": {\"b\": null, \"c\": {}}}", "a:\n  b: null\n  c: {}\n"},
+	{"{\"a\": [1, \"x\"], \"b\": []}", "a:\n- 1\n- x\nb: []\n"},
+	{"[{\"b\": 1, \"a\": {\"c\": 2}}, {\"d\": [3]}]", "- a:\n    c: 2\n  b: 1\n- d:\n  - 3\n"},
+	{"[[1, 2], [3]]", "- - 1\n  - 2\n- - 3\n"},
+	/* What would be read back as something else is quoted. */
+	{"[\"true\", \"No\", \"1.5\", \"0x10\", \"\", \"a: b\", \"- a\", \"a #b\", "
+	 "\"k8s:app=web\"]",
+	 "- \"true\"\n- \"No\"\n- \"1.5\"\n- \"0x10\"\n- \"\"\n- \"a: b\"\n- \"- a\"\n"
+	 "- \"a #b\"\n- k8s:app=web\n"},
+	{"[\"a\\nb\", \"10.0.0.1\", \"fd00::1\"]", "- \"a\\nb\"\n- \"10.0.0.1\"\n- fd00::1\n"},
+};
+
+static void test_cases(void **state)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		json_auto_t *json = json_loads(cases[i].json, JSON_DECODE_ANY, NULL);
+		g_autoptr(GString) out = g_string_new(NULL);
+
+		assert_non_null(json);
+		yaml_text_append(out, json);
+		assert_string_equal(out->str, cases[i].want);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
