@@ -2,7 +2,6 @@
 /* The kind "routes". */
 #include "src/datapath/reconciler_private.h"
 
-#define CIDR_KEY_BYTES (offsetof(struct cidr, prefix_len) + 1)
 
 static const struct plan_route *route_of(const struct row *row)
 {

@@ -145,7 +145,7 @@ bool ipam_is_node_addr(const struct tables *tables, const struct addr *addr)
 {
 	struct cidr cidr = cidr_from_addr(addr);
 	const struct ipcache_entry *entry = (const struct ipcache_entry *)table_get(
-		tables->ipcache, &cidr, sizeof(cidr));
+		tables->ipcache, &cidr, CIDR_KEY_BYTES);
 
 	return entry && (entry->flags & (IPCACHE_F_LOCAL_HOST | IPCACHE_F_REMOTE_NODE));
 }

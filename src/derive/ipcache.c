@@ -115,7 +115,7 @@ static void remove_endpoint(struct ipcache_derivation *derivation, struct txn *t
 		struct cidr cidr = cidr_from_addr(&addrs->addr[i]);
 
 		if (!addr_is_zero(&addrs->addr[i]))
-			txn_remove(txn, derivation->tables->ipcache, &cidr, sizeof(cidr));
+			txn_remove(txn, derivation->tables->ipcache, &cidr, CIDR_KEY_BYTES);
 	}
 	g_hash_table_remove(derivation->addrs, GUINT_TO_POINTER(id));
 }
@@ -183,7 +183,7 @@ static void plan_entry(struct ipcache_derivation *derivation, struct txn *txn,
 	struct cidr cidr;
 	size_t n_bytes;
 
-	memcpy(&cidr, cidr_key->data, sizeof(cidr));
+	memcpy(&cidr, cidr_key->data, CIDR_KEY_BYTES);
 	n_bytes = map_key(&cidr, &map, data + 1);
 	data[0] = map;
 	if (entry) {

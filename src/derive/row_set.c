@@ -9,7 +9,7 @@ void row_set_key_ipcache(const struct row *row, struct row_key *ret_key)
 {
 	const struct ipcache_entry *entry = (const struct ipcache_entry *)row;
 
-	*ret_key = (struct row_key){&entry->cidr, sizeof(entry->cidr)};
+	*ret_key = (struct row_key){&entry->cidr, CIDR_KEY_BYTES};
 }
 
 void row_set_key_map_entry(const struct row *row, struct row_key *ret_key)
@@ -30,7 +30,7 @@ void row_set_key_route(const struct row *row, struct row_key *ret_key)
 {
 	const struct plan_route *route = (const struct plan_route *)row;
 
-	*ret_key = (struct row_key){&route->destination, sizeof(route->destination)};
+	*ret_key = (struct row_key){&route->destination, CIDR_KEY_BYTES};
 }
 
 static unsigned int key_hash(const void *data)

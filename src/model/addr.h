@@ -16,6 +16,9 @@ struct cidr {
 	uint8_t prefix_len; /* 0..128; an IPv4 prefix counts from ADDR_V4_PREFIX_BITS */
 };
 
+/* Of the key of a table by prefix: what is behind it in the structure is padding. */
+#define CIDR_KEY_BYTES 17
+
 /*
  * "10.0.0.1" or "fd00::1". 0 or −EINVAL. Refused is what two programs may read differently: leading
  * zeros ("010.0.0.1"), scope ids ("fe80::1%eth0"), IPv4 written as IPv6 ("::ffff:10.0.0.1").

@@ -15,7 +15,6 @@
 #include "src/model/source_problem.h"
 
 /* A prefix without the padding behind it. */
-#define CIDR_KEY_BYTES 17
 _Static_assert(offsetof(struct cidr, prefix_len) == CIDR_KEY_BYTES - 1,
 	       "address and length of a prefix must be adjacent");
 

@@ -61,8 +61,8 @@ static json_t *load_json(const struct golden *golden, const char *name)
 static void load_config(struct golden *golden)
 {
 	g_autofree char *path = g_build_filename(golden->dir, "config", NULL);
-	char *const argv[] = {"cilium-agent", "--config-dir", path, NULL};
-	char *const environment[] = {"K8S_NODE_NAME=node1", NULL};
+	char *argv[] = {(char *)"cilium-agent", (char *)"--config-dir", path, NULL};
+	char *environment[] = {(char *)"K8S_NODE_NAME=node1", NULL};
 	g_autoptr(GError) error = NULL;
 
 	/* A directory without files is none to git. */
@@ -239,6 +239,11 @@ static void set_routers(struct golden *golden)
 	store_settle(golden->store);
 }
 
+/* They are printed from their table. */
+static void ignore_problem(const struct source_problem *problem, void *data)
+{
+}
+
 static void start(struct golden *golden)
 {
 	struct datapath_config datapath_config;
@@ -251,7 +256,7 @@ static void start(struct golden *golden)
 		derive_new(golden->store, &golden->tables, &golden->derive_config, &error);
 	if (!golden->derive)
 		fail(golden, "config", error->message);
-	golden->files = file_set_new(golden->store, &golden->tables, NULL, NULL);
+	golden->files = file_set_new(golden->store, &golden->tables, ignore_problem, NULL);
 	put_manifests(golden, "manifests");
 	json_array_foreach(devices, i, device)
 		put_device(golden, device);
