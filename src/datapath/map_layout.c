@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/datapath/map_layout.h"
 
+#include "abi/config.h"
+#include "abi/conntrack.h"
 #include "abi/device.h"
 #include "abi/endpoint.h"
+#include "abi/fragment.h"
 #include "abi/ipcache.h"
+#include "abi/metrics.h"
 #include "abi/nat.h"
 
-static const struct map_layout layouts[PLAN_MAP__MAX] = {
-	[PLAN_MAP_cilium_lxc] = {sizeof(struct endpoint_key), sizeof(struct endpoint_info)},
-	[PLAN_MAP_cilium_lxc_device] = {sizeof(struct endpoint_device_key),
-					sizeof(struct endpoint_info)},
-	[PLAN_MAP_cilium_ipcache] = {sizeof(struct ipcache_key), sizeof(struct ipcache_info)},
-	[PLAN_MAP_cilium_ipcache_prefix] = {sizeof(struct ipcache_prefix_key),
-					    sizeof(struct ipcache_info)},
-	[PLAN_MAP_cilium_ipmasq] = {sizeof(struct ipcache_prefix_key),
-				    sizeof(struct nat_exclusion)},
-	[PLAN_MAP_cilium_devices] = {sizeof(__u32), sizeof(struct device_info)},
-};
+/* The rows of abi/map.def whose keys have a type: all but the ring. */
+#define LAYOUT(map, key, value, planned) \
+	[PLAN_MAP_##map] = {#map, sizeof(key), sizeof(value), planned}
 
-static const char *const names[PLAN_MAP__MAX] = {
-#define MAP(name, key, value) [PLAN_MAP_##name] = #name,
-#include "abi/map.def"
-#undef MAP
+static const struct map_layout layouts[PLAN_MAP__MAX] = {
+	LAYOUT(cilium_lxc, struct endpoint_key, struct endpoint_info, true),
+	LAYOUT(cilium_lxc_device, struct endpoint_device_key, struct endpoint_info, true),
+	LAYOUT(cilium_ipcache, struct ipcache_key, struct ipcache_info, true),
+	LAYOUT(cilium_ipcache_prefix, struct ipcache_prefix_key, struct ipcache_info, true),
+	LAYOUT(cilium_ct_tcp_global, struct ct_key, struct ct_entry, false),
+	LAYOUT(cilium_ct_any_global, struct ct_key, struct ct_entry, false),
+	LAYOUT(cilium_snat_external, struct nat_key, struct nat_entry, false),
+	LAYOUT(cilium_ipmasq, struct ipcache_prefix_key, struct nat_exclusion, true),
+	LAYOUT(cilium_frag_datagrams, struct fragment_key, struct fragment_ports, false),
+	LAYOUT(cilium_devices, __u32, struct device_info, true),
+	LAYOUT(cilium_metrics, __u32, struct metric, false),
+	LAYOUT(cilium_runtime_config, __u32, struct runtime_config, false),
+	[PLAN_MAP_cilium_events] = {.name = "cilium_events"},
 };
 
 const struct map_layout *map_layout_get(enum plan_map map)
 {
-	return layouts[map].n_key_bytes ? &layouts[map] : NULL;
-}
-
-const char *map_layout_name(enum plan_map map)
-{
-	return names[map];
+	return &layouts[map];
 }

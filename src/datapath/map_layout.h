@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which maps the plan fills, and the sizes of what is in them. The programs fill the others. */
+/* The sizes of what is in each map, and which maps the plan fills. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "src/model/plan.h"
 
 struct map_layout {
-	size_t n_key_bytes;
+	const char *name;
+	size_t n_key_bytes; /* 0: a ring, which has no keys */
 	size_t n_value_bytes;
+	bool is_planned; /* the plan fills it; else the programs, or load */
 };
 
-/* NULL for a map that the plan does not fill. */
 const struct map_layout *map_layout_get(enum plan_map map);
-/* The name of any map. */
-const char *map_layout_name(enum plan_map map);

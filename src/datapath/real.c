@@ -2,6 +2,7 @@
 #include "src/datapath/real_private.h"
 
 #include <unistd.h>
+#include "src/datapath/map_layout.h"
 #include "src/sys/bpffs.h"
 
 static const char *const program_names[PLAN_PROGRAM__MAX] = {
@@ -12,12 +13,6 @@ static const char *const program_names[PLAN_PROGRAM__MAX] = {
 	[PLAN_PROGRAM_TO_NETDEV] = "cil_to_netdev",
 };
 
-static const char *const map_names[PLAN_MAP__MAX] = {
-#define MAP(name, key, value) [PLAN_MAP_##name] = #name,
-#include "abi/map.def"
-#undef MAP
-};
-
 const char *real_program_name(enum plan_program program)
 {
 	return program_names[program];
@@ -25,7 +20,7 @@ const char *real_program_name(enum plan_program program)
 
 const char *real_map_name(enum plan_map map)
 {
-	return map_names[map];
+	return map_layout_get(map)->name;
 }
 
 int real_open(struct real *real, GError **error)

@@ -65,7 +65,7 @@ static int entry_foreach(struct datapath *dp, bool (*fn)(const struct row *actua
 	for (enum plan_map map = 0; !err && reading.wanted && map < PLAN_MAP__MAX; map++) {
 		reading.map = map;
 		reading.layout = map_layout_get(map);
-		if (!reading.layout)
+		if (!reading.layout->is_planned)
 			continue;
 		err = dp->ops->map_foreach(dp, map, read_entry, &reading);
 		if (reading.scratch)
@@ -107,7 +107,7 @@ static uint16_t entry_endpoint_id(const struct row *row)
 static char *entry_describe(const struct row *row)
 {
 	const struct plan_map_entry *entry = entry_of(row);
-	const char *name = map_layout_name(entry->data[0]);
+	const char *name = map_layout_get(entry->data[0])->name;
 	struct ipcache_prefix_key prefix;
 	char text[CIDR_TEXT_BYTES];
 	struct addr addr;

@@ -5,7 +5,6 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 #include <unistd.h>
-#include "src/sys/bpffs.h"
 
 /* Entries a batch. Also the most that a batch needs room for, unless one hash bucket has more. */
 #define BATCH_ENTRIES 256
@@ -55,7 +54,7 @@ int bpf_map_open_path(const char *path, struct bpf_map_ref *ret_map)
 int bpf_map_open(const char *bpf_root, const char *name, struct bpf_map_ref *ret_map,
 		 GError **error)
 {
-	g_autofree char *path = g_build_filename(bpffs_find(bpf_root), "tc", "globals", name, NULL);
+	g_autofree char *path = g_build_filename(bpf_root, "tc", "globals", name, NULL);
 	int err = bpf_map_open_path(path, ret_map);
 
 	if (err)
