@@ -2,7 +2,7 @@
 #include "src/datapath/fake.h"
 
 #include <string.h>
-#include "src/datapath/map_layout.h"
+#include "src/datapath/layout.h"
 
 /* Stands for cilium_host. */
 #define FAKE_HOST_IFINDEX 2

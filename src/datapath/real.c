@@ -2,26 +2,7 @@
 #include "src/datapath/real_private.h"
 
 #include <unistd.h>
-#include "src/datapath/map_layout.h"
 #include "src/sys/bpffs.h"
-
-static const char *const program_names[PLAN_PROGRAM__MAX] = {
-	[PLAN_PROGRAM_FROM_CONTAINER] = "cil_from_container",
-	[PLAN_PROGRAM_TO_CONTAINER] = "cil_to_container",
-	[PLAN_PROGRAM_FROM_HOST] = "cil_from_host",
-	[PLAN_PROGRAM_FROM_NETDEV] = "cil_from_netdev",
-	[PLAN_PROGRAM_TO_NETDEV] = "cil_to_netdev",
-};
-
-const char *real_program_name(enum plan_program program)
-{
-	return program_names[program];
-}
-
-const char *real_map_name(enum plan_map map)
-{
-	return map_layout_get(map)->name;
-}
 
 int real_open(struct real *real, GError **error)
 {

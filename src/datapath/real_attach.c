@@ -24,8 +24,7 @@ static int put_filter(struct real *real, const struct plan_attachment *attachmen
 {
 	tc_append_clsact(real->netlink, attachment->key.ifindex);
 	tc_append_filter(real->netlink, attachment->key.ifindex, attachment->key.hook,
-			 real->program_fds[attachment->program],
-			 real_program_name(attachment->program));
+			 real->program_fds[attachment->program], program_name(attachment->program));
 	return netlink_send(real->netlink, NULL, NULL, NULL);
 }
 

@@ -16,7 +16,7 @@ static char *link_path(const struct real *real, const struct plan_attachment *at
 	g_autofree char *device = g_strdelimit(g_strdup(attachment->ifname), ".", ':');
 
 	return g_build_filename(real->bpf_root, "cilium", "devices", device, "links",
-				real_program_name(attachment->program), NULL);
+				program_name(attachment->program), NULL);
 }
 
 static void unpin(const char *path)

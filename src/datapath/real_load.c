@@ -69,7 +69,7 @@ static int adopt_map(struct real *real, enum plan_map map, struct bpf_map *decla
 	if (real->config.max_entries[map])
 		err = bpf_map__set_max_entries(declared, real->config.max_entries[map]);
 	if (err)
-		return error_set_errno(error, -err, "sizing the map %s", real_map_name(map));
+		return error_set_errno(error, -err, "sizing the map %s", map_layout_get(map)->name);
 	err = bpf_map_open_path(path, &pinned);
 	if (err == -ENOENT)
 		return 0;
@@ -87,7 +87,8 @@ static int adopt_map(struct real *real, enum plan_map map, struct bpf_map *decla
 static int adopt_maps(struct real *real, struct bpf_object *object, GError **error)
 {
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
-		struct bpf_map *declared = bpf_object__find_map_by_name(object, real_map_name(map));
+		struct bpf_map *declared =
+			bpf_object__find_map_by_name(object, map_layout_get(map)->name);
 		int err;
 
 		/* abi/map.def and bpf/lib/maps.h are one list. */
@@ -123,11 +124,11 @@ static int keep_maps(struct real *real, struct bpf_object *object, GError **erro
 
 		if (real->maps[map].fd >= 0)
 			continue;
-		declared = bpf_object__find_map_by_name(object, real_map_name(map));
+		declared = bpf_object__find_map_by_name(object, map_layout_get(map)->name);
 		err = bpf_map_open_fd(keep_fd(bpf_map__fd(declared)), &real->maps[map]);
 		if (err)
 			return error_set_errno(error, -err, "opening the map %s",
-					       real_map_name(map));
+					       map_layout_get(map)->name);
 	}
 	return 0;
 }
@@ -135,7 +136,7 @@ static int keep_maps(struct real *real, struct bpf_object *object, GError **erro
 static int keep_programs(struct real *real, struct bpf_object *object, GError **error)
 {
 	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++) {
-		const char *name = real_program_name(program);
+		const char *name = program_name(program);
 		struct bpf_program *loaded = bpf_object__find_program_by_name(object, name);
 		int fd;
 
@@ -168,7 +169,7 @@ static int read_program_ids(struct real *real, GError **error)
 
 		if (err)
 			return error_set_errno(error, -err, "asking for the program %s",
-					       real_program_name(program));
+					       program_name(program));
 		real->program_ids[program] = info.id;
 	}
 	return 0;

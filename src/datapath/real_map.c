@@ -36,7 +36,7 @@ int real_map_delete(struct datapath *dp, enum plan_map map, const void *key)
 
 char *real_map_path(const struct real *real, enum plan_map map)
 {
-	return g_build_filename(real->bpf_root, "tc", "globals", real_map_name(map), NULL);
+	return g_build_filename(real->bpf_root, "tc", "globals", map_layout_get(map)->name, NULL);
 }
 
 struct carry {
@@ -74,7 +74,7 @@ int real_map_carry(struct real *real, enum plan_map map, bool only_new, GError *
 		err = carry.err;
 	if (err)
 		return error_set_errno(error, -err, "carrying over the entries of %s",
-				       real_map_name(map));
+				       map_layout_get(map)->name);
 	return 0;
 }
 

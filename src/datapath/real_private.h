@@ -3,6 +3,7 @@
 #pragma once
 
 #include "src/datapath/datapath.h"
+#include "src/datapath/layout.h"
 #include "src/sys/bpf_map.h"
 #include "src/sys/jiffies.h"
 #include "src/sys/netlink.h"
@@ -42,8 +43,6 @@ NODISCARD int real_open(struct real *real, GError **error);
 void real_note(GString *repaired, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* real_load.c */
-const char *real_program_name(enum plan_program program);
-const char *real_map_name(enum plan_map map);
 int real_load(struct datapath *dp, struct datapath_config *config, GError **error);
 int real_load_finish(struct datapath *dp, GError **error);
 

@@ -25,8 +25,8 @@ static char *programs_dir(const struct real *real)
 
 static char *program_path(const struct real *real, const char *digest, enum plan_program program)
 {
-	return g_build_filename(real->bpf_root, "cilium", "programs", digest,
-				real_program_name(program), NULL);
+	return g_build_filename(real->bpf_root, "cilium", "programs", digest, program_name(program),
+				NULL);
 }
 
 int real_program_open(struct real *real, const char *digest)

@@ -2,14 +2,7 @@
 /* The kind "attachments". */
 #include "src/datapath/reconciler_private.h"
 
-static const char *const program_texts[PLAN_PROGRAM__MAX + 1] = {
-	[PLAN_PROGRAM_FROM_CONTAINER] = "cil_from_container",
-	[PLAN_PROGRAM_TO_CONTAINER] = "cil_to_container",
-	[PLAN_PROGRAM_FROM_HOST] = "cil_from_host",
-	[PLAN_PROGRAM_FROM_NETDEV] = "cil_from_netdev",
-	[PLAN_PROGRAM_TO_NETDEV] = "cil_to_netdev",
-	[PLAN_PROGRAM__MAX] = "another program",
-};
+#include "src/datapath/layout.h"
 
 static const struct plan_attachment *attachment_of(const struct row *row)
 {
@@ -76,7 +69,7 @@ static char *attachment_describe(const struct row *row)
 {
 	const struct plan_attachment *attachment = attachment_of(row);
 
-	return g_strdup_printf("%s on the %s of %s (%u)", program_texts[attachment->program],
+	return g_strdup_printf("%s on the %s of %s (%u)", program_name(attachment->program),
 			       attachment->key.hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
 			       attachment->ifname ? attachment->ifname : "device",
 			       attachment->key.ifindex);

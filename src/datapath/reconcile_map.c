@@ -3,7 +3,7 @@
 #include "src/datapath/reconciler_private.h"
 
 #include <string.h>
-#include "src/datapath/map_layout.h"
+#include "src/datapath/layout.h"
 #include "abi/ipcache.h"
 
 static const struct plan_map_entry *entry_of(const struct row *row)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sizes of what is in each map, and which maps the plan fills. */
+/* What the object of the programs has, by name: its programs, its maps and what is in them. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,3 +14,5 @@ struct map_layout {
 };
 
 const struct map_layout *map_layout_get(enum plan_map map);
+/* As in "cil_from_host"; PLAN_PROGRAM__MAX stands for one that is not of the loaded set. */
+const char *program_name(enum plan_program program);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/datapath/map_layout.h"
+#include "src/datapath/layout.h"
 
 #include "abi/config.h"
 #include "abi/conntrack.h"
@@ -33,4 +33,18 @@ static const struct map_layout layouts[PLAN_MAP__MAX] = {
 const struct map_layout *map_layout_get(enum plan_map map)
 {
 	return &layouts[map];
+}
+
+const char *program_name(enum plan_program program)
+{
+	static const char *const names[] = {
+		[PLAN_PROGRAM_FROM_CONTAINER] = "cil_from_container",
+		[PLAN_PROGRAM_TO_CONTAINER] = "cil_to_container",
+		[PLAN_PROGRAM_FROM_HOST] = "cil_from_host",
+		[PLAN_PROGRAM_FROM_NETDEV] = "cil_from_netdev",
+		[PLAN_PROGRAM_TO_NETDEV] = "cil_to_netdev",
+		[PLAN_PROGRAM__MAX] = "another program",
+	};
+
+	return names[program];
 }
