@@ -69,7 +69,7 @@ def test_fragments_both_ways(node, family, where, n_bytes):
     server, address = {"pod": (other, other.address(family)),
                        "host": (node, node.addresses[family]),
                        "world": (node.site.far, FAR[family])}[where]
-    with probe.Server(server, family, probe.UDP) as echo:
+    with probe.Server(server, family, probe.UDP, address) as echo:
         probe.talk(pod, probe.UDP, address, echo.port, payload=BLOCK[:n_bytes])
 
 

@@ -11,7 +11,7 @@ def check(client, server, address, kinds=(probe.TCP, probe.UDP)):
     assert probe.ping(client, address), f"{client.name}: no ping to {address}"
     seen = []
     for kind in kinds:
-        with probe.Server(server, family, kind) as listener:
+        with probe.Server(server, family, kind, address) as listener:
             own = probe.talk(client, kind, address, listener.port)
             seen.append((own, listener.peers[0]))
     return seen
