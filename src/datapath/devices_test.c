@@ -171,12 +171,10 @@ static void test_follows_links(void **state)
 	run_loop(world, 20);
 	assert_int_equal(find_device(world, "new0")->mtu, 1400);
 
-	link_append_down(nl, index_of("new0"));
-	root_test_send(nl);
+	root_test_take_down(nl, index_of("new0"), NULL);
 	run_loop(world, 20);
 	assert_false(find_device(world, "new0")->up);
-	link_append_rename(nl, index_of("new0"), "other0");
-	root_test_send(nl);
+	root_test_take_down(nl, index_of("new0"), "other0");
 	run_loop(world, 20);
 	assert_null(find_device(world, "new0"));
 	assert_non_null(find_device(world, "other0"));
@@ -232,8 +230,7 @@ static void test_follows_default_routes(void **state)
 	assert_false(find_device(world, "ethp")->default_route);
 
 	/* The kernel takes the route along and says nothing. */
-	link_append_down(nl, index_of("eth0"));
-	root_test_send(nl);
+	root_test_take_down(nl, index_of("eth0"), NULL);
 	run_loop(world, 20);
 	assert_false(find_device(world, "eth0")->default_route);
 

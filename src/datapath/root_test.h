@@ -60,3 +60,16 @@ static inline void root_test_delete(struct netlink *nl, const char *name)
 	link_append_delete_by_name(nl, name);
 	root_test_send(nl);
 }
+
+/* What the program itself never does to a device. NULL: the name stays. */
+static inline void root_test_take_down(struct netlink *nl, uint32_t ifindex, const char *new_name)
+{
+	struct nlmsghdr *message = netlink_append(nl, RTM_NEWLINK, 0, "taking %u down", ifindex);
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ifi_index = (int)ifindex;
+	header->ifi_change = IFF_UP;
+	if (new_name)
+		mnl_attr_put_strz(message, IFLA_IFNAME, new_name);
+	root_test_send(nl);
+}
