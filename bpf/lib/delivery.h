@@ -135,6 +135,9 @@ static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *pac
 	struct bpf_redir_neigh next_hop = {};
 	long ret;
 
+	/* The lookup would give these to the default route. */
+	if (!addr_is_routable(&packet->flow.daddr))
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	deliver_fib_init(&fib, skb, packet);
 	ret = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	if (ret != BPF_FIB_LKUP_RET_SUCCESS && ret != BPF_FIB_LKUP_RET_NO_NEIGH)

@@ -95,9 +95,10 @@ static __always_inline bool addr_is_link_local(const struct addr *addr)
 	return (addr->words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 }
 
-static __always_inline bool addr_is_multicast(const struct addr *addr)
+/* One host somewhere: no group, no broadcast, and none that only the link knows. */
+static __always_inline bool addr_is_routable(const struct addr *addr)
 {
 	if (addr->halves[0] || addr->words[2] != bpf_htonl(0xffff))
-		return addr->bytes[0] == 0xff;
-	return (addr->bytes[12] & 0xf0) == 0xe0;
+		return addr->bytes[0] != 0xff && !addr_is_link_local(addr);
+	return addr->bytes[12] < 0xe0;
 }

@@ -20,7 +20,7 @@ static __always_inline int host_send(struct __sk_buff *skb, struct packet *packe
 		return TC_ACT_OK;
 	ret = fragment_parse(skb, &packet->flow);
 	/* The kernel's own neighbour discovery and multicast, on a link where nobody else is. */
-	if (addr_is_multicast(&packet->flow.daddr) || packet->flow.flags & FLOW_F_LINK_LOCAL)
+	if (!addr_is_routable(&packet->flow.daddr) || packet->flow.flags & FLOW_F_LINK_LOCAL)
 		return TC_ACT_OK;
 	if (unlikely(ret < 0))
 		return ret;

@@ -82,7 +82,7 @@ static __always_inline int pod_receive(struct __sk_buff *skb, struct packet *pac
 		return ret;
 	packet->trace_point = TRACE_TO_ENDPOINT;
 	if (unlikely(packet->flow.flags & FLOW_F_LINK_LOCAL ||
-		     addr_is_multicast(&packet->flow.daddr)))
+		     !addr_is_routable(&packet->flow.daddr)))
 		return TC_ACT_OK;
 	destination = endpoint_get(&packet->flow.daddr);
 	if (!destination || destination->ifindex != skb->ifindex)
