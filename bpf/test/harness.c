@@ -10,6 +10,8 @@
 #include <unistd.h>
 #include <netinet/in.h>
 
+#define CPUS_MAX 1024
+
 #define CHECK(condition) \
 	do { \
 		if (!(condition)) { \
@@ -185,8 +187,7 @@ void harness_reset(struct harness *harness)
 	struct device_info node = {.masquerade4 = harness_addr(NODE4),
 				   .masquerade6 = harness_addr(NODE6), .mtu = 1500};
 	struct runtime_config runtime = {.drop_events = 1, .wakeup_bytes = 1 << 16};
-	int n_cpus = libbpf_num_possible_cpus();
-	struct metric zeros[n_cpus];
+	static const struct metric zeros[CPUS_MAX];
 	struct event event;
 	__u32 zero = 0, ifindex = IFINDEX_NODE;
 
@@ -204,7 +205,6 @@ void harness_reset(struct harness *harness)
 	put_exclusion(harness, "fd77::", 16);
 	put(harness->skel->maps.cilium_devices, &ifindex, &node);
 	put(harness->skel->maps.cilium_runtime_config, &zero, &runtime);
-	memset(zeros, 0, sizeof(zeros));
 	for (__u32 i = 0; i < METRIC__MAX; i++)
 		put(harness->skel->maps.cilium_metrics, &i, zeros);
 	while (harness_take_event(harness, &event))
@@ -245,10 +245,11 @@ struct run harness_run(struct harness *harness, enum test_program program,
 __u64 harness_metric(struct harness *harness, __u32 reason, enum metric_dir dir)
 {
 	int n_cpus = libbpf_num_possible_cpus();
-	struct metric values[n_cpus];
+	static struct metric values[CPUS_MAX];
 	__u32 index = reason * METRIC_DIR__MAX + dir;
 	__u64 n_packets = 0;
 
+	CHECK(n_cpus > 0 && n_cpus <= CPUS_MAX);
 	CHECK(!bpf_map_lookup_elem(bpf_map__fd(harness->skel->maps.cilium_metrics), &index,
 				   values));
 	for (int i = 0; i < n_cpus; i++)
