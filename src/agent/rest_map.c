@@ -8,6 +8,22 @@ static const char *const map_names[PLAN_MAP__MAX] = {
 #undef MAP
 };
 
+/* Whether the entries of a map are planned, so that the agent knows what should be in it. */
+static bool is_planned(enum plan_map map)
+{
+	switch (map) {
+	case PLAN_MAP_cilium_lxc:
+	case PLAN_MAP_cilium_lxc_device:
+	case PLAN_MAP_cilium_ipcache:
+	case PLAN_MAP_cilium_ipcache_prefix:
+	case PLAN_MAP_cilium_ipmasq:
+	case PLAN_MAP_cilium_devices:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool count_entry(const struct row *row, void *data)
 {
 	unsigned int *counts = data;
@@ -49,6 +65,6 @@ void rest_map_list(struct rest_call *call)
 					json_sprintf("%s/tc/globals/%s", agent->settings->bpf_root,
 						     map_names[map]),
 					"num-entries", n_entries[map], "num-errors", n_errors[map],
-					"cache-enabled", n_entries[map] > 0));
+					"cache-enabled", is_planned(map)));
 	rest_reply(call, 200, json_pack("{s:o}", "maps", list));
 }
