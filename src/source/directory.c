@@ -269,10 +269,14 @@ static void rescan(struct directory *directory)
 	g_hash_table_iter_init(&iter, directory->entries);
 	while (g_hash_table_iter_next(&iter, NULL, &entry))
 		((struct entry *)entry)->is_seen = false;
-	if (directory->watch >= 0)
+	if (directory->watch >= 0) {
+		file_set_remove(directory->files, directory->path);
 		scan(directory, NULL);
-	else if (directory->n_missing < MAX_MISSING)
-		return;
+	} else {
+		file_set_put_unreadable(directory->files, directory->path, "is not there");
+		if (directory->n_missing < MAX_MISSING)
+			return;
+	}
 	forget_unseen(directory);
 }
 
@@ -426,7 +430,7 @@ void directory_start(struct directory *directory)
 
 unsigned int directory_n_files(const struct directory *directory)
 {
-	return file_set_n_files(directory->files);
+	return g_hash_table_size(directory->entries);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -118,11 +118,6 @@ void file_set_free(struct file_set *set)
 	g_free(set);
 }
 
-unsigned int file_set_n_files(const struct file_set *set)
-{
-	return g_hash_table_size(set->files);
-}
-
 void file_set_begin(struct file_set *set)
 {
 	g_assert(!set->txn);

@@ -20,7 +20,6 @@ typedef void (*file_set_problem)(const struct source_problem *problem, void *dat
 struct file_set *file_set_new(struct store *store, const struct tables *tables,
 			      file_set_problem problem, void *data);
 void file_set_free(struct file_set *set);
-unsigned int file_set_n_files(const struct file_set *set);
 
 void file_set_begin(struct file_set *set);
 /* The file has this text now. file ends in .json for JSON. */

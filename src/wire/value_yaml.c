@@ -100,7 +100,8 @@ static int copy_tree(struct value_tree *tree, const struct value *from, unsigned
 
 	if (depth > VALUE_MAX_DEPTH)
 		return value_tree_fail(tree, line, "nested deeper than %d", VALUE_MAX_DEPTH);
-	value = value_tree_node(tree, from->type, from->line);
+	/* Too many are the fault of the alias, not of the line it stands for. */
+	value = value_tree_node(tree, from->type, line);
 	if (!value)
 		return -EINVAL;
 	*value = *from;
