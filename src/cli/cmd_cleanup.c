@@ -2,7 +2,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include "src/cli/commands.h"
 #include "src/cli/map_dump.h"
@@ -12,7 +14,7 @@
 #define TREE_DEPTH_FDS 16
 
 static bool arg_force, arg_all_state, arg_bpf_state;
-static const char *arg_state_dir = "/var/run/cilium";
+static const char *arg_state_dir; /* NULL: where the socket is */
 static const char *arg_lib_dir = "/var/lib/cilium";
 
 /*
@@ -29,6 +31,23 @@ static int check_no_agent(void)
 	if (err == -ECONNREFUSED)
 		return EXIT_SUCCESS;
 	return cli_fail("an agent runs on %s: stop it first", cli_socket_path());
+}
+
+/*
+ * The lock that a running agent holds: one whose socket is elsewhere may still have this state. Held
+ * until the program ends, so that none starts meanwhile. 0 or the exit status.
+ */
+static int lock_state(const char *dir)
+{
+	g_autofree char *path = g_build_filename(dir, "state", "lock", NULL);
+	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return errno == ENOENT ? EXIT_SUCCESS
+				       : cli_fail("open %s: %s", path, g_strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return cli_fail("an agent has the state in %s: stop it first", dir);
+	return EXIT_SUCCESS;
 }
 
 static bool confirm(const char *bpf_root)
@@ -86,7 +105,13 @@ static int run_cleanup(int argc, char *const argv[])
 
 	if (arg_all_state && arg_bpf_state)
 		return cli_fail_usage("--all-state and --bpf-state exclude each other");
+	if (!arg_state_dir)
+		arg_state_dir = g_path_get_dirname(cli_socket_path());
 	status = check_no_agent();
+	if (!status)
+		status = lock_state(arg_state_dir);
+	if (!status && !arg_bpf_state)
+		status = lock_state(arg_lib_dir);
 	if (status)
 		return status;
 	if (!arg_force && !confirm(bpf_root))
@@ -105,7 +130,7 @@ static const struct cli_flag flags[] = {
 	BPF_ROOT_FLAG,
 	{"force", 'f', CLI_FLAG_BOOL, "Skip confirmation", &arg_force},
 	{"lib-dir", 0, CLI_FLAG_TEXT, "As the agent's key (default /var/lib/cilium)", &arg_lib_dir},
-	{"state-dir", 0, CLI_FLAG_TEXT, "As the agent's key (default /var/run/cilium)",
+	{"state-dir", 0, CLI_FLAG_TEXT, "As the agent's key (default: where the socket is)",
 	 &arg_state_dir},
 	{NULL},
 };
