@@ -52,7 +52,8 @@ char *endpoint_attachment_id(const struct endpoint *endpoint)
 
 static const struct endpoint *get_endpoint(const struct endpoint_manager *manager, uint16_t id)
 {
-	return (const struct endpoint *)table_get(manager->parts.tables->endpoints, &id, sizeof(id));
+	return (const struct endpoint *)table_get(manager->parts.tables->endpoints, &id,
+						  sizeof(id));
 }
 
 static const struct endpoint_state *get_state(const struct endpoint_manager *manager, uint16_t id)
@@ -291,9 +292,8 @@ int endpoint_manager_create(struct endpoint_manager *manager, struct endpoint *e
 		endpoint->runtime_labels = label_set_new(NULL, 0);
 	err = create(manager, endpoint, &cause);
 	if (err) {
-		log_warning("endpoint", "Endpoint refused",
-			    "containerID=%s interface=%s error=%s", endpoint->container_id,
-			    endpoint->host_ifname, cause->message);
+		log_warning("endpoint", "Endpoint refused", "containerID=%s interface=%s error=%s",
+			    endpoint->container_id, endpoint->host_ifname, cause->message);
 		g_propagate_error(error, g_steal_pointer(&cause));
 	} else {
 		log_endpoint("Endpoint created", endpoint);
@@ -354,19 +354,29 @@ int endpoint_manager_delete(struct endpoint_manager *manager, uint16_t id, GErro
 }
 
 struct selection {
-	const char *container_id; /* NULL: every one that is not in keep */
-	GHashTable *keep;
+	const struct endpoint_manager *manager;
+	const char *container_id; /* NULL: those whose interface has vanished */
 	GArray *ids;
 };
+
+/*
+ * Both are asked: the table lags behind for an interface that was made just now, and a name alone can
+ * fail to be found for reasons that have nothing to do with it.
+ */
+static bool has_vanished(const struct endpoint_manager *manager, const struct endpoint *endpoint)
+{
+	return !table_get(manager->parts.tables->devices, &endpoint->ifindex,
+			  sizeof(endpoint->ifindex)) &&
+	       manager->parts.find_interface(endpoint->host_ifname) != endpoint->ifindex;
+}
 
 static bool select_endpoint(const struct row *row, void *data)
 {
 	const struct endpoint *endpoint = (const struct endpoint *)row;
 	struct selection *selection = data;
-	g_autofree char *attachment = endpoint_attachment_id(endpoint);
 	bool selected = selection->container_id
 				? !strcmp(endpoint->container_id, selection->container_id)
-				: !g_hash_table_contains(selection->keep, attachment);
+				: has_vanished(selection->manager, endpoint);
 
 	if (selected)
 		g_array_append_val(selection->ids, endpoint->id);
@@ -379,7 +389,8 @@ static int delete_selected(struct endpoint_manager *manager, struct selection *s
 	int n;
 
 	selection->ids = g_array_new(false, false, sizeof(uint16_t));
-	table_foreach(manager->parts.tables->endpoints, select_endpoint, selection);
+	table_foreach (manager->parts.tables->endpoints, select_endpoint, selection)
+		;
 	n = selection->ids->len;
 	for (unsigned int i = 0; i < selection->ids->len; i++) {
 		int err = endpoint_manager_delete(
@@ -397,16 +408,16 @@ static int delete_selected(struct endpoint_manager *manager, struct selection *s
 int endpoint_manager_delete_container(struct endpoint_manager *manager, const char *container_id,
 				      GError **error)
 {
-	struct selection selection = {.container_id = container_id};
+	struct selection selection = {.manager = manager, .container_id = container_id};
 
 	return delete_selected(manager, &selection, error);
 }
 
-int endpoint_manager_gc(struct endpoint_manager *manager, GHashTable *keep, GError **error)
+int endpoint_manager_remove_vanished(struct endpoint_manager *manager, GError **error)
 {
-	struct selection selection = {.keep = keep};
+	struct selection selection = {.manager = manager};
 
-	return delete_selected(manager, &selection, error);
+	return MIN(delete_selected(manager, &selection, error), 0);
 }
 
 enum endpoint_phase endpoint_manager_get_phase(const struct endpoint_manager *manager, uint16_t id)

@@ -65,10 +65,10 @@ NODISCARD int endpoint_manager_delete(struct endpoint_manager *manager, uint16_t
 NODISCARD int endpoint_manager_delete_container(struct endpoint_manager *manager,
 						const char *container_id, GError **error);
 /*
- * For the CNI verb GC: removes every endpoint whose "container-id:ifname" is not in the set keep (char *
- * keys). Returns how many were removed, or −errno.
+ * Removes endpoints whose interface is gone: their container died, and nobody said so. 0 or the −errno
+ * of the first that stays.
  */
-NODISCARD int endpoint_manager_gc(struct endpoint_manager *manager, GHashTable *keep, GError **error);
+NODISCARD int endpoint_manager_remove_vanished(struct endpoint_manager *manager, GError **error);
 /* "container-id:ifname". Free with g_free. */
 char *endpoint_attachment_id(const struct endpoint *endpoint);
 /* What the endpoint is doing now. */

@@ -218,39 +218,3 @@ void rest_endpoint_delete_many(struct rest_call *call)
 	else if (!n_deleted)
 		rest_refuse(call, 404, "no endpoint has container-id %s", container_id);
 }
-
-/* {"valid-attachments": [{"container-id", "interface-name"}]}; nothing is removed unless all is clear. */
-void rest_cni_gc(struct rest_call *call)
-{
-	g_autoptr(GHashTable) keep = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	json_auto_t *body = json_loadb(call->request->body, call->request->n_body_bytes, 0, NULL);
-	const json_t *list = json_object_get(body, "valid-attachments");
-	g_autoptr(GError) error = NULL;
-	json_t *attachment;
-	int n_removed;
-	size_t i;
-
-	if (!json_is_array(list)) {
-		rest_refuse(call, 400, "the body has no list valid-attachments");
-		return;
-	}
-	json_array_foreach((json_t *)list, i, attachment)
-	{
-		const char *container_id, *ifname;
-
-		if (json_unpack(attachment, "{s:s, s:s}", "container-id", &container_id,
-				"interface-name", &ifname) < 0) {
-			rest_refuse(
-				call, 400,
-				"valid-attachments[%zu]: expected container-id and interface-name",
-				i);
-			return;
-		}
-		g_hash_table_add(keep, g_strdup_printf("%s:%s", container_id, ifname));
-	}
-	n_removed = endpoint_manager_gc(call->agent->endpoints, keep, &error);
-	if (n_removed < 0)
-		rest_refuse_error(call, n_removed, error);
-	else
-		rest_reply(call, 200, json_pack("{s:i}", "removed", n_removed));
-}

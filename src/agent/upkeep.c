@@ -32,10 +32,21 @@ static void ensure_node(struct agent *agent)
 			    "what=%s", repaired->str);
 }
 
+/* Before the repair, which would take what went with their interface for somebody's mistake. */
+static void remove_vanished_endpoints(struct agent *agent)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (endpoint_manager_remove_vanished(agent->endpoints, &error))
+		log_warning("endpoint", "An endpoint without interface stays", "error=%s",
+			    error->message);
+}
+
 static void resync(struct agent *agent)
 {
 	unsigned int n_repaired;
 
+	remove_vanished_endpoints(agent);
 	ensure_node(agent);
 	store_settle(agent->store);
 	n_repaired = reconcilers_resync(agent->reconcilers);

@@ -278,25 +278,3 @@ int api_client_status_get(struct api_client *client, bool brief, json_t **ret_st
 
 	return api_client_call(client, &request, ret_status, error);
 }
-
-int api_client_gc(struct api_client *client, const struct api_attachment *valid, size_t n_valid,
-		  GError **error)
-{
-	json_auto_t *root = json_pack("{s:[]}", "valid-attachments");
-	json_t *list = json_object_get(root, "valid-attachments");
-	g_autofree char *body = NULL;
-	struct api_client_request request = {.call = API_CNI_GC};
-
-	for (size_t i = 0; i < n_valid; i++) {
-		json_t *attachment = json_pack("{s:s, s:s}", "container-id", valid[i].container_id,
-					       "interface-name", valid[i].ifname);
-
-		/* Leaving one out would remove a living container. */
-		if (!attachment)
-			return error_set(error, EINVAL, "attachment %zu is not UTF-8", i);
-		json_array_append_new(list, attachment);
-	}
-	body = json_dumps(root, JSON_COMPACT);
-	request.body = body;
-	return api_client_call(client, &request, NULL, error);
-}

@@ -91,12 +91,3 @@ NODISCARD int api_client_endpoint_delete_by_container(struct api_client *client,
 /* StatusResponse. brief: only what a probe asks for. */
 NODISCARD int api_client_status_get(struct api_client *client, bool brief, json_t **ret_status,
 				    GError **error);
-
-struct api_attachment {
-	const char *container_id;
-	const char *ifname;
-};
-
-/* Removes every endpoint that came by CNI and belongs to none of these. */
-NODISCARD int api_client_gc(struct api_client *client, const struct api_attachment *valid,
-			    size_t n_valid, GError **error);

@@ -35,13 +35,17 @@ struct devices {
 	GHashTable *default_ifindexes; /* set; as last read */
 };
 
-/* cilium_host or cilium_net, and up when last read: while it is being made nothing is lost. */
+/*
+ * cilium_host, cilium_net or an endpoint's, and up when last read: while it is being made nothing is
+ * lost.
+ */
 static bool was_ours_and_up(const struct devices *devices, uint32_t ifindex)
 {
 	const struct device *device =
 		(const struct device *)table_get(devices->table, &ifindex, sizeof(ifindex));
 
-	return device && device->up && g_str_has_prefix(device->name, "cilium_");
+	return device && device->up &&
+	       (g_str_has_prefix(device->name, "cilium_") || g_str_has_prefix(device->name, "lxc"));
 }
 
 static void note_link(struct devices *devices, const struct nlmsghdr *message)
