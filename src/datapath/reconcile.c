@@ -265,6 +265,16 @@ static bool believe_other(void *item, void *data)
 	return true;
 }
 
+/* All is as it was known to be: with many objects looking each up again would be half the work. */
+static bool reading_is_no_news(const struct reading *reading)
+{
+	const struct reconcile *reconcile = reading->reconcile;
+	unsigned int n_wanted = table_n_rows(reconcile->table);
+
+	return !reading->others.n && !reconcile->failing.n && reconcile->applied.n == n_wanted &&
+	       g_hash_table_size(reading->in_force) == n_wanted;
+}
+
 /* From now on the reading is what is known of the kernel. */
 static void reading_believe(struct reading *reading)
 {
@@ -272,6 +282,10 @@ static void reading_believe(struct reading *reading)
 	GHashTableIter iter;
 	void *wanted;
 
+	if (reading_is_no_news(reading)) {
+		clear_rows(&reconcile->orphans, reconcile->kind->key);
+		return;
+	}
 	g_hash_table_iter_init(&iter, reading->in_force);
 	while (g_hash_table_iter_next(&iter, &wanted, NULL)) {
 		struct row_key key;

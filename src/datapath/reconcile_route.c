@@ -2,7 +2,6 @@
 /* The kind "routes". */
 #include "src/datapath/reconciler_private.h"
 
-
 static const struct plan_route *route_of(const struct row *row)
 {
 	return (const struct plan_route *)row;

@@ -143,11 +143,11 @@ void reconcilers_allow_deletion(struct reconcilers *reconcilers)
 	}
 }
 
-unsigned int reconcilers_resync(struct reconcilers *reconcilers)
+static unsigned int resync_kinds(struct reconcilers *reconcilers, int first)
 {
 	unsigned int n_repaired = 0;
 
-	for (int i = 0; i < KIND__MAX; i++) {
+	for (int i = first; i < KIND__MAX; i++) {
 		unsigned int n_of_kind = 0;
 		int err = reconcile_resync(&reconcilers->kinds[i], &n_of_kind);
 
@@ -158,6 +158,16 @@ unsigned int reconcilers_resync(struct reconcilers *reconcilers)
 		n_repaired += n_of_kind;
 	}
 	return n_repaired;
+}
+
+unsigned int reconcilers_resync(struct reconcilers *reconcilers)
+{
+	return resync_kinds(reconcilers, 0);
+}
+
+unsigned int reconcilers_resync_devices(struct reconcilers *reconcilers)
+{
+	return resync_kinds(reconcilers, KIND_ATTACHMENTS);
 }
 
 static int64_t earlier(int64_t a_ns, int64_t b_ns)

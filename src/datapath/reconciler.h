@@ -45,6 +45,11 @@ void reconcilers_allow_deletion(struct reconcilers *reconcilers);
 /* Compares everything with the kernel and repairs it. Returns the number of objects repaired. */
 unsigned int reconcilers_resync(struct reconcilers *reconcilers);
 /*
+ * The same for attachments and routes alone: what goes with a device, and what the kernel tells of. It
+ * costs a system call an object, where the maps of a large cluster cost tens of milliseconds.
+ */
+unsigned int reconcilers_resync_devices(struct reconcilers *reconcilers);
+/*
  * Tries failing objects whose time has come; not before the first store_settle(). Returns ns until the
  * next, or −1.
  */

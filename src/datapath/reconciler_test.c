@@ -400,6 +400,13 @@ static void test_repairs_what_others_did(void **state)
 	reconcilers_foreach_status(world->reconcilers, read_status, &status);
 	assert_int_equal(status.n_repaired, 3);
 	assert_int_equal(reconcilers_resync(world->reconcilers), 0);
+
+	write_map(world, 2, 666);
+	assert_int_equal(world->dp->ops->detach(world->dp, &attachment), 0);
+	fake_reset_calls(world->dp);
+	assert_int_equal(reconcilers_resync_devices(world->reconcilers), 1);
+	assert_calls(world, FAKE_OP_MAP_FOREACH, 0);
+	assert_int_equal(identity_of(world, 2), 666);
 }
 
 static void test_unreadable_kernel_changes_nothing(void **state)
