@@ -17,6 +17,7 @@ struct upkeep {
 	struct agent *agent;
 	uv_timer_t *timer;
 	int64_t resync_at_ns; /* CLOCK_MONOTONIC */
+	int64_t hint_at_ns; /* when to look after a hint; 0: there was none */
 };
 
 static void ensure_node(struct agent *agent)
@@ -42,14 +43,16 @@ static void remove_vanished_endpoints(struct agent *agent)
 			    error->message);
 }
 
-static void resync(struct agent *agent)
+/* Not everything: only what a hint of the kernel can be about, which leaves out the maps. */
+static void resync(struct agent *agent, bool everything)
 {
 	unsigned int n_repaired;
 
 	remove_vanished_endpoints(agent);
 	ensure_node(agent);
 	store_settle(agent->store);
-	n_repaired = reconcilers_resync(agent->reconcilers);
+	n_repaired = everything ? reconcilers_resync(agent->reconcilers)
+				: reconcilers_resync_devices(agent->reconcilers);
 	if (n_repaired)
 		log_warning("datapath", "Somebody changed objects in the kernel: repaired",
 			    "objects=%u", n_repaired);
@@ -78,15 +81,21 @@ static void on_timer(uv_timer_t *timer)
 	int64_t next_ns, now_ns = clock_monotonic_ns();
 
 	if (now_ns >= upkeep->resync_at_ns) {
-		resync(agent);
+		resync(agent, true);
 		now_ns = clock_monotonic_ns();
 		upkeep->resync_at_ns = now_ns + RESYNC_INTERVAL_NS;
+		upkeep->hint_at_ns = 0;
+	} else if (upkeep->hint_at_ns && now_ns >= upkeep->hint_at_ns) {
+		resync(agent, false);
+		now_ns = clock_monotonic_ns();
+		upkeep->hint_at_ns = 0;
 	}
 	(void)identity_file_retry(agent->identity_file);
 	next_ns = sooner(ipam_expire(agent->ipam), reconcilers_retry(agent->reconcilers));
 	next_ns = sooner(next_ns, conntrack_gc_run(agent->conntrack_gc));
 	store_settle(agent->store);
-	arm(upkeep, sooner(next_ns, upkeep->resync_at_ns - now_ns));
+	next_ns = sooner(next_ns, upkeep->resync_at_ns - now_ns);
+	arm(upkeep, sooner(next_ns, upkeep->hint_at_ns ? upkeep->hint_at_ns - now_ns : -1));
 }
 
 struct upkeep *upkeep_new(struct agent *agent)
@@ -117,10 +126,8 @@ void upkeep_free(struct upkeep *upkeep)
 
 void upkeep_hint(struct upkeep *upkeep)
 {
-	int64_t at_ns = clock_monotonic_ns() + HINT_DELAY_NS;
-
-	if (at_ns >= upkeep->resync_at_ns)
+	if (upkeep->hint_at_ns)
 		return;
-	upkeep->resync_at_ns = at_ns;
+	upkeep->hint_at_ns = clock_monotonic_ns() + HINT_DELAY_NS;
 	arm(upkeep, HINT_DELAY_NS);
 }
