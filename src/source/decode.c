@@ -135,8 +135,10 @@ char *decode_key(const struct object_kind *kind, const struct field *object)
 	struct field metadata = field_member(&root, "metadata");
 	struct field name_field = field_member(&metadata, "name");
 	const char *name = field_required_text(&name_field);
-	const char *namespace = namespace_of(&metadata);
+	const char *namespace = "";
 
+	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
+	namespace = namespace_of(&metadata);
 	if (!name || !namespace || !kind->is_name(name))
 		return NULL;
 	return format_key(kind, namespace, name);

@@ -74,8 +74,10 @@ static void add_object(struct parse *parse, const struct field *root)
 	g_autofree char *name = NULL;
 
 	if (kind) {
-		object.key = decode_key(kind, root);
 		object.object = decode_object(kind, root);
+		object.key = decode_key(kind, root);
+		/* What can be decoded has a key. */
+		g_assert(object.key || !object.object);
 	}
 	if (object.object)
 		object.object->meta.file = intern_ref(parse->interned_file);

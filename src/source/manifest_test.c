@@ -206,6 +206,10 @@ static void kinds(void **state)
 		"a.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: X}\n", false,
 		"3 -, metadata.name: got \"X\", want at most 253 of a-z, 0-9, '-' and '.' (RFC "
 		"1123)\n");
+	/* What a cluster's object says of a namespace is nothing to us. */
+	assert_manifest("a.yaml",
+			"apiVersion: v1\nkind: Node\nmetadata: {name: x, namespace: s!op}\n", true,
+			"1 Node Node/x {}\n");
 	assert_manifest("a.yaml", "# nothing\n---\n---\n", true, "");
 }
 
