@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What runs inside the machine, by busybox. Its exit status is the verdict.
-export PATH=/usr/sbin:/bin
+# Programs by their path where busybox has an applet of the same name, which it prefers.
 failed=0
 
 fail()
@@ -27,7 +27,9 @@ start_and_ping()
 		tail -n 20 /tmp/agent.log
 	elif ! cilium run --name web -- ping -c 1 -W 2 192.0.2.1 >/tmp/ping.log 2>&1; then
 		fail "$name: the pod does not reach the world"
-		tail -n 5 /tmp/ping.log /tmp/agent.log
+		cat /tmp/ping.log
+		tail -n 5 /tmp/agent.log
+		cilium bpf metrics list
 	else
 		echo "agent: $name: good: $(cilium status | grep -i 'attach' | head -n 1)"
 	fi
@@ -37,10 +39,10 @@ start_and_ping()
 }
 
 mkdir -p /tmp/manifests
-ip link add eth0 type veth peer name world0
-ip link add lxc0 type veth peer name pod0
-ip link set eth0 up
-ip link set lxc0 up
+/usr/sbin/ip link add eth0 type veth peer name world0
+/usr/sbin/ip link add lxc0 type veth peer name pod0
+/usr/sbin/ip link set eth0 up
+/usr/sbin/ip link set lxc0 up
 kernel_load || fail "loading the programs"
 kernel_attach eth0 lxc0 || fail "attaching the programs"
 
@@ -51,14 +53,16 @@ in_world()
 {
 	nsenter -t $world -n "$@"
 }
-ip link set world0 netns $world
-in_world ip addr add 192.0.2.1/24 dev world0
-in_world ip -6 addr add 2001:db8:1::1/64 dev world0 nodad
-in_world ip link set world0 up
-ip addr add 192.0.2.11/24 dev eth0
-ip -6 addr add 2001:db8:1::11/64 dev eth0 nodad
-ip route add default via 192.0.2.1
-ip -6 route add default via 2001:db8:1::1
+/usr/sbin/ip link set world0 netns $world
+in_world /usr/sbin/ip addr add 192.0.2.1/24 dev world0
+in_world /usr/sbin/ip -6 addr add 2001:db8:1::1/64 dev world0 nodad
+in_world /usr/sbin/ip link set world0 up
+/usr/sbin/ip addr add 192.0.2.11/24 dev eth0
+/usr/sbin/ip -6 addr add 2001:db8:1::11/64 dev eth0 nodad
+/usr/sbin/ip route add default via 192.0.2.1
+/usr/sbin/ip -6 route add default via 2001:db8:1::1
+
+ping -c 1 -W 2 192.0.2.1 >/dev/null || fail "the machine does not reach the world"
 
 start_and_ping masquerade
 start_and_ping legacy-routing --enable-host-legacy-routing
