@@ -26,8 +26,11 @@
 /* From here on the compiler knows nothing of the value, so that it tests what the code says. */
 #define value_barrier(variable) asm volatile("" : "+r"(variable))
 
-/* Keeps the compiler from merging two branches: see ct_find(). */
-#define branch_barrier() asm volatile("" ::: "memory")
+/*
+ * Behind two like calls, with their results and different numbers: keeps the compiler from making one
+ * call of them, with its arguments chosen before.
+ */
+#define branch_mark(variable, number) asm volatile("" : "+r"(variable) : "i"(number))
 
 /* −(line << 16 | file << 8 | reason). file: name of a row of source_file.def. */
 #define DROP(file, reason) (-(__LINE__ << 16 | SOURCE_##file << 8 | DROP_##reason))

@@ -48,13 +48,19 @@ static __always_inline bool ct_key_init(struct ct_key *key, const struct flow *f
 	return side;
 }
 
+/* Two calls, because the JIT inlines a lookup only where it knows the map. */
 static __always_inline struct ct_entry *ct_get(const struct ct_key *key)
 {
-	if (key->protocol == IPPROTO_TCP)
-		return bpf_map_lookup_elem(&cilium_ct_tcp_global, key);
-	/* Two calls: the JIT inlines a lookup only where it knows the map. */
-	branch_barrier();
-	return bpf_map_lookup_elem(&cilium_ct_any_global, key);
+	struct ct_entry *entry;
+
+	if (key->protocol == IPPROTO_TCP) {
+		entry = bpf_map_lookup_elem(&cilium_ct_tcp_global, key);
+		branch_mark(entry, 0);
+	} else {
+		entry = bpf_map_lookup_elem(&cilium_ct_any_global, key);
+		branch_mark(entry, 1);
+	}
+	return entry;
 }
 
 static __always_inline bool ct_entry_from_initiator(const struct ct_entry *entry, bool side)

@@ -24,9 +24,16 @@ static __always_inline int deliver_to_stack(struct __sk_buff *skb, struct packet
 	return TC_ACT_OK;
 }
 
+/* Where the packet came in: only hardware supplies a sum over the whole packet (skb->csum). */
+enum deliver_from {
+	DELIVER_FROM_ENDPOINT,
+	DELIVER_FROM_NETWORK,
+};
+
 /* False when no hop is left: nothing was written. */
 static __always_inline bool deliver_decrement_ttl(struct __sk_buff *skb,
-						  const struct packet *packet)
+						  const struct packet *packet,
+						  enum deliver_from from)
 {
 	void *l3 = (void *)(long)skb->data + parse_l3_off(&packet->flow);
 	void *data_end = (void *)(long)skb->data_end;
@@ -37,11 +44,9 @@ static __always_inline bool deliver_decrement_ttl(struct __sk_buff *skb,
 		if ((void *)(ip6 + 1) > data_end || ip6->hop_limit <= 1)
 			return false;
 		ip6->hop_limit--;
-		/*
-		 * No header checksum makes up for it in the sum over the whole packet that some
-		 * drivers supply; hop_limit is the low byte of a 16-bit word.
-		 */
-		bpf_csum_update(skb, (__u16)~bpf_htons(1));
+		/* No header checksum makes up for it; hop_limit is a word's low byte. */
+		if (from == DELIVER_FROM_NETWORK)
+			bpf_csum_update(skb, (__u16)~bpf_htons(1));
 	} else {
 		struct iphdr *ip = l3;
 		__u32 check;
@@ -78,9 +83,10 @@ static __always_inline bool deliver_set_macs(struct __sk_buff *skb,
  * is inside the endpoint's namespace: nothing of the host sees it again.
  */
 static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct packet *packet,
-					       const struct endpoint_info *endpoint)
+					       const struct endpoint_info *endpoint,
+					       enum deliver_from from)
 {
-	if (unlikely(!deliver_decrement_ttl(skb, packet) || !deliver_set_macs(skb, endpoint)))
+	if (unlikely(!deliver_decrement_ttl(skb, packet, from) || !deliver_set_macs(skb, endpoint)))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	packet->trace_point = TRACE_TO_ENDPOINT;
 	return bpf_redirect_peer(endpoint->ifindex, 0);
@@ -149,7 +155,7 @@ static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *pac
 	 * neighbour do not tell the device. */
 	if (fib.ifindex == skb->ifindex)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
-	if (!deliver_decrement_ttl(skb, packet))
+	if (!deliver_decrement_ttl(skb, packet, DELIVER_FROM_ENDPOINT))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	next_hop.nh_family = fib.family;
 	deliver_copy_words(next_hop.ipv6_nh, fib.ipv6_dst);

@@ -48,7 +48,7 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	/* No room for the link-layer header that the endpoint's device wants: the stack makes it. */
 	if (!packet->flow.l3_off)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
-	return deliver_to_endpoint(skb, packet, destination);
+	return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_NETWORK);
 }
 
 static __always_inline int netdev_parse_l4(struct __sk_buff *skb, struct packet *packet)
@@ -60,22 +60,18 @@ static __always_inline int netdev_parse_l4(struct __sk_buff *skb, struct packet 
 	return ret;
 }
 
-/* To an address of this node: the host's own, or an answer to what left under that address. */
-static __always_inline int netdev_receive_masqueraded(struct __sk_buff *skb, struct packet *packet)
+/*
+ * The packet came to an address of this node and has been given that of the connection's opener.
+ * NULL: the endpoint is gone, or another one now has its address.
+ */
+static __always_inline const struct endpoint_info *netdev_opener(const struct packet *packet)
 {
-	const struct endpoint_info *destination;
-	int ret = nat_receive(skb, packet);
+	const struct endpoint_info *opener = endpoint_get(&packet->flow.daddr);
 
-	if (ret <= 0)
-		return ret < 0 ? ret : TC_ACT_OK;
-	destination = endpoint_get(&packet->flow.daddr);
-	if (destination && endpoint_is_host(destination))
-		return TC_ACT_OK;
-	/* The endpoint is gone, or another one now has its address. */
-	if (!destination ||
-	    (packet->nat_reply && destination->generation != packet->nat_generation))
-		return DROP(NETDEV, STALE_OR_UNROUTABLE_IP);
-	return netdev_deliver(skb, packet, destination);
+	if (!opener || endpoint_is_host(opener) || !packet->nat_reply ||
+	    opener->generation == packet->nat_generation)
+		return opener;
+	return NULL;
 }
 
 static __always_inline int netdev_receive(struct __sk_buff *skb, struct packet *packet)
@@ -89,10 +85,21 @@ static __always_inline int netdev_receive(struct __sk_buff *skb, struct packet *
 	if (!destination || (endpoint_is_host(destination) && !nat_enabled(packet)))
 		return TC_ACT_OK;
 	ret = netdev_parse_l4(skb, packet);
-	if (endpoint_is_host(destination))
-		return ret < 0 ? TC_ACT_OK : netdev_receive_masqueraded(skb, packet);
-	if (ret < 0)
+	if (endpoint_is_host(destination)) {
+		if (ret >= 0)
+			ret = nat_receive(skb, packet);
+		else
+			ret = 0;
+		if (ret <= 0)
+			return ret;
+		destination = netdev_opener(packet);
+		if (!destination)
+			return DROP(NETDEV, STALE_OR_UNROUTABLE_IP);
+		if (endpoint_is_host(destination))
+			return TC_ACT_OK;
+	} else if (ret < 0) {
 		return ret;
+	}
 	return netdev_deliver(skb, packet, destination);
 }
 

@@ -52,7 +52,7 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (node_config.enable_host_legacy_routing)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	if (likely(destination))
-		return deliver_to_endpoint(skb, packet, destination);
+		return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_ENDPOINT);
 	return pod_send_out(skb, packet);
 }
 
