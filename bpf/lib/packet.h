@@ -59,6 +59,31 @@ struct packet {
 	struct addr nat_addr;
 };
 
+/*
+ * One packet at a time is on a CPU. Here and not on the stack, whose 512 bytes the helpers' arguments
+ * need, and because of memory of a map the verifier assumes nothing: it follows each stage once, not
+ * once for every way in which the stages before may have ended.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct packet);
+} packet_scratch SEC(".maps") __weak;
+
+/* All zero but for the offset; never NULL, which only the verifier does not know. */
+static __always_inline struct packet *packet_begin(__u32 l3_off)
+{
+	__u32 zero = 0;
+	struct packet *packet = bpf_map_lookup_elem(&packet_scratch, &zero);
+
+	if (!packet)
+		return NULL;
+	__builtin_memset(packet, 0, sizeof(*packet));
+	packet->flow.l3_off = l3_off;
+	return packet;
+}
+
 static __always_inline bool packet_is_ipv6(const struct packet *packet)
 {
 	return packet->flow.flags & FLOW_F_IPV6;

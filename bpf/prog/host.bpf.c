@@ -47,14 +47,15 @@ static __always_inline int host_send(struct __sk_buff *skb, struct packet *packe
 
 SEC("tc") int cil_from_host(struct __sk_buff *skb)
 {
-	struct packet packet = {};
+	struct packet *packet = packet_begin(ETH_HLEN);
 	int verdict;
 
-	packet.flow.l3_off = ETH_HLEN;
-	trace_init(&packet);
-	verdict = host_send(skb, &packet);
+	if (!packet)
+		return TC_ACT_SHOT;
+	trace_init(packet);
+	verdict = host_send(skb, packet);
 	/* What cil_to_container will count and report is not this program's. */
 	if (config_to_container_attached() && verdict == TC_ACT_REDIRECT)
 		return verdict;
-	return packet_finish(skb, &packet, verdict, METRIC_DIR_INGRESS);
+	return packet_finish(skb, packet, verdict, METRIC_DIR_INGRESS);
 }

@@ -20,10 +20,13 @@ static __always_inline const struct device_info *netdev_get(struct __sk_buff *sk
 	return bpf_map_lookup_elem(&cilium_devices, &ifindex);
 }
 
-static __always_inline void netdev_init(struct packet *packet, const struct device_info *device)
+static __always_inline struct packet *netdev_begin(const struct device_info *device)
 {
-	packet->flow.l3_off = device && device->flags & DEVICE_F_L3 ? 0 : ETH_HLEN;
-	trace_init(packet);
+	struct packet *packet = packet_begin(device && device->flags & DEVICE_F_L3 ? 0 : ETH_HLEN);
+
+	if (packet)
+		trace_init(packet);
+	return packet;
 }
 
 static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *packet,
@@ -105,15 +108,16 @@ static __always_inline int netdev_receive(struct __sk_buff *skb, struct packet *
 
 SEC("tc") int cil_from_netdev(struct __sk_buff *skb)
 {
-	struct packet packet = {};
+	struct packet *packet = netdev_begin(netdev_get(skb));
 	int verdict;
 
+	if (!packet)
+		return TC_ACT_SHOT;
 	metrics_add(METRIC_REASON_INTERFACE, METRIC_DIR_INGRESS, skb->len);
-	netdev_init(&packet, netdev_get(skb));
-	verdict = netdev_receive(skb, &packet);
+	verdict = netdev_receive(skb, packet);
 	if (verdict == TC_ACT_OK)
 		return TC_ACT_OK;
-	return packet_finish(skb, &packet, verdict, METRIC_DIR_INGRESS);
+	return packet_finish(skb, packet, verdict, METRIC_DIR_INGRESS);
 }
 
 static __always_inline int netdev_send(struct __sk_buff *skb, struct packet *packet,
@@ -148,14 +152,15 @@ static __always_inline int netdev_send(struct __sk_buff *skb, struct packet *pac
 
 SEC("tc") int cil_to_netdev(struct __sk_buff *skb)
 {
-	struct packet packet = {};
 	const struct device_info *device = netdev_get(skb);
+	struct packet *packet = netdev_begin(device);
 	int verdict;
 
+	if (!packet)
+		return TC_ACT_SHOT;
 	metrics_add(METRIC_REASON_INTERFACE, METRIC_DIR_EGRESS, skb->len);
-	netdev_init(&packet, device);
-	verdict = netdev_send(skb, &packet, device);
+	verdict = netdev_send(skb, packet, device);
 	if (unlikely(verdict < 0))
-		return drop_packet(skb, &packet, verdict, METRIC_DIR_EGRESS);
+		return drop_packet(skb, packet, verdict, METRIC_DIR_EGRESS);
 	return TC_ACT_OK;
 }

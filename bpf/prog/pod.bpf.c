@@ -58,13 +58,14 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 
 SEC("tc") int cil_from_container(struct __sk_buff *skb)
 {
-	struct packet packet = {};
+	struct packet *packet = packet_begin(ETH_HLEN);
 	int verdict;
 
-	packet.flow.l3_off = ETH_HLEN;
-	trace_init(&packet);
-	verdict = pod_send(skb, &packet);
-	return packet_finish(skb, &packet, verdict, METRIC_DIR_EGRESS);
+	if (!packet)
+		return TC_ACT_SHOT;
+	trace_init(packet);
+	verdict = pod_send(skb, packet);
+	return packet_finish(skb, packet, verdict, METRIC_DIR_EGRESS);
 }
 
 /* From the host's stack; who sent it is told by its address, which was checked where it came in. */
@@ -96,11 +97,12 @@ static __always_inline int pod_receive(struct __sk_buff *skb, struct packet *pac
 /* Attached only where config_to_container_attached(): else nothing of the stack leaves this way. */
 SEC("tc") int cil_to_container(struct __sk_buff *skb)
 {
-	struct packet packet = {};
+	struct packet *packet = packet_begin(ETH_HLEN);
 	int verdict;
 
-	packet.flow.l3_off = ETH_HLEN;
-	trace_init(&packet);
-	verdict = pod_receive(skb, &packet);
-	return packet_finish(skb, &packet, verdict, METRIC_DIR_INGRESS);
+	if (!packet)
+		return TC_ACT_SHOT;
+	trace_init(packet);
+	verdict = pod_receive(skb, packet);
+	return packet_finish(skb, packet, verdict, METRIC_DIR_INGRESS);
 }

@@ -8,16 +8,17 @@ char _license[] SEC("license") = "Dual BSD/GPL";
 
 SEC("tc") int bench_parse(struct __sk_buff *skb)
 {
-	struct packet packet = {.flow.l3_off = ETH_HLEN};
+	struct packet *packet = packet_begin(ETH_HLEN);
 
-	return fragment_parse(skb, &packet.flow) < 0 ? TC_ACT_SHOT : TC_ACT_OK;
+	return !packet || fragment_parse(skb, &packet->flow) < 0 ? TC_ACT_SHOT : TC_ACT_OK;
 }
 
 SEC("tc") int bench_reference(struct __sk_buff *skb)
 {
-	struct packet packet = {.flow.l3_off = ETH_HLEN};
+	struct packet *packet = packet_begin(ETH_HLEN);
 
-	if (fragment_parse(skb, &packet.flow) < 0 || !endpoint_get(&packet.flow.daddr))
+	if (!packet || fragment_parse(skb, &packet->flow) < 0 ||
+	    !endpoint_get(&packet->flow.daddr))
 		return TC_ACT_SHOT;
-	return ct_track(skb, &packet) < 0 ? TC_ACT_SHOT : TC_ACT_OK;
+	return ct_track(skb, packet) < 0 ? TC_ACT_SHOT : TC_ACT_OK;
 }
