@@ -58,7 +58,6 @@ struct settings {
 	/* Who the node is. */
 	char *node_name; /* K8S_NODE_NAME, else the host's name; no key of its own */
 	char *cluster_name;
-	unsigned int cluster_id;
 	char **labels; /* patterns of the labels that make identities; empty: the built-in list */
 
 	/* Addresses. */
@@ -73,8 +72,6 @@ struct settings {
 	/* Masquerading. */
 	bool enable_ipv4_masquerade;
 	bool enable_ipv6_masquerade;
-	bool enable_ip_masq_agent;
-	char *ip_masq_agent_config_path;
 	char **egress_masquerade_interfaces;           /* as devices; empty: all */
 	struct optional_cidr ipv4_native_routing_cidr; /* destinations that are not masqueraded */
 	struct optional_cidr ipv6_native_routing_cidr;

@@ -257,8 +257,7 @@ static json_t *masquerading_to_json(const struct agent *agent)
 	bool on = settings->enable_ipv4_masquerade || settings->enable_ipv6_masquerade;
 	json_t *object = json_pack("{s:b, s:{s:b, s:b}, s:b}", "enabled", on, "enabledProtocols",
 				   "ipv4", settings->enable_ipv4_masquerade, "ipv6",
-				   settings->enable_ipv6_masquerade, "ip-masq-agent",
-				   settings->enable_ip_masq_agent);
+				   settings->enable_ipv6_masquerade, "ip-masq-agent", false);
 	const struct optional_cidr *exclusions[] = {&settings->ipv4_native_routing_cidr,
 						    &settings->ipv6_native_routing_cidr};
 	char text[CIDR_TEXT_BYTES];
