@@ -82,9 +82,11 @@ def test_cleanup_leaves_nothing(site):
     pod = node.pod("a")
     assert state(node) != before
     node.stop_agent()
-    node.cli("cleanup", "-f", "--all-state")
+    node.cli("cleanup", "-f", "--all-state", "--state-dir", node.state_dir, "--lib-dir",
+             node.lib_dir)
     assert state(node) == before
-    assert not [path for path in node.state_dir.rglob("*") if path.is_file()]
+    for directory in node.state_dir, node.lib_dir:
+        assert not list(directory.iterdir())
     pod.close()
     # And it is a beginning again.
     node.start_agent()
@@ -126,8 +128,9 @@ def test_reboot_keeps_identities_and_forgets_endpoints(site):
     for pod in node.pods:
         pod.close()
     filler.close()
-    node.exec("sh", "-ec", f"rm -rf {node.state_dir}/*; rm -rf /sys/fs/bpf/*")
-    node.exec("ip", "link", "del", "cilium_host", check=False)
+    node.exec("sh", "-ec", f"rm -rf {node.state_dir}/*; umount /sys/fs/bpf")
+    node.exec("ip", "link", "del", "cilium_host")
+    node.exec("mount", "-t", "bpf", "bpf", "/sys/fs/bpf")
     node.start_agent()
     again = node.pod("web", labels={"app": "web"}).endpoint()["status"]["identity"]["id"]
     assert again == first

@@ -35,7 +35,7 @@ def inject(pod, family, packet):
 
 def datagram(family, source, destination, **fields):
     network = IP if family == socket.AF_INET else IPv6
-    return network(src=source, dst=destination, **fields) / UDP(sport=1234, dport=4321) / b"x" * 20
+    return network(src=source, dst=destination, **fields) / UDP(sport=1234, dport=4321) / Raw(b"x" * 20)
 
 
 @pytest.mark.core
@@ -92,18 +92,20 @@ def test_truncated_transport_header(node, family):
 
 def test_unknown_ethertype(node):
     pod = node.pod("a")
-    before = observe.metric(node, "Unsupported L3 protocol", "egress")
+    before = observe.metric(node, "Unsupported L2 protocol", "egress")
     with pod.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind((pod.ifname, 0))
         raw.send(bytes(Ether(dst=gateway_mac(pod, socket.AF_INET), type=0x88B5) / Raw(b"x" * 50)))
     probe.eventually(
-        lambda: observe.metric(node, "Unsupported L3 protocol", "egress") == before + 1)
+        lambda: observe.metric(node, "Unsupported L2 protocol", "egress") == before + 1)
 
 
 def test_monitor_shows_new_connections(node, family):
-    pod, other = node.pod("a"), node.pod("b")
+    pod, other = node.pod("a", labels={"app": "a"}), node.pod("b", labels={"app": "b"})
+    ids = [each.endpoint()["status"]["identity"]["id"] for each in (pod, other)]
     with observe.monitor(node, "--type", "trace") as monitor, \
             probe.Server(other, family, probe.TCP) as server:
         probe.talk(pod, probe.TCP, other.address(family), server.port)
-        line = monitor.wait_line("to-endpoint", pod.address(family), other.address(family))
-    assert f"identity {pod.endpoint()['status']['identity']['id']}->" in line
+        line = monitor.wait_line("-> endpoint", "state new", "tcp SYN")
+    assert f"identity {ids[0]}->{ids[1]} " in line
+    assert pod.address(family) in line and other.address(family) in line

@@ -161,7 +161,7 @@ class Node(Namespace):
         self.ipv6_range = f"fd00:200:{index}::/112"
         self.state_dir, self.manifest_dir = self.dir / "state", self.dir / "manifests"
         self.config_dir, self.socket_path = self.dir / "config", self.dir / "run/cilium.sock"
-        self.log_path = self.dir / "agent.log"
+        self.lib_dir, self.log_path = self.dir / "lib", self.dir / "agent.log"
         self.agent = None
         self.pods = []
         super().__init__(f"{site.prefix}-n{index}", mount=True)
@@ -176,7 +176,7 @@ class Node(Namespace):
         defaults = {
             "state_source": "directory", "manifest_dir": self.manifest_dir,
             "state_dir": self.state_dir, "socket_path": self.socket_path, "bpf_root": "/sys/fs/bpf",
-            "cgroup_root": self.dir / "cgroup", "lib_dir": self.dir / "lib",
+            "cgroup_root": self.dir / "cgroup", "lib_dir": self.lib_dir,
             "enable_ipv4": "true", "enable_ipv6": "true", "routing_mode": "native",
             "ipv4_range": self.ipv4_range, "ipv6_range": self.ipv6_range,
             "ipv4_native_routing_cidr": "10.200.0.0/16",
