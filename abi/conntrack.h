@@ -29,6 +29,7 @@ ABI_ASSERT_SIZE(struct ct_key, 40);
 #define CT_F_INITIATOR_1  0x0001 /* addr[1] opened the connection; else addr[0] */
 #define CT_F_SEEN_REPLY   0x0002
 #define CT_F_SEEN_NON_SYN 0x0004 /* TCP: more than a SYN was seen */
+#define CT_F_VIA_STACK    0x0008 /* the host's stack forwarded the opening, and translates answers */
 
 /* Bits of tx_flags and rx_flags, as in byte 13 of the TCP header. */
 #define CT_TCP_FIN 0x01

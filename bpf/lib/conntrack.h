@@ -122,6 +122,8 @@ static __noinline int ct_open(struct __sk_buff *skb, struct packet *packet,
 		entry.rx_flags = flow->tcp_flags;
 	if (flow->protocol == IPPROTO_TCP && !(flow->tcp_flags & CT_TCP_SYN))
 		entry.flags |= CT_F_SEEN_NON_SYN;
+	if (packet->via_stack && forward)
+		entry.flags |= CT_F_VIA_STACK;
 	if (packet->nat_reply) {
 		/* The connection was forgotten, its translation was not: take it over. */
 		entry.nat = CT_NAT_SOURCE;
@@ -169,8 +171,10 @@ static __always_inline void ct_touch(struct __sk_buff *skb, struct packet *packe
 	__u32 now = ct_now(), expires;
 
 	packet->ct_state = forward ? EVENT_CT_ESTABLISHED : EVENT_CT_REPLY;
-	if (!forward)
+	if (!forward) {
 		flags |= CT_F_SEEN_REPLY;
+		packet->via_stack = !!(flags & CT_F_VIA_STACK);
+	}
 	if (packet->flow.protocol == IPPROTO_TCP) {
 		if (!(packet->flow.tcp_flags & CT_TCP_SYN))
 			flags |= CT_F_SEEN_NON_SYN;
@@ -220,6 +224,7 @@ static __noinline bool ct_related(struct __sk_buff *skb, struct packet *packet)
 	if (!entry || entry->expires <= ct_now())
 		return false;
 	packet->ct_state = EVENT_CT_RELATED;
+	packet->via_stack = !!(entry->flags & CT_F_VIA_STACK);
 	return true;
 }
 

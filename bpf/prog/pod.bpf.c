@@ -49,7 +49,8 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 
 	if (destination && endpoint_is_host(destination))
 		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
-	if (node_config.enable_host_legacy_routing)
+	/* A port of the node that iptables maps to this endpoint: the way back is the way in. */
+	if (unlikely(packet->via_stack) || node_config.enable_host_legacy_routing)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	if (likely(destination))
 		return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_ENDPOINT);
@@ -90,6 +91,7 @@ static __always_inline int pod_receive(struct __sk_buff *skb, struct packet *pac
 		return DROP(POD, STALE_OR_UNROUTABLE_IP);
 	endpoint_set_destination(packet, destination);
 	ipcache_resolve_source(packet);
+	packet->via_stack = packet->src_identity != IDENTITY_HOST;
 	ret = ct_track(skb, packet);
 	return unlikely(ret < 0) ? ret : TC_ACT_OK;
 }

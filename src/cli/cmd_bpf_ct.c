@@ -81,6 +81,8 @@ static void append_flags(GString *text, const struct ct_entry *entry)
 		g_string_append(text, "TxClosing ");
 	if (entry->flags & CT_F_SEEN_NON_SYN)
 		g_string_append(text, "SeenNonSyn ");
+	if (entry->flags & CT_F_VIA_STACK)
+		g_string_append(text, "ViaStack ");
 	g_string_append(text, "] ");
 }
 
