@@ -21,9 +21,9 @@
 #include "src/rpc/unix_listen.h"
 #include "src/source/directory.h"
 
-#define BOOT_ID_PATH	"/proc/sys/kernel/random/boot_id"
-#define PID_FILE	"cilium.pid"
-#define DEFAULT_MTU	1500
+#define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
+#define PID_FILE     "cilium.pid"
+#define DEFAULT_MTU  1500
 
 static int write_pid(struct agent *agent, GError **error)
 {
@@ -42,8 +42,8 @@ static int lock_state(struct agent *agent, GError **error)
 	g_autofree char *lib_path = g_build_filename(agent->settings->lib_dir, "state", NULL);
 	int err;
 
-	agent->run_state = state_dir_new(run_path, false, error);
-	agent->lib_state = agent->run_state ? state_dir_new(lib_path, true, error) : NULL;
+	agent->run_state = state_dir_new(run_path, error);
+	agent->lib_state = agent->run_state ? state_dir_new(lib_path, error) : NULL;
 	if (!agent->lib_state)
 		return -EIO;
 	err = state_dir_lock(agent->run_state, error);
@@ -66,8 +66,8 @@ static int make_tables(struct agent *agent, GError **error)
 	agent->derive = derive_new(agent->store, &agent->tables, &agent->derive_config, error);
 	if (!agent->derive)
 		return -EINVAL;
-	agent->ipam = ipam_new(agent->store, &agent->tables, &agent->derive_config,
-			       agent->run_state);
+	agent->ipam =
+		ipam_new(agent->store, &agent->tables, &agent->derive_config, agent->run_state);
 	agent->generation = generation_new(agent->lib_state, error);
 	if (!agent->generation)
 		return -EIO;
@@ -104,8 +104,7 @@ static int read_state(struct agent *agent, GPtrArray **ret_endpoints, GPtrArray 
 		log_info("agent", "No endpoints are left from before: the node has booted");
 	*ret_ips = persist_load_ips(agent->run_state, agent->problems, error);
 	if (*ret_ips)
-		*ret_endpoints =
-			persist_load_endpoints(agent->run_state, agent->problems, error);
+		*ret_endpoints = persist_load_endpoints(agent->run_state, agent->problems, error);
 	return *ret_ips && *ret_endpoints ? 0 : -EIO;
 }
 
@@ -168,8 +167,7 @@ static int watch_devices(struct agent *agent, GError **error)
 static uint32_t find_mtu(const struct agent *agent)
 {
 	static const struct addr none;
-	struct node_view *view =
-		node_view_new(&agent->tables, &agent->derive_config, &none, &none);
+	struct node_view *view = node_view_new(&agent->tables, &agent->derive_config, &none, &none);
 	uint32_t mtu = agent->settings->mtu;
 
 	for (unsigned int i = 0; !agent->settings->mtu && i < view->devices->len; i++) {
@@ -186,15 +184,14 @@ static int load_datapath(struct agent *agent, GError **error)
 	int err;
 
 	agent->datapath_config.mtu = find_mtu(agent);
-	agent->datapath =
-		datapath_real_new(agent->settings->bpf_root, agent->settings->state_dir);
+	agent->datapath = datapath_real_new(agent->settings->bpf_root, agent->settings->state_dir);
 	err = agent->datapath->ops->load(agent->datapath, &agent->datapath_config, error);
 	if (err)
 		return err;
 	/* Lets the news of cilium_host into the table of devices: its programs must not be missed. */
 	uv_run(agent->loop, UV_RUN_NOWAIT);
-	agent->conntrack_gc = conntrack_gc_new(agent->settings, agent->datapath,
-					       &agent->datapath_config, error);
+	agent->conntrack_gc =
+		conntrack_gc_new(agent->settings, agent->datapath, &agent->datapath_config, error);
 	return agent->conntrack_gc ? 0 : -EIO;
 }
 
@@ -203,8 +200,7 @@ static int apply_plan(struct agent *agent, GError **error)
 {
 	int err;
 
-	agent->reconcilers =
-		reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
 	err = reconcilers_adopt(agent->reconcilers, error);
 	if (err)
 		return err;

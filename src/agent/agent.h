@@ -14,7 +14,8 @@ struct agent {
 	const struct settings *settings;
 	struct derive_config derive_config;
 	GPtrArray *problems; /* char *: state that could not be read, or set aside, at the start */
-	struct state_dir *run_state; /* <state-dir>/state: endpoints, addresses; dies with the boot */
+	struct state_dir
+		*run_state; /* <state-dir>/state: endpoints, addresses; dies with the boot */
 	struct state_dir *lib_state; /* <lib-dir>/state: identities, generations; outlives it */
 	char *pid_path;
 	int api_fd; /* listens from early on; −1 once the server has it */
@@ -35,8 +36,8 @@ struct agent {
 	struct events *events;
 	struct http_server *api_server;
 	struct http_server *health_server; /* NULL: switched off */
-	int64_t started_ns; /* CLOCK_REALTIME */
-	bool ready;         /* everything that was there at the start is in force */
+	int64_t started_ns;                /* CLOCK_REALTIME */
+	bool ready;                        /* everything that was there at the start is in force */
 };
 
 /* Starts everything; when it returns, the agent serves. NULL and *error: nothing has been started. */

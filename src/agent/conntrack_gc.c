@@ -9,8 +9,8 @@
 #include "src/sys/jiffies.h"
 
 #define START_INTERVAL_NS (5 * 60 * NSEC_PER_SEC)
-#define MIN_INTERVAL_NS	  (10 * NSEC_PER_SEC)
-#define MAX_INTERVAL_NS	  (12 * 3600 * NSEC_PER_SEC)
+#define MIN_INTERVAL_NS   (10 * NSEC_PER_SEC)
+#define MAX_INTERVAL_NS   (12 * 3600 * NSEC_PER_SEC)
 /* Between two steps of a sweep. */
 #define STEP_INTERVAL_NS (50 * NSEC_PER_MSEC)
 /* A translation is made a moment before its connection. */
@@ -29,8 +29,8 @@ struct conntrack_gc {
 	bool is_fixed; /* the interval is the user's */
 	int64_t interval_ns;
 	int64_t max_interval_ns;
-	int64_t next_ns;      /* CLOCK_MONOTONIC: of the next step */
-	unsigned int i_map;   /* of swept_maps */
+	int64_t next_ns;    /* CLOCK_MONOTONIC: of the next step */
+	unsigned int i_map; /* of swept_maps */
 	struct map_cursor cursor;
 	uint32_t now_tick;
 	unsigned int n_seen; /* in this sweep */
@@ -146,11 +146,10 @@ int64_t conntrack_gc_run(struct conntrack_gc *gc)
 	if (now_ns < gc->next_ns)
 		return gc->next_ns - now_ns;
 	gc->now_tick = jiffies_tick_now(&gc->clock);
-	err = gc->datapath->ops->map_sweep(gc->datapath, map, &gc->cursor,
-					   map == PLAN_MAP_cilium_snat_external
-						   ? is_dead_translation
-						   : is_dead_connection,
-					   gc);
+	err = gc->datapath->ops->map_sweep(
+		gc->datapath, map, &gc->cursor,
+		map == PLAN_MAP_cilium_snat_external ? is_dead_translation : is_dead_connection,
+		gc);
 	if (!err) {
 		gc->next_ns = now_ns + STEP_INTERVAL_NS;
 		return STEP_INTERVAL_NS;

@@ -129,11 +129,12 @@ int endpoint_index_find(const struct table_index *index, const struct table *end
 
 	if (!*name || strspn(id, "0123456789") != (colon ? 0 : strlen(id)) ||
 	    !find_by_kind(index, endpoints, kind, name, &found))
-		return error_set(error, EINVAL,
-				 "\"%s\" names no endpoint: want a number, or container-id:, "
-				 "container-name:, cni-attachment-id:, pod-name:, cep-name:, ipv4: or "
-				 "ipv6: and a name",
-				 id);
+		return error_set(
+			error, EINVAL,
+			"\"%s\" names no endpoint: want a number, or container-id:, "
+			"container-name:, cni-attachment-id:, pod-name:, cep-name:, ipv4: or "
+			"ipv6: and a name",
+			id);
 	if (!found)
 		return error_set(error, ENOENT, "there is no endpoint %s", id);
 	*ret_endpoint = found;

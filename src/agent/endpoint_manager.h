@@ -36,7 +36,8 @@ void endpoint_manager_set_reconcilers(struct endpoint_manager *manager,
  * Puts the addresses and then the endpoints that were there before this process; rows are the caller's.
  * An endpoint whose interface is gone is removed, and its addresses released. 0 or −errno.
  */
-void endpoint_manager_restore_ips(struct endpoint_manager *manager, const GPtrArray *ip_allocations);
+void endpoint_manager_restore_ips(struct endpoint_manager *manager,
+				  const GPtrArray *ip_allocations);
 NODISCARD int endpoint_manager_restore(struct endpoint_manager *manager, const GPtrArray *endpoints,
 				       GError **error);
 
@@ -60,7 +61,8 @@ NODISCARD int endpoint_manager_find(const struct endpoint_manager *manager, cons
 				    const struct endpoint **ret_endpoint, GError **error);
 
 /* Removes the endpoint and gives its addresses back. Its connections die with its generation. */
-NODISCARD int endpoint_manager_delete(struct endpoint_manager *manager, uint16_t id, GError **error);
+NODISCARD int endpoint_manager_delete(struct endpoint_manager *manager, uint16_t id,
+				      GError **error);
 /* All endpoints of a container. Returns how many there were, or −errno. */
 NODISCARD int endpoint_manager_delete_container(struct endpoint_manager *manager,
 						const char *container_id, GError **error);

@@ -36,13 +36,15 @@ static void put_identities(struct identity_file *file, const json_t *identities,
 	const json_t *member;
 	size_t i;
 
-	json_array_foreach(identities, i, member) {
+	json_array_foreach(identities, i, member)
+	{
 		struct identity *identity = decode(member);
 		struct txn *txn;
 
 		if (!identity) {
-			g_ptr_array_add(problems,
-					g_strdup_printf(FILE_NAME ": member %zu is no identity", i));
+			g_ptr_array_add(
+				problems,
+				g_strdup_printf(FILE_NAME ": member %zu is no identity", i));
 			continue;
 		}
 		txn = txn_new(file->store);
@@ -91,14 +93,15 @@ static json_t *encode(const struct identity_file *file)
 	g_autoptr(GPtrArray) rows = g_ptr_array_new();
 	json_t *identities = json_array();
 
-	table_foreach(file->tables->identities, add_row, rows);
+	table_foreach (file->tables->identities, add_row, rows)
+		;
 	g_ptr_array_sort(rows, compare_revisions);
 	for (unsigned int i = 0; i < rows->len; i++) {
 		const struct identity *identity = rows->pdata[i];
 
-		json_array_append_new(identities, json_pack("{s:i, s:s}", "id", (int)identity->number,
-							    "labels",
-							    label_set_text(identity->labels)));
+		json_array_append_new(identities,
+				      json_pack("{s:i, s:s}", "id", (int)identity->number, "labels",
+						label_set_text(identity->labels)));
 	}
 	return json_pack("{s:o}", "identities", identities);
 }

@@ -94,8 +94,9 @@ static int check_free(const struct ipam *ipam, const struct addr *addr, GError *
 
 	addr_format(addr, text);
 	if (!ipam_pools_contain(pools, addr))
-		return error_set(error, EADDRNOTAVAIL, "%s is not an address of this node's pool %s",
-				 text, *pools_text ? pools_text : "(its family is off)");
+		return error_set(error, EADDRNOTAVAIL,
+				 "%s is not an address of this node's pool %s", text,
+				 *pools_text ? pools_text : "(its family is off)");
 	if (is_taken(allocation))
 		return error_set(error, EEXIST, "%s is in use by %s", text, allocation->owner);
 	if (ipam_is_node_addr(ipam->tables, addr))
@@ -113,8 +114,8 @@ static int pick(const struct ipam *ipam, bool v4, struct addr *ret_addr, GError 
 	if (!err)
 		return 0;
 	text = ipam_format_pools(pools);
-	return error_set(error, -err, "every address of the IPv%c pool %s is in use", v4 ? '4' : '6',
-			 text);
+	return error_set(error, -err, "every address of the IPv%c pool %s is in use",
+			 v4 ? '4' : '6', text);
 }
 
 /* Rows that are on disk but not committed yet. */
@@ -230,7 +231,8 @@ static void let_rest(struct ipam *ipam, struct txn *txn, const struct addr *addr
 
 	allocation->released_ns = clock_boottime_ns();
 	if (persist_remove_ip(ipam->dir, addr, &error))
-		log_error("ipam", "Releasing an address cannot be kept", "error=%s", error->message);
+		log_error("ipam", "Releasing an address cannot be kept", "error=%s",
+			  error->message);
 	txn_put(txn, ipam->tables->ip_allocations, &allocation->row);
 }
 
@@ -286,7 +288,8 @@ int64_t ipam_expire(struct ipam *ipam)
 	};
 	struct txn *txn = txn_new(ipam->store);
 
-	table_foreach(ipam->tables->ip_allocations, collect_due, &expiry);
+	table_foreach (ipam->tables->ip_allocations, collect_due, &expiry)
+		;
 	for (unsigned int i = 0; i < expiry.addrs->len; i++) {
 		const struct addr *addr = &g_array_index(expiry.addrs, struct addr, i);
 
@@ -334,14 +337,16 @@ static void release_all(struct ipam *ipam, const GArray *addrs)
 }
 
 /* The first address, and where a container has it since before a change of the pools, the next. */
-static int pick_router(struct ipam *ipam, const GArray *pools, struct addr *ret_addr, GError **error)
+static int pick_router(struct ipam *ipam, const GArray *pools, struct addr *ret_addr,
+		       GError **error)
 {
 	static const struct addr start;
 
 	if (ipam_first_addr(pools, ret_addr) && !is_taken(get_allocation(ipam, ret_addr)))
 		return 0;
 	return ipam_pick(pools, ipam->tables, &start, ret_addr)
-		       ? error_set(error, EADDRNOTAVAIL, "no address of the pool is left for the router")
+		       ? error_set(error, EADDRNOTAVAIL,
+				   "no address of the pool is left for the router")
 		       : 0;
 }
 
@@ -356,7 +361,8 @@ static int take_router(struct ipam *ipam, bool v4, struct addr *ret_router, GErr
 	int err;
 
 	*ret_router = (struct addr){0};
-	table_foreach(ipam->tables->ip_allocations, find_router, &search);
+	table_foreach (ipam->tables->ip_allocations, find_router, &search)
+		;
 	if (search.found)
 		*ret_router = search.found->addr;
 	release_all(ipam, stale);

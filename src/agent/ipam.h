@@ -27,7 +27,7 @@ void ipam_free(struct ipam *ipam); /* takes NULL */
 
 struct ipam_request {
 	const char *owner; /* "namespace/pod"; not NULL */
-	bool want_v4; /* ignored where addr is given */
+	bool want_v4;      /* ignored where addr is given */
 	bool want_v6;
 	const struct addr *addr; /* this one and no other; NULL: the next of each wanted family */
 	bool expires;

@@ -17,7 +17,7 @@ struct text_member {
 #define TEXT(member) {#member, offsetof(struct endpoint, member)}
 static const struct text_member endpoint_texts[] = {
 	TEXT(container_id), TEXT(container_name), TEXT(container_ifname), TEXT(netns),
-	TEXT(namespace),    TEXT(pod_name),	  TEXT(pod_uid),	  TEXT(host_ifname),
+	TEXT(namespace),    TEXT(pod_name),       TEXT(pod_uid),          TEXT(host_ifname),
 };
 #undef TEXT
 
@@ -250,8 +250,7 @@ GPtrArray *persist_load_endpoints(struct state_dir *dir, GPtrArray *problems, GE
 		uint64_t id;
 
 		if (g_ascii_string_to_unsigned(folders->pdata[i], 10, 1, UINT16_MAX, &id, NULL))
-			g_ptr_array_add(names,
-					g_strdup_printf(ENDPOINT_FILE, (unsigned int)id));
+			g_ptr_array_add(names, g_strdup_printf(ENDPOINT_FILE, (unsigned int)id));
 	}
 	return load_all(dir, names, &endpoint_class, problems, error);
 }
@@ -275,8 +274,8 @@ static int forget_all(struct state_dir *dir, GError **error)
 		g_autoptr(GPtrArray) files = state_dir_list(dir, folders->pdata[i]);
 
 		for (unsigned int j = 0; j < files->len; j++) {
-			g_autofree char *name = g_strdup_printf(
-				"%s/%s", (char *)folders->pdata[i], (char *)files->pdata[j]);
+			g_autofree char *name = g_strdup_printf("%s/%s", (char *)folders->pdata[i],
+								(char *)files->pdata[j]);
 			int err = state_dir_remove(dir, name, error);
 
 			if (err)
@@ -292,8 +291,8 @@ int persist_check_boot(struct state_dir *dir, const char *boot_id, bool *ret_sam
 	g_autoptr(GError) cause = NULL;
 	json_t *object = NULL;
 	int err = state_dir_read(dir, BOOT_FILE, &object, &cause);
-	bool same = !err &&
-		    !g_strcmp0(json_string_value(json_object_get(object, "boot_id")), boot_id);
+	bool same =
+		!err && !g_strcmp0(json_string_value(json_object_get(object, "boot_id")), boot_id);
 
 	json_decref(object);
 	if (err == -EPROTONOSUPPORT) {

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -15,12 +16,12 @@
 
 struct state_dir {
 	char *path;
-	bool is_durable;
+	bool is_dirty; /* written since the last sync */
 	int fd;
 	int lock_fd; /* −1: not locked */
 };
 
-struct state_dir *state_dir_new(const char *path, bool is_durable, GError **error)
+struct state_dir *state_dir_new(const char *path, GError **error)
 {
 	struct state_dir *dir;
 	int fd = -1;
@@ -33,7 +34,6 @@ struct state_dir *state_dir_new(const char *path, bool is_durable, GError **erro
 	}
 	dir = g_new0(struct state_dir, 1);
 	dir->path = g_strdup(path);
-	dir->is_durable = is_durable;
 	dir->fd = fd;
 	dir->lock_fd = -1;
 	return dir;
@@ -100,7 +100,6 @@ static int open_folder(struct state_dir *dir, const char *name, bool make, const
 
 int state_dir_write(struct state_dir *dir, const char *name, json_t *object, GError **error)
 {
-	unsigned int flags = dir->is_durable ? ATOMIC_FILE_SYNC : 0;
 	g_autofree char *text = NULL;
 	const char *file;
 	int fd, err;
@@ -112,8 +111,9 @@ int state_dir_write(struct state_dir *dir, const char *name, json_t *object, GEr
 	fd = open_folder(dir, name, true, &file);
 	if (fd < 0)
 		return error_set_errno(error, -fd, "writing %s/%s", dir->path, name);
-	err = atomic_file_write(fd, file, text, strlen(text), flags, error);
+	err = atomic_file_write(fd, file, text, strlen(text), 0, error);
 	close(fd);
+	dir->is_dirty = true;
 	if (err)
 		error_prefix(error, "%s", dir->path);
 	return err;
@@ -182,8 +182,9 @@ int state_dir_remove(struct state_dir *dir, const char *name, GError **error)
 		return 0;
 	if (fd < 0)
 		return error_set_errno(error, -fd, "removing %s/%s", dir->path, name);
-	err = atomic_file_remove(fd, file, dir->is_durable ? ATOMIC_FILE_SYNC : 0, error);
+	err = atomic_file_remove(fd, file, 0, error);
 	close(fd);
+	dir->is_dirty = true;
 	if (!err && slash) {
 		g_autofree char *folder = g_strndup(name, slash - name);
 
@@ -191,6 +192,50 @@ int state_dir_remove(struct state_dir *dir, const char *name, GError **error)
 		(void)!unlinkat(dir->fd, folder, AT_REMOVEDIR);
 	}
 	return err;
+}
+
+struct sync {
+	uv_work_t work;
+	DIR *stream; /* its own: the directory may be closed meanwhile */
+};
+
+static void sync_run(uv_work_t *work)
+{
+	struct sync *sync = work->data;
+	const struct dirent *entry;
+
+	/* What the disk refuses now it refuses again: the next write reports it. */
+	while ((entry = readdir(sync->stream))) {
+		int fd = entry->d_type == DT_REG ? openat(dirfd(sync->stream), entry->d_name,
+							  O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+						 : -1;
+
+		if (fd < 0)
+			continue;
+		(void)!fdatasync(fd);
+		close(fd);
+	}
+	(void)!fsync(dirfd(sync->stream));
+	closedir(sync->stream);
+}
+
+static void sync_done(uv_work_t *work, int status)
+{
+	g_free(work->data);
+}
+
+void state_dir_sync_soon(struct state_dir *dir, uv_loop_t *loop)
+{
+	DIR *stream = dir->is_dirty ? opendir(dir->path) : NULL;
+	struct sync *sync;
+
+	if (!stream)
+		return;
+	dir->is_dirty = false;
+	sync = g_new0(struct sync, 1);
+	sync->stream = stream;
+	sync->work.data = sync;
+	uv_queue_work(loop, &sync->work, sync_run, sync_done);
 }
 
 static int compare_names(const void *a, const void *b)

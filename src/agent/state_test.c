@@ -71,8 +71,8 @@ static void start(struct world *world)
 	struct datapath_config datapath_config = {0};
 
 	world->problems = g_ptr_array_new_with_free_func(g_free);
-	world->run_state = state_dir_new(run_path, false, NULL);
-	world->lib_state = state_dir_new(lib_path, false, NULL);
+	world->run_state = state_dir_new(run_path, NULL);
+	world->lib_state = state_dir_new(lib_path, NULL);
 	world->store = tables_new(&world->tables);
 	world->derive = derive_new(world->store, &world->tables, &world->config, NULL);
 	world->ipam = ipam_new(world->store, &world->tables, &world->config, world->run_state);
@@ -228,10 +228,16 @@ static void every_name_finds_it(void **state)
 {
 	struct world *world = *state;
 	static const char *const names[] = {
-		"1", "cilium-local:1", "container-id:container-lxc1",
-		"cni-attachment-id:container-lxc1:eth0", "pod-name:default/pod-lxc1",
-		"pod-name:default:pod-lxc1", "cep-name:default/pod-lxc1", "ipv4:10.0.0.2",
-		"ipv6:fd00::2", "ipv6:fd00:0::2",
+		"1",
+		"cilium-local:1",
+		"container-id:container-lxc1",
+		"cni-attachment-id:container-lxc1:eth0",
+		"pod-name:default/pod-lxc1",
+		"pod-name:default:pod-lxc1",
+		"cep-name:default/pod-lxc1",
+		"ipv4:10.0.0.2",
+		"ipv6:fd00::2",
+		"ipv6:fd00:0::2",
 	};
 	static const char *const unknown[] = {"2", "container-id:x", "pod-name:default/x",
 					      "ipv4:10.0.0.9", "ipv4:fd00::2"};
@@ -260,9 +266,9 @@ static void conflicts_are_refused(void **state)
 	assert_int_equal(create(world, "lxc1", &endpoint, NULL), 0);
 	assert_int_equal(create(world, "lxc1", &endpoint, NULL), -EEXIST);
 	assert_int_equal(create(world, "gone1", &endpoint, NULL), -ENODEV);
-	assert_int_equal(endpoint_manager_create(
-				 world->manager,
-				 wanted_endpoint("lxc2", &endpoint->addr4, &addr6), &endpoint, NULL),
+	assert_int_equal(endpoint_manager_create(world->manager,
+						 wanted_endpoint("lxc2", &endpoint->addr4, &addr6),
+						 &endpoint, NULL),
 			 -EEXIST);
 	assert_int_equal(addr_parse("10.9.9.9", &foreign), 0);
 	assert_int_equal(endpoint_manager_create(world->manager,
@@ -340,8 +346,8 @@ static void a_restart_keeps_everything(void **state)
 	id = endpoint->id;
 	addr4 = endpoint->addr4;
 	generation = endpoint->generation;
-	endpoint_state = (const struct endpoint_state *)table_get(world->tables.endpoint_states, &id,
-								  sizeof(id));
+	endpoint_state = (const struct endpoint_state *)table_get(world->tables.endpoint_states,
+								  &id, sizeof(id));
 	identity = endpoint_state->identity;
 	pending = allocate(world, "pending", true);
 	pending4 = pending.v4->addr;
@@ -356,8 +362,8 @@ static void a_restart_keeps_everything(void **state)
 	assert_int_equal(endpoint->generation, generation);
 	assert_true(addr_equal(&endpoint->addr4, &addr4));
 	assert_non_null(allocation(world, &pending4)->expiration_uuid);
-	endpoint_state = (const struct endpoint_state *)table_get(world->tables.endpoint_states, &id,
-								  sizeof(id));
+	endpoint_state = (const struct endpoint_state *)table_get(world->tables.endpoint_states,
+								  &id, sizeof(id));
 	assert_int_equal(endpoint_state->identity, identity);
 	answer = allocate(world, "next", true);
 	assert_false(addr_equal(&answer.v4->addr, &last));
@@ -420,7 +426,7 @@ static void the_second_agent_is_refused(void **state)
 {
 	struct world *world = *state;
 	g_autofree char *path = g_build_filename(world->dir, "run", NULL);
-	struct state_dir *second = state_dir_new(path, false, NULL);
+	struct state_dir *second = state_dir_new(path, NULL);
 	g_autoptr(GError) error = NULL;
 	g_autofree char *pid = g_strdup_printf("%d", getpid());
 
@@ -467,12 +473,11 @@ G_GNUC_NORETURN static void work_until_killed(struct world *world, int fd, unsig
 			report.addr4 = answer.v4->addr;
 			assert_int_equal(write(fd, &report, sizeof(report)), sizeof(report));
 			report.kind = REPORT_CREATED;
-			assert_int_equal(
-				endpoint_manager_create(
-					world->manager,
-					wanted_endpoint(ifname, &report.addr4, &addr6), &endpoint,
-					NULL),
-				0);
+			assert_int_equal(endpoint_manager_create(
+						 world->manager,
+						 wanted_endpoint(ifname, &report.addr4, &addr6),
+						 &endpoint, NULL),
+					 0);
 			report.generation = endpoint->generation;
 		}
 		assert_int_equal(write(fd, &report, sizeof(report)), sizeof(report));
@@ -545,7 +550,8 @@ static void check_leaks(struct world *world)
 {
 	unsigned int n = 0;
 
-	table_foreach(world->tables.ip_allocations, count_unowned, &n);
+	table_foreach (world->tables.ip_allocations, count_unowned, &n)
+		;
 	assert_int_equal(n, 2 + 2 * table_n_rows(world->tables.endpoints));
 }
 
@@ -586,12 +592,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(an_endpoint_comes_and_goes),  TEST(every_name_finds_it),
-		TEST(conflicts_are_refused),	   TEST(a_failing_kernel_rolls_back),
-		TEST(a_full_disk_refuses),
-		TEST(a_restart_keeps_everything),  TEST(bad_files_are_set_aside),
-		TEST(newer_files_are_refused),	   TEST(a_boot_forgets_endpoints),
-		TEST(the_second_agent_is_refused), TEST(kills_at_any_instruction),
+		TEST(an_endpoint_comes_and_goes), TEST(every_name_finds_it),
+		TEST(conflicts_are_refused),      TEST(a_failing_kernel_rolls_back),
+		TEST(a_full_disk_refuses),        TEST(a_restart_keeps_everything),
+		TEST(bad_files_are_set_aside),    TEST(newer_files_are_refused),
+		TEST(a_boot_forgets_endpoints),   TEST(the_second_agent_is_refused),
+		TEST(kills_at_any_instruction),
 	};
 #undef TEST
 

@@ -17,7 +17,7 @@ struct upkeep {
 	struct agent *agent;
 	uv_timer_t *timer;
 	int64_t resync_at_ns; /* CLOCK_MONOTONIC */
-	int64_t hint_at_ns; /* when to look after a hint; 0: there was none */
+	int64_t hint_at_ns;   /* when to look after a hint; 0: there was none */
 };
 
 static void ensure_node(struct agent *agent)
@@ -91,6 +91,7 @@ static void on_timer(uv_timer_t *timer)
 		upkeep->hint_at_ns = 0;
 	}
 	(void)identity_file_retry(agent->identity_file);
+	state_dir_sync_soon(agent->lib_state, agent->loop);
 	next_ns = sooner(ipam_expire(agent->ipam), reconcilers_retry(agent->reconcilers));
 	next_ns = sooner(next_ns, conntrack_gc_run(agent->conntrack_gc));
 	store_settle(agent->store);

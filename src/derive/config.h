@@ -15,7 +15,7 @@ struct derive_config {
 	const char *node_name;
 	const char *cluster_name;
 	const char *const *label_patterns; /* of the key labels; NULL or empty: the built-in list */
-	const char *const *devices; /* names and wildcards; NULL or empty: detected */
+	const char *const *devices;        /* names and wildcards; NULL or empty: detected */
 	const char *const *masquerade_interfaces; /* as devices; NULL or empty: all node devices */
 	bool enable_ipv4;
 	bool enable_ipv6;

@@ -51,8 +51,8 @@ static void node_plan_fini(struct node_plan *plan)
 
 static void derive_node(struct derive *derive)
 {
-	struct node_view *view = node_view_new(derive->tables, derive->config, &derive->router4,
-					       &derive->router6);
+	struct node_view *view =
+		node_view_new(derive->tables, derive->config, &derive->router4, &derive->router6);
 	struct txn *txn = txn_new(derive->store);
 	struct tables *tables = derive->tables;
 	struct node_plan *old = &derive->node_plan;
@@ -131,7 +131,8 @@ struct derive *derive_new(struct store *store, struct tables *tables,
 	return derive;
 }
 
-void derive_set_router(struct derive *derive, const struct addr *router4, const struct addr *router6)
+void derive_set_router(struct derive *derive, const struct addr *router4,
+		       const struct addr *router6)
 {
 	derive->router4 = *router4;
 	derive->router6 = *router6;

@@ -25,5 +25,6 @@ struct derive *derive_new(struct store *store, struct tables *tables,
  * The addresses of cilium_host, zero where the family is off. Once, when they are known: after the
  * manifests have been read, and before endpoints are put.
  */
-void derive_set_router(struct derive *derive, const struct addr *router4, const struct addr *router6);
+void derive_set_router(struct derive *derive, const struct addr *router4,
+		       const struct addr *router6);
 void derive_free(struct derive *derive); /* takes NULL */

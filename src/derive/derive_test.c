@@ -209,8 +209,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(an_endpoint_touches_its_rows), TEST(nothing_is_left_of_endpoints),
-		TEST(a_veth_touches_nothing),	    TEST(same_labels_same_number),
+		TEST(an_endpoint_touches_its_rows),
+		TEST(nothing_is_left_of_endpoints),
+		TEST(a_veth_touches_nothing),
+		TEST(same_labels_same_number),
 		TEST(numbers_run_out),
 	};
 #undef TEST

@@ -40,9 +40,9 @@ void device_derive_info(const struct node_view *view, GPtrArray *wanted)
 			.flags = device->has_mac ? 0 : DEVICE_F_L3,
 		};
 
-		g_ptr_array_add(wanted, plan_map_entry_new(PLAN_MAP_cilium_devices, &device->ifindex,
-							   sizeof(device->ifindex), &info,
-							   sizeof(info), 0));
+		g_ptr_array_add(wanted, plan_map_entry_new(
+						PLAN_MAP_cilium_devices, &device->ifindex,
+						sizeof(device->ifindex), &info, sizeof(info), 0));
 	}
 }
 
@@ -61,8 +61,7 @@ static void add_attachment(GPtrArray *wanted, const struct device *device, enum 
 void device_derive_attachments(const struct node_view *view, GPtrArray *wanted)
 {
 	if (view->host_device)
-		add_attachment(wanted, view->host_device, PLAN_HOOK_EGRESS,
-			       PLAN_PROGRAM_FROM_HOST);
+		add_attachment(wanted, view->host_device, PLAN_HOOK_EGRESS, PLAN_PROGRAM_FROM_HOST);
 	for (unsigned int i = 0; i < view->devices->len; i++) {
 		add_attachment(wanted, view->devices->pdata[i], PLAN_HOOK_INGRESS,
 			       PLAN_PROGRAM_FROM_NETDEV);

@@ -79,10 +79,9 @@ static void plan_entries(const struct endpoint *endpoint, const struct endpoint_
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(addrs); i++)
 		if (!addr_is_zero(addrs[i]))
-			g_ptr_array_add(wanted,
-					plan_map_entry_new(PLAN_MAP_cilium_lxc, addrs[i],
-							   sizeof(*addrs[i]), &info, sizeof(info),
-							   endpoint->id));
+			g_ptr_array_add(wanted, plan_map_entry_new(PLAN_MAP_cilium_lxc, addrs[i],
+								   sizeof(*addrs[i]), &info,
+								   sizeof(info), endpoint->id));
 	g_ptr_array_add(wanted, plan_map_entry_new(PLAN_MAP_cilium_lxc_device, &endpoint->ifindex,
 						   sizeof(endpoint->ifindex), &info, sizeof(info),
 						   endpoint->id));
@@ -162,8 +161,8 @@ static void derive_endpoint(struct endpoint_derivation *derivation, uint16_t id)
 	struct tables *tables = derivation->tables;
 	const struct endpoint *endpoint =
 		(const struct endpoint *)table_get(tables->endpoints, &id, sizeof(id));
-	const struct endpoint_state *state = (const struct endpoint_state *)table_get(
-		tables->endpoint_states, &id, sizeof(id));
+	const struct endpoint_state *state =
+		(const struct endpoint_state *)table_get(tables->endpoint_states, &id, sizeof(id));
 	struct txn *txn = txn_new(derivation->store);
 	struct endpoint_plan plan;
 

@@ -87,9 +87,8 @@ static const struct label_set *pod_labels(const struct identity_derivation *deri
 					  const struct pod *pod)
 {
 	const char *name = pod->meta.namespace;
-	const struct namespace *namespace =
-		(const struct namespace *)table_get(derivation->tables->namespaces, name,
-						    strlen(name));
+	const struct namespace *namespace = (const struct namespace *)table_get(
+		derivation->tables->namespaces, name, strlen(name));
 	const char *account = pod->service_account ? pod->service_account : "default";
 	g_autoptr(GArray) labels = g_array_new(false, false, sizeof(struct label));
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
@@ -199,9 +198,11 @@ static uint32_t take_number(struct identity_derivation *derivation)
 	struct oldest oldest = {.derivation = derivation};
 
 	if (!derivation->last_number)
-		table_foreach(identities, take_greatest, &derivation->last_number);
+		table_foreach (identities, take_greatest, &derivation->last_number)
+			;
 	for (unsigned int i = 0; table_n_rows(identities) < N_NUMBERS && i < N_NUMBERS; i++) {
-		uint32_t number = MAX(derivation->last_number + 1, (uint32_t)IDENTITY_ALLOCATED_MIN);
+		uint32_t number =
+			MAX(derivation->last_number + 1, (uint32_t)IDENTITY_ALLOCATED_MIN);
 
 		if (number > IDENTITY_ALLOCATED_MAX)
 			number = IDENTITY_ALLOCATED_MIN;
@@ -209,7 +210,8 @@ static uint32_t take_number(struct identity_derivation *derivation)
 		if (!table_get(identities, &number, sizeof(number)))
 			return number;
 	}
-	table_foreach(identities, take_oldest_unused, &oldest);
+	table_foreach (identities, take_oldest_unused, &oldest)
+		;
 	return oldest.found ? oldest.found->number : 0;
 }
 
@@ -252,8 +254,8 @@ static uint32_t labels_number(struct identity_derivation *derivation,
 
 static void derive_endpoint(struct identity_derivation *derivation, uint16_t id)
 {
-	const struct endpoint *endpoint = (const struct endpoint *)table_get(
-		derivation->tables->endpoints, &id, sizeof(id));
+	const struct endpoint *endpoint =
+		(const struct endpoint *)table_get(derivation->tables->endpoints, &id, sizeof(id));
 	struct table *states = derivation->tables->endpoint_states;
 	struct txn *txn = txn_new(derivation->store);
 	struct endpoint_state *state;
@@ -348,7 +350,8 @@ struct identity_derivation *identity_derivation_new(struct store *store, struct 
 	derivation->endpoints_by_namespace =
 		table_index_new(tables->endpoints, key_endpoint_namespace);
 	derivation->identities_by_labels = table_index_new(tables->identities, key_identity_labels);
-	derivation->states_by_identity = table_index_new(tables->endpoint_states, key_state_identity);
+	derivation->states_by_identity =
+		table_index_new(tables->endpoint_states, key_state_identity);
 	watch_add(watch, tables->endpoints);
 	watch_add(watch, tables->pods);
 	watch_add(watch, tables->namespaces);

@@ -144,8 +144,8 @@ bool ipam_first_addr(const GArray *pools, struct addr *ret_addr)
 bool ipam_is_node_addr(const struct tables *tables, const struct addr *addr)
 {
 	struct cidr cidr = cidr_from_addr(addr);
-	const struct ipcache_entry *entry = (const struct ipcache_entry *)table_get(
-		tables->ipcache, &cidr, CIDR_KEY_BYTES);
+	const struct ipcache_entry *entry =
+		(const struct ipcache_entry *)table_get(tables->ipcache, &cidr, CIDR_KEY_BYTES);
 
 	return entry && (entry->flags & (IPCACHE_F_LOCAL_HOST | IPCACHE_F_REMOTE_NODE));
 }
@@ -194,12 +194,12 @@ static bool take_longest_rested(const struct row *row, void *data)
 	return true;
 }
 
-static int pick_rested(const GArray *pools, const struct tables *tables,
-		       struct addr *ret_addr)
+static int pick_rested(const GArray *pools, const struct tables *tables, struct addr *ret_addr)
 {
 	struct rest rest = {.pools = pools, .tables = tables};
 
-	table_foreach(tables->ip_allocations, take_longest_rested, &rest);
+	table_foreach (tables->ip_allocations, take_longest_rested, &rest)
+		;
 	if (!rest.longest)
 		return -EADDRNOTAVAIL;
 	*ret_addr = rest.longest->addr;

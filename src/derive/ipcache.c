@@ -15,7 +15,8 @@ struct endpoint_addrs {
 struct ipcache_derivation {
 	struct store *store;
 	struct tables *tables;
-	GHashTable *addrs; /* endpoint id to struct endpoint_addrs: what to remove when it is gone */
+	GHashTable
+		*addrs; /* endpoint id to struct endpoint_addrs: what to remove when it is gone */
 };
 
 static void add_entry(GPtrArray *wanted, const struct cidr *cidr, uint32_t identity,
@@ -86,9 +87,11 @@ void ipcache_derive_node(const struct node_view *view, GPtrArray *wanted)
 
 		add_entry(wanted, &cidr, IDENTITY_HOST, "local");
 	}
-	table_foreach(view->tables->nodes, add_remote_node, &remote);
+	table_foreach (view->tables->nodes, add_remote_node, &remote)
+		;
 	remote.cilium_nodes = false;
-	table_foreach(view->tables->nodes, add_remote_node, &remote);
+	table_foreach (view->tables->nodes, add_remote_node, &remote)
+		;
 	add_world(view->config, wanted);
 }
 

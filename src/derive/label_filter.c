@@ -139,8 +139,7 @@ bool label_filter_accepts(const struct label_filter *filter, const struct label 
 	int excluded = 0; /* the shortest; 0: none */
 
 	for (unsigned int i = 0; i < filter->patterns->len; i++) {
-		const struct pattern *pattern =
-			&g_array_index(filter->patterns, struct pattern, i);
+		const struct pattern *pattern = &g_array_index(filter->patterns, struct pattern, i);
 		int n_bytes = pattern_match(pattern, label);
 
 		if (n_bytes < 0)

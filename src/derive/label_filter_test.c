@@ -113,7 +113,7 @@ static void bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(builtin),	 cmocka_unit_test(user_includes),
+		cmocka_unit_test(builtin),       cmocka_unit_test(user_includes),
 		cmocka_unit_test(user_excludes), cmocka_unit_test(bad_patterns),
 		cmocka_unit_test(bounded),
 	};

@@ -11,10 +11,12 @@ static void add_exclusions(const GArray *cidrs, GPtrArray *wanted)
 
 	for (unsigned int i = 0; i < cidrs->len; i++) {
 		const struct cidr *cidr = &g_array_index(cidrs, struct cidr, i);
-		struct ipcache_prefix_key key = {.prefix_len = cidr->prefix_len, .addr = cidr->addr};
+		struct ipcache_prefix_key key = {.prefix_len = cidr->prefix_len,
+						 .addr = cidr->addr};
 
-		g_ptr_array_add(wanted, plan_map_entry_new(PLAN_MAP_cilium_ipmasq, &key, sizeof(key),
-							   &exclusion, sizeof(exclusion), 0));
+		g_ptr_array_add(wanted,
+				plan_map_entry_new(PLAN_MAP_cilium_ipmasq, &key, sizeof(key),
+						   &exclusion, sizeof(exclusion), 0));
 	}
 }
 

@@ -44,7 +44,8 @@ static bool has_node_address(const struct node_view *view, const struct device *
 	const char *const kinds[] = {"CiliumNode", "Node"};
 
 	for (unsigned int k = 0; k < G_N_ELEMENTS(kinds); k++) {
-		const struct node *node = node_find(view->tables, kinds[k], view->config->node_name);
+		const struct node *node =
+			node_find(view->tables, kinds[k], view->config->node_name);
 
 		for (unsigned int i = 0; node && i < node->addresses->len; i++) {
 			const struct addr *addr =
@@ -116,7 +117,8 @@ struct node_view *node_view_new(const struct tables *tables, const struct derive
 		g_array_append_val(view->local_addrs, *router4);
 	if (!addr_is_zero(router6))
 		g_array_append_val(view->local_addrs, *router6);
-	table_foreach(tables->devices, add_device, view);
+	table_foreach (tables->devices, add_device, view)
+		;
 	view->pod_cidrs4 = ipam_get_pools(tables, config, true);
 	view->pod_cidrs6 = ipam_get_pools(tables, config, false);
 	return view;

@@ -18,9 +18,9 @@ struct node_view {
 	struct addr router4; /* addresses of cilium_host; zero: the family is off */
 	struct addr router6;
 	const struct device *host_device; /* cilium_host; NULL: not there yet */
-	GPtrArray *devices;               /* const struct device *: those that lead out of the node */
-	GArray *local_addrs;              /* struct addr: what the node itself answers to */
-	GArray *pod_cidrs4;               /* struct cidr */
+	GPtrArray *devices;  /* const struct device *: those that lead out of the node */
+	GArray *local_addrs; /* struct addr: what the node itself answers to */
+	GArray *pod_cidrs4;  /* struct cidr */
 	GArray *pod_cidrs6;
 };
 

@@ -3,16 +3,25 @@
 
 #include "src/model/plan.h"
 
+static void add_route(const struct cidr *destination, const struct addr *router, GPtrArray *wanted)
+{
+	struct plan_route *route = (struct plan_route *)row_new(&plan_route_class);
+
+	route->destination = *destination;
+	route->source = *router;
+	route->ifname = g_strdup(NODE_HOST_DEVICE);
+	g_ptr_array_add(wanted, route);
+}
+
 static void add_routes(const GArray *cidrs, const struct addr *router, GPtrArray *wanted)
 {
-	for (unsigned int i = 0; i < cidrs->len && !addr_is_zero(router); i++) {
-		struct plan_route *route = (struct plan_route *)row_new(&plan_route_class);
+	struct cidr own = cidr_from_addr(router);
 
-		route->destination = g_array_index(cidrs, struct cidr, i);
-		route->source = *router;
-		route->ifname = g_strdup(NODE_HOST_DEVICE);
-		g_ptr_array_add(wanted, route);
-	}
+	if (addr_is_zero(router))
+		return;
+	add_route(&own, router, wanted);
+	for (unsigned int i = 0; i < cidrs->len; i++)
+		add_route(&g_array_index(cidrs, struct cidr, i), router, wanted);
 }
 
 void route_derive(const struct node_view *view, GPtrArray *wanted)

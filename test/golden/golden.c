@@ -183,7 +183,8 @@ static const struct label_set *parse_labels(struct golden *golden, const json_t 
 	const json_t *text;
 	size_t i;
 
-	json_array_foreach(texts, i, text) {
+	json_array_foreach(texts, i, text)
+	{
 		struct label label;
 
 		if (label_parse(json_string_value(text), &label))
@@ -252,22 +253,19 @@ static void start(struct golden *golden)
 	size_t i;
 
 	golden->store = tables_new(&golden->tables);
-	golden->derive =
-		derive_new(golden->store, &golden->tables, &golden->derive_config, &error);
+	golden->derive = derive_new(golden->store, &golden->tables, &golden->derive_config, &error);
 	if (!golden->derive)
 		fail(golden, "config", error->message);
 	golden->files = file_set_new(golden->store, &golden->tables, ignore_problem, NULL);
 	put_manifests(golden, "manifests");
-	json_array_foreach(devices, i, device)
-		put_device(golden, device);
+	json_array_foreach(devices, i, device) put_device(golden, device);
 	json_decref(devices);
 	set_routers(golden);
 	golden->datapath = datapath_fake_new();
 	wiring_init_datapath(config_get_settings(golden->config), 1 << 30, &datapath_config);
 	if (golden->datapath->ops->load(golden->datapath, &datapath_config, &error))
 		fail(golden, "load", error->message);
-	golden->reconcilers =
-		reconcilers_new(golden->store, &golden->tables, golden->datapath);
+	golden->reconcilers = reconcilers_new(golden->store, &golden->tables, golden->datapath);
 	if (reconcilers_adopt(golden->reconcilers, &error))
 		fail(golden, "adopt", error->message);
 	reconcilers_allow_deletion(golden->reconcilers);
@@ -282,8 +280,7 @@ static void run(struct golden *golden)
 	load_config(golden);
 	start(golden);
 	endpoints = load_json(golden, "endpoints.json");
-	json_array_foreach(endpoints, i, endpoint)
-		put_endpoint(golden, endpoint, i + 1);
+	json_array_foreach(endpoints, i, endpoint) put_endpoint(golden, endpoint, i + 1);
 	json_decref(endpoints);
 	print_state(golden->output, &golden->tables, golden->datapath);
 	for (unsigned int step = 2;; step++) {

@@ -48,10 +48,10 @@ static bool add_problem(const struct row *row, void *data)
 {
 	const struct source_problem *problem = (const struct source_problem *)row;
 
-	g_ptr_array_add(data, g_strdup_printf("%s:%u %s %s: %s", problem->file, problem->line,
-					      problem->object ? problem->object : "-",
-					      problem->field ? problem->field : "-",
-					      problem->reason));
+	g_ptr_array_add(data,
+			g_strdup_printf("%s:%u %s %s: %s", problem->file, problem->line,
+					problem->object ? problem->object : "-",
+					problem->field ? problem->field : "-", problem->reason));
 	return true;
 }
 
@@ -68,8 +68,8 @@ static bool add_identity(const struct row *row, void *data)
 {
 	const struct identity *identity = (const struct identity *)row;
 
-	g_ptr_array_add(data, g_strdup_printf("%u %s", identity->number,
-					      label_set_text(identity->labels)));
+	g_ptr_array_add(
+		data, g_strdup_printf("%u %s", identity->number, label_set_text(identity->labels)));
 	return true;
 }
 
@@ -145,11 +145,11 @@ static bool add_device(const void *key, const void *value, void *data)
 	const struct device_info *info = value;
 	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
 
-	g_ptr_array_add(data, g_strdup_printf("%u masquerade %s %s mtu %u%s",
-					      *(const uint32_t *)key,
-					      addr_text(&info->masquerade4, text4),
-					      addr_text(&info->masquerade6, text6), info->mtu,
-					      info->flags & DEVICE_F_L3 ? " layer-3" : ""));
+	g_ptr_array_add(data,
+			g_strdup_printf("%u masquerade %s %s mtu %u%s", *(const uint32_t *)key,
+					addr_text(&info->masquerade4, text4),
+					addr_text(&info->masquerade6, text6), info->mtu,
+					info->flags & DEVICE_F_L3 ? " layer-3" : ""));
 	return true;
 }
 
@@ -186,7 +186,8 @@ static void print_table(GString *output, const char *title, const struct table *
 {
 	GPtrArray *lines = lines_new();
 
-	table_foreach(table, add, lines);
+	table_foreach (table, add, lines)
+		;
 	print_section(output, title, lines);
 }
 
