@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/datapath/real_private.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 #include "src/sys/bpffs.h"
 
@@ -9,6 +10,18 @@ int real_open(struct real *real, GError **error)
 	if (!real->netlink)
 		real->netlink = netlink_new(error);
 	return real->netlink ? 0 : -EIO;
+}
+
+int real_open_state_dir(const struct real *real, GError **error)
+{
+	int fd;
+
+	if (g_mkdir_with_parents(real->state_dir, 0700))
+		return error_set_errno(error, errno, "making the directory %s", real->state_dir);
+	fd = open(real->state_dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return error_set_errno(error, errno, "opening the directory %s", real->state_dir);
+	return fd;
 }
 
 void real_note(GString *repaired, const char *format, ...)

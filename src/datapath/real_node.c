@@ -5,30 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "src/sys/address.h"
-#include "src/sys/bpffs.h"
 #include "src/sys/link.h"
-
-static int ensure_bpffs(struct real *real, GString *repaired, GError **error)
-{
-	static const char *const dirs[] = {"tc/globals", "cilium/devices"};
-	const char *root;
-	bool mounted;
-	int err = bpffs_ensure(real->configured_root, &root, &mounted, error);
-
-	if (err)
-		return err;
-	if (mounted)
-		real_note(repaired, "%s was not mounted", root);
-	g_free(real->bpf_root);
-	real->bpf_root = g_strdup(root);
-	for (size_t i = 0; i < G_N_ELEMENTS(dirs); i++) {
-		g_autofree char *path = g_build_filename(root, dirs[i], NULL);
-
-		if (g_mkdir_with_parents(path, 0700))
-			return error_set_errno(error, errno, "making the directory %s", path);
-	}
-	return 0;
-}
 
 static int random_mac(struct mac *ret_mac, GError **error)
 {
@@ -173,7 +150,7 @@ static int ensure_devices(struct real *real, GString *repaired, GError **error)
 
 int real_node_ensure(struct real *real, GString *repaired, GError **error)
 {
-	int err = ensure_bpffs(real, repaired, error);
+	int err = real_bpffs_ensure(real, repaired, error);
 
 	if (!err)
 		err = real_sysctl_ensure_node(real, repaired, error);

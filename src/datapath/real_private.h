@@ -39,6 +39,8 @@ static inline struct real *real_get(struct datapath *dp)
 
 /* Opens the netlink socket and finds the root, where that has not been done. */
 NODISCARD int real_open(struct real *real, GError **error);
+/* Owned descriptor of the state directory, or −errno. */
+NODISCARD int real_open_state_dir(const struct real *real, GError **error);
 /* Adds to the list of what was repaired, which may be NULL. */
 void real_note(GString *repaired, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -58,7 +60,12 @@ NODISCARD int real_program_pin(struct real *real, const char *digest, GError **e
 /* Removes all pinned sets but that of the digest; with NULL all. */
 void real_program_prune(const struct real *real, const char *digest);
 
-/* real_node.c: bpffs, cilium_host and cilium_net. */
+/* real_bpffs.c: what is pinned is in a BPF file system. */
+NODISCARD int real_bpffs_ensure(struct real *real, GString *repaired, GError **error);
+/* Unmounts it where it is empty and it was us who mounted it. */
+NODISCARD int real_bpffs_purge(struct real *real, GError **error);
+
+/* real_node.c: cilium_host and cilium_net, and what else the node needs. */
 NODISCARD int real_node_ensure(struct real *real, GString *repaired, GError **error);
 int real_ensure(struct datapath *dp, GString *ret_repaired, GError **error);
 /* Deletes cilium_host and with it cilium_net. */

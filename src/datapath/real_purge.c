@@ -48,7 +48,7 @@ static bool remove_route(const struct plan_route *route, void *data)
 
 static void purge_pins(struct purge *purge)
 {
-	/* Innermost first; the root is left, as it may be the machine's own. */
+	/* Innermost first. */
 	static const char *const dirs[] = {"cilium/programs", "cilium/devices", "cilium",
 					   "tc/globals", "tc"};
 	struct real *real = purge->real;
@@ -82,6 +82,8 @@ int real_purge(struct datapath *dp, GError **error)
 	err = real_node_purge(purge.real, purge.err ? NULL : error);
 	purge.err = purge.err ? purge.err : err;
 	purge_pins(&purge);
+	err = real_bpffs_purge(purge.real, purge.err ? NULL : error);
+	purge.err = purge.err ? purge.err : err;
 	err = real_sysctl_purge(purge.real, purge.err ? NULL : error);
 	return purge.err ? purge.err : err;
 }

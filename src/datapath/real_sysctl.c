@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/datapath/real_private.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,18 +55,6 @@ static char *boot_id(void)
 	return g_strstrip(text);
 }
 
-static int open_state_dir(const struct real *real, GError **error)
-{
-	int fd;
-
-	if (g_mkdir_with_parents(real->state_dir, 0700))
-		return error_set_errno(error, errno, "making the directory %s", real->state_dir);
-	fd = open(real->state_dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_set_errno(error, errno, "opening the directory %s", real->state_dir);
-	return fd;
-}
-
 static void parse_state(struct real *real, const char *text)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
@@ -94,7 +81,7 @@ static int load_state(struct real *real, GError **error)
 
 	if (real->sysctls)
 		return 0;
-	dir_fd = open_state_dir(real, error);
+	dir_fd = real_open_state_dir(real, error);
 	if (dir_fd < 0)
 		return dir_fd;
 	err = atomic_file_read(dir_fd, STATE_FILE, STATE_FILE_MAX_BYTES, &text, &n_bytes,
@@ -114,7 +101,7 @@ static int save_state(const struct real *real, GError **error)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 	g_autofree char *boot = boot_id();
-	int dir_fd = open_state_dir(real, error);
+	int dir_fd = real_open_state_dir(real, error);
 	int err;
 
 	if (dir_fd < 0)

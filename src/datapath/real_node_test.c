@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What load and ensure do to the node, routes, and the purge of it all, against the kernel. */
+#include "src/datapath/real_test.h"
+
+#include "src/sys/bpffs.h"
+#include "src/sys/route.h"
+
+static void test_load_fills_in_what_it_found(void **state)
+{
+	struct world *world = *state;
+	struct link_info link;
+
+	assert_int_equal(link_get_by_name(nl, "cilium_host", &link, NULL), 0);
+	assert_int_equal(world->config.node.host_ifindex, link.ifindex);
+	assert_true(link.flags & IFF_UP);
+	assert_true(link.flags & IFF_NOARP);
+	assert_in_range(world->config.node.ct_tick_shift, 7, 10);
+	/* Seconds are the caller's; the programs have ticks. */
+	assert_int_equal(world->config.node.ct_timeout_tcp, 8000);
+	assert_int_equal(get_sysctl("net/ipv4/conf/all/forwarding"), 1);
+	assert_int_equal(get_sysctl("net/ipv6/conf/all/forwarding"), 1);
+	assert_int_equal(get_sysctl("net/ipv4/conf/cilium_host/rp_filter"), 0);
+	assert_attached(world, 0, 0);
+}
+
+static void assert_ensured(struct world *world, const char *const *texts)
+{
+	g_autoptr(GString) repaired = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+
+	if (world->dp->ops->ensure(world->dp, repaired, &error))
+		fail_msg("%s", error->message);
+	if (!*texts)
+		assert_string_equal(repaired->str, "");
+	for (; *texts; texts++)
+		if (!strstr(repaired->str, *texts))
+			fail_msg("want %s, got %s", *texts, repaired->str);
+}
+
+static void test_ensure_repairs(void **state)
+{
+	struct world *world = *state;
+	g_autofree char *pin = real_map_path(real_get(world->dp), PLAN_MAP_cilium_lxc);
+	struct addr addr;
+	struct address address = {.ifindex = world->config.node.host_ifindex, .prefix_len = 32};
+	struct link_info link;
+
+	assert_ensured(world, (const char *const[]){NULL});
+	assert_int_equal(addr_parse("10.9.9.9", &addr), 0);
+	address.addr = addr;
+	address_append_add(nl, &address);
+	address.addr = world->config.node.router4;
+	address_append_delete(nl, &address);
+	root_test_send(nl);
+	assert_int_equal(sysctl_put("net/ipv4/conf/all/forwarding", 0), 0);
+	assert_int_equal(sysctl_put("net/ipv4/conf/cilium_host/rp_filter", 1), 0);
+	assert_int_equal(unlink(pin), 0);
+	assert_ensured(world, (const char *const[]){
+				      "cilium_host had 10.9.9.9", "cilium_host lacked 10.0.0.1",
+				      "net/ipv4/conf/all/forwarding was 0",
+				      "net/ipv4/conf/cilium_host/rp_filter was 1", pin, NULL});
+	assert_ensured(world, (const char *const[]){NULL});
+
+	/* The programs have the index built in. */
+	root_test_delete(nl, "cilium_net");
+	assert_ensured(world, (const char *const[]){"cilium_host was missing", NULL});
+	assert_int_equal(link_get_by_name(nl, "cilium_host", &link, NULL), 0);
+	assert_int_equal(link.ifindex, world->config.node.host_ifindex);
+	assert_ensured(world, (const char *const[]){NULL});
+}
+
+static void test_router_address_changes(void **state)
+{
+	struct world *world = *state;
+	g_autoptr(GArray) addresses = NULL;
+
+	assert_int_equal(addr_parse("10.0.1.1", &world->config.node.router4), 0);
+	memset(&world->config.node.router6, 0, sizeof(world->config.node.router6));
+	restart(world);
+	assert_int_equal(address_dump(nl, world->config.node.host_ifindex, &addresses, NULL), 0);
+	assert_int_equal(addresses->len, 1);
+	assert_memory_equal(&g_array_index(addresses, struct address, 0).addr,
+			    &world->config.node.router4, sizeof(struct addr));
+}
+
+struct routes {
+	unsigned int n;
+	uint32_t mtu;
+};
+
+static bool count_route(const struct plan_route *route, void *data)
+{
+	struct routes *routes = data;
+
+	assert_string_equal(route->ifname, "cilium_host");
+	routes->n++;
+	routes->mtu = route->mtu;
+	return true;
+}
+
+static void test_routes(void **state)
+{
+	struct world *world = *state;
+	const char *const texts[] = {"10.0.0.0/24", "fd00::/64"};
+	struct routes routes = {0};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		struct plan_route *row = (struct plan_route *)row_new(&plan_route_class);
+
+		assert_int_equal(cidr_parse(texts[i], &row->destination), 0);
+		row->ifname = g_strdup("cilium_host");
+		row->source = i ? world->config.node.router6 : world->config.node.router4;
+		row->mtu = 1400;
+		assert_int_equal(world->dp->ops->route_replace(world->dp, row), 0);
+		row->mtu = 1450;
+		assert_int_equal(world->dp->ops->route_replace(world->dp, row), 0);
+		routes = (struct routes){0};
+		assert_int_equal(world->dp->ops->route_foreach(world->dp, count_route, &routes), 0);
+		assert_int_equal(routes.n, 1);
+		assert_int_equal(routes.mtu, 1450);
+		assert_int_equal(world->dp->ops->route_remove(world->dp, &row->destination), 0);
+		/* And once more. */
+		assert_int_equal(world->dp->ops->route_remove(world->dp, &row->destination), 0);
+		g_free(row->ifname);
+		row->ifname = g_strdup("none");
+		assert_int_equal(world->dp->ops->route_replace(world->dp, row), -ENODEV);
+		row_unref(&row->row);
+	}
+	routes = (struct routes){0};
+	assert_int_equal(world->dp->ops->route_foreach(world->dp, count_route, &routes), 0);
+	assert_int_equal(routes.n, 0);
+}
+
+static unsigned int n_entries_of(const char *path)
+{
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	unsigned int n = 0;
+
+	while (dir && g_dir_read_name(dir))
+		n++;
+	return n;
+}
+
+/* As cilium cleanup does it: without a load, by another process. */
+static void test_purge_leaves_nothing(void **state)
+{
+	struct world *world = *state;
+	g_autoptr(GError) error = NULL;
+	struct link_info link;
+
+	attach_all(world);
+	finish(world);
+	world->dp->ops->free(world->dp);
+	world->dp = datapath_real_new(bpf_root, state_dir);
+	for (int i = 0; i < 2; i++) {
+		if (world->dp->ops->purge(world->dp, &error))
+			fail_msg("%s", error->message);
+		/* The first load mounted it; below it is the test's own, empty directory. */
+		assert_false(bpffs_is_mounted(bpf_root));
+		assert_int_equal(n_entries_of(bpf_root), 0);
+		assert_int_equal(n_entries_of(state_dir), 0);
+		assert_int_equal(link_get_by_name(nl, "cilium_host", &link, NULL), -ENODEV);
+		assert_int_equal(link_get_by_name(nl, "cilium_net", &link, NULL), -ENODEV);
+		assert_false(has_clsact(world->pod_ifindex));
+		assert_false(has_clsact(world->device_ifindex));
+		assert_int_equal(get_sysctl("net/ipv4/conf/all/forwarding"), 0);
+		assert_int_equal(get_sysctl("net/ipv6/conf/all/forwarding"), 0);
+		assert_int_equal(get_sysctl("net/ipv6/conf/ethp/accept_ra"), 1);
+	}
+}
+
+static void test_strict_filter_moves_to_the_devices(void **state)
+{
+	struct world *world = *state;
+
+	assert_int_equal(world->dp->ops->purge(world->dp, NULL), 0);
+	assert_int_equal(sysctl_put("net/ipv4/conf/all/rp_filter", 1), 0);
+	assert_int_equal(sysctl_put("net/ipv4/conf/ethp/forwarding", 1), 0);
+	restart(world);
+	assert_int_equal(get_sysctl("net/ipv4/conf/all/rp_filter"), 0);
+	assert_int_equal(get_sysctl("net/ipv4/conf/eth0.5/rp_filter"), 1);
+	assert_int_equal(get_sysctl("net/ipv4/conf/lxc1/rp_filter"), 0);
+	/* A second start does not take what the first one set for the original. */
+	restart(world);
+	assert_int_equal(world->dp->ops->purge(world->dp, NULL), 0);
+	assert_int_equal(get_sysctl("net/ipv4/conf/all/rp_filter"), 1);
+	assert_int_equal(get_sysctl("net/ipv4/conf/eth0.5/rp_filter"), 0);
+	assert_int_equal(get_sysctl("net/ipv4/conf/ethp/forwarding"), 1);
+	assert_int_equal(get_sysctl("net/ipv4/conf/eth0.5/forwarding"), 0);
+	assert_int_equal(sysctl_put("net/ipv4/conf/all/rp_filter", 0), 0);
+}
+
+static void test_runtime(void **state)
+{
+	struct world *world = *state;
+	struct runtime_config runtime = {.trace_events = 1, .trace_interval = 5};
+	struct runtime_config read;
+	struct bpf_map_ref map;
+	const uint32_t first = 0;
+
+	assert_int_equal(world->dp->ops->set_runtime(world->dp, &runtime), 0);
+	assert_int_equal(bpf_map_open(bpf_root, "cilium_runtime_config", &map, NULL), 0);
+	assert_int_equal(bpf_map_get(&map, &first, &read), 0);
+	assert_int_equal(read.trace_events, 1);
+	assert_in_range(read.trace_interval, 4, 7); /* ticks */
+	bpf_map_close(&map);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_load_fills_in_what_it_found),
+		TEST(test_ensure_repairs),
+		TEST(test_router_address_changes),
+		TEST(test_routes),
+		TEST(test_purge_leaves_nothing),
+		TEST(test_strict_filter_moves_to_the_devices),
+		TEST(test_runtime),
+	};
+
+	return RUN(tests);
+}
