@@ -9,7 +9,9 @@
 #include "src/cli/commands.h"
 #include "src/cli/map_dump.h"
 #include "src/datapath/datapath.h"
+#include "src/join/attachment.h"
 #include "src/sys/bpffs.h"
+#include "src/sys/link.h"
 
 #define TREE_DEPTH_FDS 16
 
@@ -95,6 +97,48 @@ static int purge(const char *bpf_root)
 	return err < 0 ? cli_fail_error(error) : EXIT_SUCCESS;
 }
 
+static bool is_of_endpoint(const struct link_info *link)
+{
+	char alias[ATTACHMENT_ALIAS_BYTES];
+	struct attachment attachment;
+
+	g_strlcpy(alias, link->alias, sizeof(alias));
+	return !strcmp(link->kind, "veth") && attachment_parse_alias(alias, &attachment);
+}
+
+static int remove_endpoint_links(struct netlink *nl, GError **error)
+{
+	g_autoptr(GArray) links = NULL;
+	int err = link_dump(nl, &links, error);
+
+	for (guint i = 0; !err && i < links->len; i++) {
+		const struct link_info *link = &g_array_index(links, struct link_info, i);
+		g_autoptr(GError) failure = NULL;
+
+		if (!is_of_endpoint(link))
+			continue;
+		link_append_delete(nl, link->ifindex);
+		err = netlink_send(nl, NULL, NULL, &failure);
+		/* Its container ended meanwhile. */
+		if (err == -ENODEV)
+			err = 0;
+		else if (err)
+			g_propagate_error(error, g_steal_pointer(&failure));
+	}
+	return err;
+}
+
+/* The interfaces of containers that are still there: without programs they are of no use. */
+static int remove_interfaces(void)
+{
+	GError *error = NULL;
+	struct netlink *nl = netlink_new(&error);
+	int err = nl ? remove_endpoint_links(nl, &error) : -1;
+
+	netlink_free(nl);
+	return err < 0 ? cli_fail_error(error) : EXIT_SUCCESS;
+}
+
 static int run_cleanup(int argc, char *const argv[])
 {
 	const char *env = g_getenv("CILIUM_BPF_ROOT");
@@ -117,6 +161,8 @@ static int run_cleanup(int argc, char *const argv[])
 	if (!arg_force && !confirm(bpf_root))
 		return EXIT_SUCCESS;
 	status = purge(bpf_root);
+	if (!status && !arg_bpf_state)
+		status = remove_interfaces();
 	if (!status && !arg_bpf_state)
 		status = remove_state(arg_state_dir);
 	if (!status && !arg_bpf_state)
