@@ -9,8 +9,8 @@
 struct device_address {
 	struct addr addr;
 	uint8_t prefix_len; /* as in struct cidr */
-	uint8_t scope; /* RT_SCOPE_* */
-	bool deprecated; /* or tentative: not to be used as a source */
+	uint8_t scope;      /* RT_SCOPE_* */
+	bool deprecated;    /* or tentative: not to be used as a source */
 };
 
 struct device {
@@ -21,9 +21,9 @@ struct device {
 	struct mac mac;
 	uint32_t mtu;
 	bool up;
-	bool has_mac; /* false: layer 3 only */
+	bool has_mac;       /* false: layer 3 only */
 	bool default_route; /* of either family, in the main table, goes out here */
-	GArray *addresses; /* struct device_address */
+	GArray *addresses;  /* struct device_address */
 };
 
 extern const struct row_class device_class;

@@ -14,19 +14,19 @@
 /* Key: id, 2 bytes in host order. */
 struct endpoint {
 	struct row row;
-	uint16_t id; /* 1..65535 */
+	uint16_t id;         /* 1..65535 */
 	uint32_t generation; /* never used before on this node; in conntrack entries */
 	char *container_id;
-	char *container_name; /* may be NULL, as all below */
+	char *container_name;   /* may be NULL, as all below */
 	char *container_ifname; /* "eth0" */
-	char *netns; /* path */
-	char *namespace; /* of the pod */
+	char *netns;            /* path */
+	char *namespace;        /* of the pod */
 	char *pod_name;
 	char *pod_uid;
 	const struct label_set *runtime_labels; /* given by the runtime; may be empty, never NULL */
-	char *host_ifname; /* "lxc…" */
-	uint32_t ifindex; /* of the host's side */
-	struct mac mac; /* of the interface inside */
+	char *host_ifname;                      /* "lxc…" */
+	uint32_t ifindex;                       /* of the host's side */
+	struct mac mac;                         /* of the interface inside */
 	struct mac host_mac;
 	struct addr addr4; /* zero: none */
 	struct addr addr6;
@@ -52,7 +52,7 @@ struct endpoint_state {
 	struct row row;
 	uint16_t id;
 	uint32_t identity;
-	const struct label_set *labels; /* all */
+	const struct label_set *labels;          /* all */
 	const struct label_set *identity_labels; /* those that make the identity */
 };
 

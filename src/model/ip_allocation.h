@@ -9,9 +9,9 @@
 struct ip_allocation {
 	struct row row;
 	struct addr addr;
-	char *owner; /* "namespace/pod", "router", … */
+	char *owner;           /* "namespace/pod", "router", … */
 	char *expiration_uuid; /* NULL once an endpoint has claimed it */
-	int64_t expires_ns; /* CLOCK_BOOTTIME; 0: never. Only with expiration_uuid */
+	int64_t expires_ns;    /* CLOCK_BOOTTIME; 0: never. Only with expiration_uuid */
 	int64_t released_ns; /* CLOCK_BOOTTIME; not 0: given back, and resting before it is used again */
 };
 

@@ -4,7 +4,8 @@
 
 #include "src/model/object.h"
 
-struct namespace {
+struct namespace
+{
 	struct row row;
 	struct object_meta meta;
 };

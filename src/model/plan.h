@@ -22,7 +22,7 @@ struct plan_map_entry {
 	uint16_t n_key_bytes; /* without the byte of the map */
 	uint16_t n_value_bytes;
 	uint16_t endpoint_id; /* whose object it is; 0: the node's */
-	uint8_t data[]; /* enum plan_map (1 byte), key, value */
+	uint8_t data[];       /* enum plan_map (1 byte), key, value */
 };
 
 extern const struct row_class plan_map_entry_class;
@@ -66,8 +66,8 @@ struct plan_route {
 	struct row row;
 	struct cidr destination;
 	struct addr gateway; /* zero: on the link */
-	struct addr source; /* preferred source; zero: none */
-	uint32_t mtu; /* 0: the device's */
+	struct addr source;  /* preferred source; zero: none */
+	uint32_t mtu;        /* 0: the device's */
 	uint16_t endpoint_id;
 	char *ifname;
 };

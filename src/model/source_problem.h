@@ -8,11 +8,11 @@
 struct source_problem {
 	struct row row;
 	char *key;
-	char *file; /* or the resource's name, where it did not come from a file */
+	char *file;        /* or the resource's name, where it did not come from a file */
 	unsigned int line; /* 0: not known */
-	char *object; /* "Pod default/web"; NULL where it could not be told */
-	char *field; /* "spec.podCIDR"; NULL for a syntax error */
-	char *reason; /* what was got, what was expected */
+	char *object;      /* "Pod default/web"; NULL where it could not be told */
+	char *field;       /* "spec.podCIDR"; NULL for a syntax error */
+	char *reason;      /* what was got, what was expected */
 };
 
 extern const struct row_class source_problem_class;

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -21,9 +22,18 @@
 	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define PARENT_EVENTS (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
 
+/* What changes when a file does. All zero: not looked at yet. */
+struct stamp {
+	dev_t device;
+	ino_t inode;
+	off_t n_bytes;
+	mode_t mode;
+	struct timespec modified, changed;
+};
+
 /* What is known of a file, to tell whether it has to be read again. */
 struct entry {
-	struct stat status;
+	struct stamp stamp;
 	bool is_link;
 	bool is_read; /* hash is of what was read last */
 	bool is_seen; /* by the scan under way */
@@ -43,6 +53,7 @@ struct directory {
 	int parent_watch;       /* of the nearest directory above it that is there */
 	struct stat status;     /* of the directory, where watch is not −1 */
 	unsigned int n_missing; /* checks in a row that found it elsewhere, or nowhere */
+	size_t n_read_bytes;    /* since the last commit */
 	bool must_scan;         /* something happened that a single file does not explain */
 	uv_poll_t poll;
 	uv_timer_t timer;
@@ -64,11 +75,28 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool is_unchanged(const struct stat *a, const struct stat *b)
+static struct stamp stamp_of(const struct stat *status)
 {
-	return is_same_file(a, b) && a->st_size == b->st_size && a->st_mode == b->st_mode &&
-	       memcmp(&a->st_mtim, &b->st_mtim, sizeof(a->st_mtim)) == 0 &&
-	       memcmp(&a->st_ctim, &b->st_ctim, sizeof(a->st_ctim)) == 0;
+	return (struct stamp){
+		.device = status->st_dev,
+		.inode = status->st_ino,
+		.n_bytes = status->st_size,
+		.mode = status->st_mode,
+		.modified = status->st_mtim,
+		.changed = status->st_ctim,
+	};
+}
+
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool is_unchanged(const struct stamp *a, const struct stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->n_bytes == b->n_bytes &&
+	       a->mode == b->mode && is_same_time(&a->modified, &b->modified) &&
+	       is_same_time(&a->changed, &b->changed);
 }
 
 static bool is_manifest_name(const char *name)
@@ -98,6 +126,7 @@ static void read_content(struct directory *directory, int fd, const char *path, 
 		file_set_put_unreadable(directory->files, path, error->message);
 		return;
 	}
+	directory->n_read_bytes += n_bytes;
 	hash = hash_text(text, n_bytes);
 	if (entry->is_read && entry->hash == hash && entry->n_bytes == n_bytes)
 		return;
@@ -116,6 +145,7 @@ static void check_file(struct directory *directory, const char *name, bool after
 	g_autofree char *path = g_build_filename(directory->path, name, NULL);
 	struct entry *entry = g_hash_table_lookup(directory->entries, name);
 	struct stat status, link_status;
+	struct stamp stamp;
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	int open_errno = errno;
 
@@ -131,13 +161,17 @@ static void check_file(struct directory *directory, const char *name, bool after
 	entry->is_link = S_ISLNK(link_status.st_mode);
 	if (fd < 0) {
 		entry->is_read = false;
-		entry->status = (struct stat){};
+		entry->stamp = (struct stamp){};
 		file_set_put_unreadable(directory->files, path, g_strerror(open_errno));
 		goto out;
 	}
-	if (fstat(fd, &status) == 0 && (after_event || !is_unchanged(&entry->status, &status))) {
+	if (fstat(fd, &status) < 0)
+		goto out;
+	stamp = stamp_of(&status);
+	if (after_event || !is_unchanged(&entry->stamp, &stamp)) {
+		/* The stamp is from before the reading: a change meanwhile shows in the next one. */
+		entry->stamp = stamp;
 		read_content(directory, fd, path, entry);
-		entry->status = status;
 	}
 out:
 	if (fd >= 0)
@@ -335,9 +369,15 @@ static void on_event(struct directory *directory, const struct inotify_event *ev
 	check_file(directory, name, true);
 }
 
+/* So much text leaves so much free memory inside the heap that giving it back is worth the time. */
+#define TRIM_BYTES (4 * 1024 * 1024)
+
 static void commit(struct directory *directory)
 {
 	file_set_commit(directory->files);
+	if (directory->n_read_bytes > TRIM_BYTES)
+		malloc_trim(0);
+	directory->n_read_bytes = 0;
 	store_settle(directory->store);
 }
 
@@ -418,12 +458,12 @@ void directory_start(struct directory *directory)
 {
 	file_set_begin(directory->files);
 	rescan(directory);
-	file_set_commit(directory->files);
 	table_set_synced(directory->tables->namespaces);
 	table_set_synced(directory->tables->nodes);
 	table_set_synced(directory->tables->pods);
 	table_set_synced(directory->tables->source_problems);
-	store_settle(directory->store);
+	/* Watches see tables that are synced and full at once. */
+	commit(directory);
 	uv_poll_start(&directory->poll, UV_READABLE, on_readable);
 	uv_timer_start(&directory->timer, on_timer, CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
 }
