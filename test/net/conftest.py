@@ -56,5 +56,5 @@ def upgrade_build():
     """Another build of the same source, whose BPF programs have other instructions."""
     path = os.environ.get("AXONEME_UPGRADE_BUILD")
     if not path:
-        pytest.skip("AXONEME_UPGRADE_BUILD names no build with -Dbpf-flags=-mcpu=v2")
+        pytest.skip("AXONEME_UPGRADE_BUILD names no build with -Dbpf-flags=-O3")
     return pathlib.Path(path).resolve()
