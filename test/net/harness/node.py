@@ -165,7 +165,7 @@ class Node(Namespace):
         self.agent = None
         self.pods = []
         super().__init__(f"{site.prefix}-n{index}", mount=True)
-        for path in ("state", "manifests", "config", "run", "lib", "cgroup"):
+        for path in ("state", "manifests", "config", "run", "lib"):
             (self.dir / path).mkdir(parents=True)
         # A sysfs of this network namespace, and a bpffs of this node.
         self.exec("sh", "-e", stdin="mount -t sysfs sysfs /sys\nmount -t bpf bpf /sys/fs/bpf\n")
@@ -176,7 +176,7 @@ class Node(Namespace):
         defaults = {
             "state_source": "directory", "manifest_dir": self.manifest_dir,
             "state_dir": self.state_dir, "socket_path": self.socket_path, "bpf_root": "/sys/fs/bpf",
-            "cgroup_root": self.dir / "cgroup", "lib_dir": self.lib_dir,
+            "lib_dir": self.lib_dir,
             "enable_ipv4": "true", "enable_ipv6": "true", "routing_mode": "native",
             "ipv4_range": self.ipv4_range, "ipv6_range": self.ipv6_range,
             "ipv4_native_routing_cidr": "10.200.0.0/16",

@@ -10,6 +10,7 @@ A site: a world with nodes plugged into it.
 """
 
 import os
+import re
 import shutil
 import socket
 import time
@@ -20,6 +21,7 @@ from .node import Node
 WORLD = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8:1::1"}
 FAR = {socket.AF_INET: "198.51.100.2", socket.AF_INET6: "2001:db8:2::2"}
 FAR_ROUTER = {socket.AF_INET: "198.51.100.1", socket.AF_INET6: "2001:db8:2::1"}
+SANITIZER = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:")
 QUIET = dict(ipv6__conf__all__accept_dad=0, ipv6__conf__default__accept_dad=0,
              ipv6__conf__default__accept_ra=0)
 
@@ -68,9 +70,11 @@ class Site:
         return node
 
     def close(self):
-        """Takes everything down and fails if something survived it."""
+        """Takes everything down; fails if something survived it or a sanitizer spoke up."""
         for node in self.nodes:
             node.close()
+        reports = [line for node in self.nodes for line in node.log().splitlines()
+                   if SANITIZER.search(line)]
         self.world.close()
         self.far.close()
         shutil.rmtree(self.tmp)
@@ -78,3 +82,4 @@ class Site:
         while (left := marked_processes(self.prefix)) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not left, f"processes outlived their site: {left}"
+        assert not reports, reports
