@@ -74,8 +74,8 @@ static __always_inline __u32 ct_timeout(const struct ct_entry *entry, __u8 proto
 		return node_config.ct_timeout_any;
 	if (unlikely(ct_entry_closing(entry)))
 		return node_config.ct_timeout_tcp_fin;
-	return entry->flags & CT_F_SEEN_NON_SYN ? node_config.ct_timeout_tcp :
-						  node_config.ct_timeout_tcp_syn;
+	return entry->flags & CT_F_SEEN_NON_SYN ? node_config.ct_timeout_tcp
+						: node_config.ct_timeout_tcp_syn;
 }
 
 /*

@@ -31,9 +31,8 @@ enum deliver_from {
 };
 
 /* False when no hop is left: nothing was written. */
-static __always_inline bool deliver_decrement_ttl(struct __sk_buff *skb,
-						  const struct packet *packet,
-						  enum deliver_from from)
+static __always_inline bool
+deliver_decrement_ttl(struct __sk_buff *skb, const struct packet *packet, enum deliver_from from)
 {
 	void *l3 = (void *)(long)skb->data + parse_l3_off(&packet->flow);
 	void *data_end = (void *)(long)skb->data_end;

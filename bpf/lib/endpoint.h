@@ -64,8 +64,7 @@ static __always_inline int endpoint_resolve_source(struct __sk_buff *skb, struct
 {
 	const struct endpoint_info *endpoint = endpoint_get(&packet->flow.saddr);
 
-	if (unlikely(!endpoint || endpoint_is_host(endpoint) ||
-		     endpoint->ifindex != skb->ifindex))
+	if (unlikely(!endpoint || endpoint_is_host(endpoint) || endpoint->ifindex != skb->ifindex))
 		return endpoint_resolve_foreign_source(skb, packet);
 	endpoint_set_source(packet, endpoint);
 	return 0;

@@ -14,8 +14,8 @@
 
 static __always_inline bool nat_enabled(const struct packet *packet)
 {
-	return packet_is_ipv6(packet) ? node_config.enable_masquerade6 :
-					node_config.enable_masquerade4;
+	return packet_is_ipv6(packet) ? node_config.enable_masquerade6
+				      : node_config.enable_masquerade4;
 }
 
 static __always_inline const struct addr *nat_device_addr(const struct packet *packet,
@@ -139,8 +139,7 @@ static __noinline int nat_send(struct __sk_buff *skb, struct packet *packet,
 	ct = nat_connection(skb, packet);
 	if (!ct)
 		return DROP(NAT, CT_MAP_INSERTION_FAILED);
-	if (ct->nat == CT_NAT_NONE ||
-	    !ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
+	if (ct->nat == CT_NAT_NONE || !ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
 		return 0;
 	if (ct->nat == CT_NAT_UNDECIDED && !nat_is_wanted(packet, device)) {
 		ct->nat = CT_NAT_NONE;

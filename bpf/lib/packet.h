@@ -8,10 +8,10 @@ enum flow_flag {
 	FLOW_F_IPV6 = 0x01,
 	FLOW_F_FRAGMENT_FIRST = 0x02, /* more follow; has the L4 header */
 	FLOW_F_FRAGMENT_LATER = 0x04, /* no L4 header; ports are remembered from the first */
-	FLOW_F_ICMP_ERROR = 0x08, /* carries the head of the packet that caused it */
-	FLOW_F_ICMP_ECHO = 0x10, /* ports are the echo identifier */
-	FLOW_F_ICMP_REPLY = 0x20, /* the other side asked */
-	FLOW_F_LINK_LOCAL = 0x40, /* neighbour discovery or multicast listener messages */
+	FLOW_F_ICMP_ERROR = 0x08,     /* carries the head of the packet that caused it */
+	FLOW_F_ICMP_ECHO = 0x10,      /* ports are the echo identifier */
+	FLOW_F_ICMP_REPLY = 0x20,     /* the other side asked */
+	FLOW_F_LINK_LOCAL = 0x40,     /* neighbour discovery or multicast listener messages */
 };
 
 #define FLOW_F_FRAGMENT (FLOW_F_FRAGMENT_FIRST | FLOW_F_FRAGMENT_LATER)
@@ -26,8 +26,8 @@ struct flow {
 	__u16 l4_off;
 	__u32 end; /* of the packet; link-layer padding may follow */
 	__be32 fragment_id;
-	__u8 protocol; /* IPPROTO_* of the L4 header */
-	__u8 flags; /* enum flow_flag */
+	__u8 protocol;  /* IPPROTO_* of the L4 header */
+	__u8 flags;     /* enum flow_flag */
 	__u8 tcp_flags; /* CT_TCP_*: byte 13 of the TCP header */
 	__u8 icmp_type;
 };
@@ -46,15 +46,15 @@ struct packet {
 	__u32 dst_generation;
 	__u16 src_endpoint; /* id, 0: not local */
 	__u16 dst_endpoint;
-	__u8 ct_state; /* enum event_ct_state */
-	__u8 ct_changes; /* enum ct_change */
+	__u8 ct_state;      /* enum event_ct_state */
+	__u8 ct_changes;    /* enum ct_change */
 	__u8 new_tcp_flags; /* seen for the first time from this side */
-	__u8 trace; /* 0: off, else 1 + enum trace_aggregation */
-	__u8 trace_point; /* enum trace_point: where it went */
-	__s8 ext_error; /* of the helper that failed */
-	__u8 counted; /* another program of this node accounts the packet */
-	__u8 via_stack; /* the host's stack forwarded this, or what this answers */
-	__u8 nat_reply; /* came to a masqueraded port: nat_addr and nat_port, now replaced */
+	__u8 trace;         /* 0: off, else 1 + enum trace_aggregation */
+	__u8 trace_point;   /* enum trace_point: where it went */
+	__s8 ext_error;     /* of the helper that failed */
+	__u8 counted;       /* another program of this node accounts the packet */
+	__u8 via_stack;     /* the host's stack forwarded this, or what this answers */
+	__u8 nat_reply;     /* came to a masqueraded port: nat_addr and nat_port, now replaced */
 	__be16 nat_port;
 	__u32 nat_generation;
 	struct addr nat_addr;

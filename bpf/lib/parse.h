@@ -156,9 +156,9 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct flow *flow)
 	flow->l4_off = off + ip->ihl * 4;
 	if (unlikely(ip->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))) {
 		flow->fragment_id = ip->id;
-		flow->flags |= ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET) ?
-				       FLOW_F_FRAGMENT_LATER :
-				       FLOW_F_FRAGMENT_FIRST;
+		flow->flags |= ip->frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET)
+				       ? FLOW_F_FRAGMENT_LATER
+				       : FLOW_F_FRAGMENT_FIRST;
 	}
 	return 0;
 }
@@ -180,9 +180,9 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct flow *flow)
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
 	if (unlikely(ip6->version != 6 ||
 		     !parse_end(skb, flow,
-				ip6->payload_len || !skb->gso_size ?
-					sizeof(*ip6) + bpf_ntohs(ip6->payload_len) :
-					0)))
+				ip6->payload_len || !skb->gso_size
+					? sizeof(*ip6) + bpf_ntohs(ip6->payload_len)
+					: 0)))
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
 	addr_set_words(&flow->saddr, ip6->saddr.in6_u.u6_addr32);
 	addr_set_words(&flow->daddr, ip6->daddr.in6_u.u6_addr32);
@@ -312,8 +312,8 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct flow *flow)
 	void *l4;
 
 	if (unlikely(!n_bytes))
-		return flow->protocol == IPPROTO_IGMP ? DROP(PARSE, IGMP_HANDLED) :
-							DROP(PARSE, CT_UNKNOWN_L4_PROTOCOL);
+		return flow->protocol == IPPROTO_IGMP ? DROP(PARSE, IGMP_HANDLED)
+						      : DROP(PARSE, CT_UNKNOWN_L4_PROTOCOL);
 	if (unlikely(flow->flags & FLOW_F_FRAGMENT_LATER))
 		return 0;
 	if (unlikely(off > PARSE_L4_OFF_MAX || off + n_bytes > flow->end ||

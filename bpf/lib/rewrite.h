@@ -45,18 +45,18 @@ static __always_inline int rewrite_check_off(const struct flow *flow)
 static __always_inline __u32 rewrite_addr_off(const struct flow *flow, __u8 end)
 {
 	if (flow->flags & FLOW_F_IPV6)
-		return flow->l3_off + (end == REWRITE_SOURCE ? offsetof(struct ipv6hdr, saddr) :
-							       offsetof(struct ipv6hdr, daddr));
-	return flow->l3_off + (end == REWRITE_SOURCE ? offsetof(struct iphdr, saddr) :
-						       offsetof(struct iphdr, daddr));
+		return flow->l3_off + (end == REWRITE_SOURCE ? offsetof(struct ipv6hdr, saddr)
+							     : offsetof(struct ipv6hdr, daddr));
+	return flow->l3_off + (end == REWRITE_SOURCE ? offsetof(struct iphdr, saddr)
+						     : offsetof(struct iphdr, daddr));
 }
 
 static __always_inline __u32 rewrite_port_off(const struct flow *flow, __u8 end)
 {
 	if (flow->flags & FLOW_F_ICMP_ECHO)
 		return flow->l4_off + offsetof(struct icmp_header, echo_id);
-	return flow->l4_off + (end == REWRITE_SOURCE ? offsetof(struct tcphdr, source) :
-						       offsetof(struct tcphdr, dest));
+	return flow->l4_off + (end == REWRITE_SOURCE ? offsetof(struct tcphdr, source)
+						     : offsetof(struct tcphdr, dest));
 }
 
 static __always_inline bool rewrite_has_pseudo_header(const struct flow *flow)
@@ -111,8 +111,7 @@ static __always_inline long rewrite_l4_check(struct __sk_buff *skb, const struct
 }
 
 /* Gives one end of the packet another address and port, in the packet and in flow. */
-static __noinline int rewrite_packet(struct __sk_buff *skb, struct flow *flow,
-				     struct rewrite *to)
+static __noinline int rewrite_packet(struct __sk_buff *skb, struct flow *flow, struct rewrite *to)
 {
 	struct addr *addr = to->end == REWRITE_SOURCE ? &flow->saddr : &flow->daddr;
 	__be16 *port = to->end == REWRITE_SOURCE ? &flow->sport : &flow->dport;
@@ -135,8 +134,8 @@ static __noinline int rewrite_packet(struct __sk_buff *skb, struct flow *flow,
 		return 0;
 	if (rewrite_l4_check(skb, flow, diff, 0))
 		return DROP(REWRITE, ERROR_WHILE_CORRECTING_L4_CHECKSUM);
-	if (bpf_skb_store_bytes(skb, rewrite_port_off(flow, to->end), &to->port,
-				sizeof(to->port), 0))
+	if (bpf_skb_store_bytes(skb, rewrite_port_off(flow, to->end), &to->port, sizeof(to->port),
+				0))
 		return DROP(REWRITE, ERROR_WRITING_TO_PACKET);
 	return 0;
 }
@@ -172,8 +171,7 @@ static __noinline int rewrite_inner(struct __sk_buff *skb, const struct flow *ou
 	__u64 error_diff = port_diff + (inner->flags & FLOW_F_IPV6 ? addr_diff : 0);
 
 	if (rewrite_inner_is_checked(skb, inner)) {
-		__u64 l4_diff =
-			port_diff + (rewrite_has_pseudo_header(inner) ? addr_diff : 0);
+		__u64 l4_diff = port_diff + (rewrite_has_pseudo_header(inner) ? addr_diff : 0);
 
 		l4_diff = (l4_diff & 0xffffffff) + (l4_diff >> 32);
 		if (rewrite_l4_check(skb, inner, l4_diff, 0))
@@ -183,8 +181,8 @@ static __noinline int rewrite_inner(struct __sk_buff *skb, const struct flow *ou
 	error_diff = (error_diff & 0xffffffff) + (error_diff >> 32);
 	error_diff = (error_diff & 0xffffffff) + (error_diff >> 32);
 	if (rewrite_addr(skb, inner, addr, to, 0) ||
-	    bpf_skb_store_bytes(skb, rewrite_port_off(inner, to->end), &to->port,
-				sizeof(to->port), 0))
+	    bpf_skb_store_bytes(skb, rewrite_port_off(inner, to->end), &to->port, sizeof(to->port),
+				0))
 		return DROP(REWRITE, ERROR_WRITING_TO_PACKET);
 	if (rewrite_l4_check(skb, outer, error_diff, 0))
 		return DROP(REWRITE, ERROR_WHILE_CORRECTING_L4_CHECKSUM);

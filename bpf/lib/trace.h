@@ -18,8 +18,8 @@ static __always_inline __u64 event_wakeup(const struct runtime_config *runtime)
 
 static __always_inline enum metric_dir trace_direction(__u8 point)
 {
-	return point == TRACE_TO_ENDPOINT || point == TRACE_FROM_NETWORK ? METRIC_DIR_INGRESS :
-									   METRIC_DIR_EGRESS;
+	return point == TRACE_TO_ENDPOINT || point == TRACE_FROM_NETWORK ? METRIC_DIR_INGRESS
+									 : METRIC_DIR_EGRESS;
 }
 
 /* Bits 0..7: type, 8..15: subtype, 16..23: direction. */

@@ -17,8 +17,7 @@ SEC("tc") int bench_reference(struct __sk_buff *skb)
 {
 	struct packet *packet = packet_begin(ETH_HLEN);
 
-	if (!packet || fragment_parse(skb, &packet->flow) < 0 ||
-	    !endpoint_get(&packet->flow.daddr))
+	if (!packet || fragment_parse(skb, &packet->flow) < 0 || !endpoint_get(&packet->flow.daddr))
 		return TC_ACT_SHOT;
 	return ct_track(skb, packet) < 0 ? TC_ACT_SHOT : TC_ACT_OK;
 }

@@ -11,8 +11,8 @@
 #include "bpf/test/harness.h"
 #include "bench.skel.h"
 
-#define N_ROUNDS   15
-#define N_RUNS     400
+#define N_ROUNDS 15
+#define N_RUNS   400
 /* A run repeats the program on one and the same packet, and each delivery takes a hop off it. */
 #define N_REPEATS  250
 #define N_OPENINGS 2000
@@ -41,9 +41,8 @@ static void put_maps(struct bench_bpf *skel, struct harness *harness)
 static __u32 run_once(const struct bench *bench, const struct frame *frame, int n_repeats)
 {
 	struct __sk_buff skb = {.ifindex = IFINDEX_A};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
-		    .data_size_in = frame->n_bytes, .ctx_in = &skb, .ctx_size_in = sizeof(skb),
-		    .repeat = n_repeats);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = frame->n_bytes,
+		    .ctx_in = &skb, .ctx_size_in = sizeof(skb), .repeat = n_repeats);
 
 	if (bpf_prog_test_run_opts(bench->fd, &opts) || (int)opts.retval != bench->verdict) {
 		fprintf(stderr, "%s: verdict %u\n", bench->name, opts.retval);
@@ -89,8 +88,8 @@ static void measure(struct bench *benches, size_t n_benches)
 {
 	for (int round = 0; round < N_ROUNDS; round++) {
 		for (size_t i = 0; i < n_benches; i++)
-			benches[i].ns[round] = benches[i].opening ? run_opening(&benches[i]) :
-								    run_established(&benches[i]);
+			benches[i].ns[round] = benches[i].opening ? run_opening(&benches[i])
+								  : run_established(&benches[i]);
 	}
 	for (size_t i = 0; i < n_benches; i++) {
 		qsort(benches[i].ns, N_ROUNDS, sizeof(benches[i].ns[0]), compare);
@@ -128,14 +127,24 @@ int main(void)
 		{"parse, IPv6", parse, {TCP6, .tcp_flags = TCP_ACK}},
 		{"and connection and endpoint, IPv4", reference, {TCP4, .tcp_flags = TCP_ACK}},
 		{"and connection and endpoint, IPv6", reference, {TCP6, .tcp_flags = TCP_ACK}},
-		{"pod to pod, established, IPv4", whole, {TCP4, .tcp_flags = TCP_ACK},
+		{"pod to pod, established, IPv4",
+		 whole,
+		 {TCP4, .tcp_flags = TCP_ACK},
 		 TC_ACT_REDIRECT},
-		{"pod to pod, established, IPv6", whole, {TCP6, .tcp_flags = TCP_ACK},
+		{"pod to pod, established, IPv6",
+		 whole,
+		 {TCP6, .tcp_flags = TCP_ACK},
 		 TC_ACT_REDIRECT},
-		{"pod to pod, opening, IPv4", whole, {TCP4, .tcp_flags = TCP_SYN},
-		 TC_ACT_REDIRECT, true},
-		{"pod to pod, opening, IPv6", whole, {TCP6, .tcp_flags = TCP_SYN},
-		 TC_ACT_REDIRECT, true},
+		{"pod to pod, opening, IPv4",
+		 whole,
+		 {TCP4, .tcp_flags = TCP_SYN},
+		 TC_ACT_REDIRECT,
+		 true},
+		{"pod to pod, opening, IPv6",
+		 whole,
+		 {TCP6, .tcp_flags = TCP_SYN},
+		 TC_ACT_REDIRECT,
+		 true},
 	};
 
 	measure(benches, sizeof(benches) / sizeof(benches[0]));

@@ -35,13 +35,14 @@ static void load(void (*configure)(struct node_config *config))
 /* Every packet is reported, once. */
 static void report_all(void)
 {
-	struct runtime_config runtime = {.drop_events = 1, .trace_events = 1,
+	struct runtime_config runtime = {.drop_events = 1,
+					 .trace_events = 1,
 					 .trace_aggregation = TRACE_AGGREGATION_LOW,
 					 .wakeup_bytes = 1 << 16};
 	__u32 zero = 0;
 
-	bpf_map_update_elem(bpf_map__fd(harness.skel->maps.cilium_runtime_config), &zero,
-			    &runtime, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(harness.skel->maps.cilium_runtime_config), &zero, &runtime,
+			    BPF_ANY);
 }
 
 static __u32 usual_ifindex(enum test_program program)
@@ -204,8 +205,8 @@ static void run_nat_fill(void **state)
 int main(void)
 {
 	const struct case_group *const groups[] = {
-		&pod_cases,	&malformed_cases, &conntrack_cases, &neighbour_cases, &fragment_cases,
-		&host_cases,	&netdev_cases,	  &nat_cases,	    &nat_error_cases,
+		&pod_cases,  &malformed_cases, &conntrack_cases, &neighbour_cases, &fragment_cases,
+		&host_cases, &netdev_cases,    &nat_cases,       &nat_error_cases,
 	};
 	struct CMUnitTest tests[512] = {};
 	size_t n_tests = 0;

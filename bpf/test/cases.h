@@ -24,14 +24,14 @@ struct step {
 	__u32 mark;
 	__u32 gso_size;
 	struct frame_spec in;
-	int verdict; /* TC_ACT_OK is 0 */
-	__u32 drop; /* DROP_*: then the verdict is TC_ACT_SHOT */
+	int verdict;           /* TC_ACT_OK is 0 */
+	__u32 drop;            /* DROP_*: then the verdict is TC_ACT_SHOT */
 	struct frame_spec out; /* nothing: the frame is unchanged */
-	int n_out; /* −1: do not look at the frame */
-	__u8 state; /* 1 + enum event_ct_state of the trace event; 0: do not look */
-	__u8 point; /* 1 + enum trace_point */
-	__u32 ct_ticks; /* 0: do not look */
-	__u16 ct_flags; /* with ct_ticks */
+	int n_out;             /* −1: do not look at the frame */
+	__u8 state;            /* 1 + enum event_ct_state of the trace event; 0: do not look */
+	__u8 point;            /* 1 + enum trace_point */
+	__u32 ct_ticks;        /* 0: do not look */
+	__u16 ct_flags;        /* with ct_ticks */
 	void (*check)(struct harness *harness, const struct run *run);
 };
 

@@ -76,7 +76,6 @@ void frame_parse_mac(const char *text, uint8_t *ret_mac)
 		ret_mac[i] = b[i];
 }
 
-
 /* Where the L4 checksum is, or −1. */
 static int check_off(const struct frame_spec *spec)
 {
@@ -209,9 +208,9 @@ static void put_ipv6(struct frame *frame, const struct frame_spec *spec)
 	put_addr(frame, spec->src);
 	put_addr(frame, spec->dst);
 	for (int i = 1; i <= n_extensions; i++) {
-		put8(frame, i < n_extensions ? spec->extension :
-			    fragment         ? IPPROTO_FRAGMENT :
-					       spec->protocol);
+		put8(frame, i < n_extensions ? spec->extension
+			    : fragment       ? IPPROTO_FRAGMENT
+					     : spec->protocol);
 		put8(frame, 0);
 		put_bytes(frame, "\x01\x04\x00\x00\x00\x00", 6); /* PadN */
 	}

@@ -26,28 +26,28 @@ struct frame_spec {
 	const char *src_mac; /* NULL: that of the sender, MAC_POD */
 	const char *dst_mac;
 	uint16_t ethertype; /* 0: of the addresses' family */
-	const char *src; /* address */
+	const char *src;    /* address */
 	const char *dst;
 	uint8_t protocol; /* IPPROTO_* */
-	uint8_t ttl; /* 0: 64 */
-	uint16_t sport; /* ICMP: the identifier, or the rest of the first word */
+	uint8_t ttl;      /* 0: 64 */
+	uint16_t sport;   /* ICMP: the identifier, or the rest of the first word */
 	uint16_t dport;
 	uint8_t tcp_flags;
 	uint8_t type; /* ICMP */
 	uint8_t code;
-	uint8_t n_options; /* IPv4: words of options */
-	uint8_t extension; /* IPv6: one extension header of this protocol, of eight bytes */
-	uint8_t n_extensions; /* … so often; 0: once */
+	uint8_t n_options;     /* IPv4: words of options */
+	uint8_t extension;     /* IPv6: one extension header of this protocol, of eight bytes */
+	uint8_t n_extensions;  /* … so often; 0: once */
 	uint16_t fragment_off; /* bytes, a multiple of 8 */
 	bool more_fragments;
 	uint16_t fragment_id;
 	uint16_t n_payload;
 	bool no_udp_checksum;
 	const struct frame_spec *inner; /* ICMP errors: the packet that is embedded … */
-	uint16_t n_inner; /* … cut to so many bytes; 0: whole */
+	uint16_t n_inner;               /* … cut to so many bytes; 0: whole */
 	const uint8_t *raw; /* behind the Ethernet header, in place of everything above */
 	size_t n_raw;
-	size_t n_cut; /* bytes missing at the end of the frame */
+	size_t n_cut;       /* bytes missing at the end of the frame */
 	uint16_t n_padding; /* bytes behind the packet */
 };
 

@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_FRAMES 200000
+#define N_FRAMES        200000
 #define FRAME_BYTES_MIN 54 /* BPF_PROG_TEST_RUN wants the IP header whole */
 
-static const struct frame_spec inner4 = {.src = B4, .dst = A4, .protocol = IPPROTO_UDP,
-					 .sport = 53, .dport = 1000, .n_payload = 8};
-static const struct frame_spec inner6 = {.src = B6, .dst = A6, .protocol = IPPROTO_UDP,
-					 .sport = 53, .dport = 1000, .n_payload = 8};
+static const struct frame_spec inner4 = {
+	.src = B4, .dst = A4, .protocol = IPPROTO_UDP, .sport = 53, .dport = 1000, .n_payload = 8};
+static const struct frame_spec inner6 = {
+	.src = B6, .dst = A6, .protocol = IPPROTO_UDP, .sport = 53, .dport = 1000, .n_payload = 8};
 
 #define A_TO_B4 .src = A4, .dst = B4
 #define A_TO_B6 .src = A6, .dst = B6
@@ -45,7 +45,8 @@ static void mutate(struct frame *frame)
 	for (int i = 0; i < n_changes; i++)
 		frame->data[12 + random() % (frame->n_bytes - 12)] = random();
 	if (random() % 8 == 0 && frame->n_bytes > FRAME_BYTES_MIN)
-		frame->n_bytes = FRAME_BYTES_MIN + random() % (frame->n_bytes - FRAME_BYTES_MIN + 1);
+		frame->n_bytes =
+			FRAME_BYTES_MIN + random() % (frame->n_bytes - FRAME_BYTES_MIN + 1);
 }
 
 static __u64 n_judged(struct harness *harness)
@@ -77,7 +78,7 @@ void fuzz_run(struct harness *harness)
 {
 	static const __u32 devices[PROGRAM__MAX] = {
 		[FROM_CONTAINER] = IFINDEX_A, [TO_CONTAINER] = IFINDEX_B,
-		[FROM_HOST] = IFINDEX_HOST, [FROM_NETDEV] = IFINDEX_NODE,
+		[FROM_HOST] = IFINDEX_HOST,   [FROM_NETDEV] = IFINDEX_NODE,
 		[TO_NETDEV] = IFINDEX_NODE,
 	};
 	__u64 n_from_container = 0;

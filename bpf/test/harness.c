@@ -12,13 +12,13 @@
 
 #define CPUS_MAX 1024
 
-#define CHECK(condition) \
-	do { \
-		if (!(condition)) { \
+#define CHECK(condition)                                                                   \
+	do {                                                                               \
+		if (!(condition)) {                                                        \
 			fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #condition, \
-				strerror(errno)); \
-			exit(1); \
-		} \
+				strerror(errno));                                          \
+			exit(1);                                                           \
+		}                                                                          \
 	} while (0)
 
 static const char *const set_up[] = {
@@ -166,10 +166,10 @@ static void put_exclusion(struct harness *harness, const char *text, unsigned in
 
 static void put_endpoints(struct harness *harness)
 {
-	struct endpoint_info a = {.ifindex = IFINDEX_A, .identity = IDENTITY_A,
-				  .generation = 100, .id = 10};
-	struct endpoint_info b = {.ifindex = IFINDEX_B, .identity = IDENTITY_B,
-				  .generation = 200, .id = 20};
+	struct endpoint_info a = {
+		.ifindex = IFINDEX_A, .identity = IDENTITY_A, .generation = 100, .id = 10};
+	struct endpoint_info b = {
+		.ifindex = IFINDEX_B, .identity = IDENTITY_B, .generation = 200, .id = 20};
 	struct endpoint_info host = {.flags = ENDPOINT_F_HOST};
 
 	frame_parse_mac(MAC_A, a.mac.bytes);
@@ -185,7 +185,8 @@ static void put_endpoints(struct harness *harness)
 void harness_reset(struct harness *harness)
 {
 	struct device_info node = {.masquerade4 = harness_addr(NODE4),
-				   .masquerade6 = harness_addr(NODE6), .mtu = 1500};
+				   .masquerade6 = harness_addr(NODE6),
+				   .mtu = 1500};
 	struct runtime_config runtime = {.drop_events = 1, .wakeup_bytes = 1 << 16};
 	static const struct metric zeros[CPUS_MAX];
 	struct event event;
@@ -229,9 +230,8 @@ struct run harness_run(struct harness *harness, enum test_program program,
 {
 	struct __sk_buff skb = {.ifindex = ifindex, .mark = mark, .gso_size = gso_size};
 	struct run run = {};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data,
-		    .data_size_in = frame->n_bytes, .data_out = run.out.data,
-		    .data_size_out = sizeof(run.out.data), .ctx_in = &skb,
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = frame->n_bytes,
+		    .data_out = run.out.data, .data_size_out = sizeof(run.out.data), .ctx_in = &skb,
 		    .ctx_size_in = sizeof(skb), .ctx_out = &skb, .ctx_size_out = sizeof(skb),
 		    .repeat = 1);
 
@@ -285,8 +285,8 @@ bool harness_take_event(struct harness *harness, struct event *ret_event)
 	struct ring_buffer *ring;
 	int ret;
 
-	ring = ring_buffer__new(bpf_map__fd(harness->skel->maps.cilium_events), copy_event,
-				&event, NULL);
+	ring = ring_buffer__new(bpf_map__fd(harness->skel->maps.cilium_events), copy_event, &event,
+				NULL);
 	CHECK(ring);
 	ret = ring_buffer__consume(ring);
 	ring_buffer__free(ring);
@@ -298,12 +298,12 @@ bool harness_take_event(struct harness *harness, struct event *ret_event)
 
 static int map_of(struct harness *harness, __u8 protocol)
 {
-	return bpf_map__fd(protocol == IPPROTO_TCP ? harness->skel->maps.cilium_ct_tcp_global :
-						     harness->skel->maps.cilium_ct_any_global);
+	return bpf_map__fd(protocol == IPPROTO_TCP ? harness->skel->maps.cilium_ct_tcp_global
+						   : harness->skel->maps.cilium_ct_any_global);
 }
 
-bool harness_get_ct(struct harness *harness, const struct frame_spec *spec,
-		    struct ct_key *ret_key, struct ct_entry *ret_entry)
+bool harness_get_ct(struct harness *harness, const struct frame_spec *spec, struct ct_key *ret_key,
+		    struct ct_entry *ret_entry)
 {
 	struct addr source = harness_addr(spec->src), destination = harness_addr(spec->dst);
 	bool icmp = spec->protocol == IPPROTO_ICMP || spec->protocol == IPPROTO_ICMPV6;
@@ -322,8 +322,7 @@ bool harness_get_ct(struct harness *harness, const struct frame_spec *spec,
 	return !bpf_map_lookup_elem(map_of(harness, spec->protocol), ret_key, ret_entry);
 }
 
-void harness_put_ct(struct harness *harness, const struct ct_key *key,
-		    const struct ct_entry *entry)
+void harness_put_ct(struct harness *harness, const struct ct_key *key, const struct ct_entry *entry)
 {
 	CHECK(!bpf_map_update_elem(map_of(harness, key->protocol), key, entry, BPF_ANY));
 }

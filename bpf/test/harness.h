@@ -94,7 +94,7 @@ __u64 harness_n_drops(struct harness *harness, __u32 *ret_reason);
 bool harness_take_event(struct harness *harness, struct event *ret_event);
 
 /* Connection between two ends as seen on the wire; false when there is none. */
-bool harness_get_ct(struct harness *harness, const struct frame_spec *spec,
-		    struct ct_key *ret_key, struct ct_entry *ret_entry);
+bool harness_get_ct(struct harness *harness, const struct frame_spec *spec, struct ct_key *ret_key,
+		    struct ct_entry *ret_entry);
 void harness_put_ct(struct harness *harness, const struct ct_key *key,
 		    const struct ct_entry *entry);

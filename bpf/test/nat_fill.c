@@ -43,10 +43,13 @@ static void fill(struct harness *harness, const struct frame_spec *base)
 
 void nat_fill_run(struct harness *harness)
 {
-	const struct frame_spec tcp4 = {.src = A4, .dst = WORLD4, .protocol = IPPROTO_TCP,
-					.dport = 443, .tcp_flags = TCP_SYN};
-	const struct frame_spec udp6 = {.src = A6, .dst = WORLD6, .protocol = IPPROTO_UDP,
-					.dport = 443};
+	const struct frame_spec tcp4 = {.src = A4,
+					.dst = WORLD4,
+					.protocol = IPPROTO_TCP,
+					.dport = 443,
+					.tcp_flags = TCP_SYN};
+	const struct frame_spec udp6 = {
+		.src = A6, .dst = WORLD6, .protocol = IPPROTO_UDP, .dport = 443};
 
 	harness_reset(harness);
 	fill(harness, &tcp4);

@@ -25,8 +25,8 @@ static void put_way_back(struct harness *harness, const struct frame_spec *spec,
 {
 	struct nat_key key = nat_key_of(spec, port);
 	/* Tick 0 is long ago: jiffies start at a day's worth of them. */
-	struct nat_entry entry = {.addr = harness_addr(owner), .port = htons(spec->sport),
-				  .generation = generation};
+	struct nat_entry entry = {
+		.addr = harness_addr(owner), .port = htons(spec->sport), .generation = generation};
 
 	bpf_map_update_elem(bpf_map__fd(harness->skel->maps.cilium_snat_external), &key, &entry,
 			    BPF_ANY);
@@ -85,9 +85,9 @@ void nat_world_forget_ct(struct harness *harness, const struct frame_spec *spec)
 	struct ct_entry entry;
 
 	if (harness_get_ct(harness, spec, &key, &entry))
-		bpf_map_delete_elem(bpf_map__fd(spec->protocol == IPPROTO_TCP ?
-							harness->skel->maps.cilium_ct_tcp_global :
-							harness->skel->maps.cilium_ct_any_global),
+		bpf_map_delete_elem(bpf_map__fd(spec->protocol == IPPROTO_TCP
+							? harness->skel->maps.cilium_ct_tcp_global
+							: harness->skel->maps.cilium_ct_any_global),
 				    &key);
 }
 
