@@ -22,18 +22,18 @@ enum event_ct_state { /* trace reasons of Cilium */
 #define EVENT_F_IPV6      0x01
 #define EVENT_F_L3_DEVICE 0x02 /* the packet head starts at the IP header */
 
-#define EVENT_PACKET_BYTES 128
+#define EVENT_PACKET_BYTES 128 /* fits event.cap_len */
 
 struct event {
-	__u8 type; /* enum event_type */
-	__u8 subtype; /* drop: reason number; trace: observation point */
-	__u8 ct_state; /* trace: enum event_ct_state */
-	__u8 flags; /* EVENT_F_* */
-	__u16 line; /* drop: where in the source */
-	__u8 file; /* drop: row of source_file.def */
+	__u8 type;      /* enum event_type */
+	__u8 subtype;   /* drop: reason number; trace: observation point */
+	__u8 ct_state;  /* trace: enum event_ct_state */
+	__u8 flags;     /* EVENT_F_* */
+	__u16 line;     /* drop: where in the source */
+	__u8 file;      /* drop: row of source_file.def */
 	__s8 ext_error; /* drop: −errno of the helper that failed, or 0 */
-	__u64 time_ns; /* CLOCK_MONOTONIC */
-	__u32 hash; /* of the flow, as the kernel computed it */
+	__u64 time_ns;  /* CLOCK_MONOTONIC */
+	__u32 hash;     /* of the flow, as the kernel computed it */
 	__u32 mark;
 	__u32 ifindex;
 	__u32 src_identity;
@@ -41,9 +41,9 @@ struct event {
 	__u16 src_endpoint; /* 0: not a local endpoint, or not known */
 	__u16 dst_endpoint;
 	__u32 orig_len; /* bytes of the packet */
-	__u16 cap_len; /* bytes of it that follow */
+	__u16 cpu;      /* that the packet was seen on */
+	__u8 cap_len;   /* bytes of the packet that follow */
 	__u8 direction; /* enum metric_dir */
-	__u8 pad;
 	__u8 packet[EVENT_PACKET_BYTES];
 };
 ABI_ASSERT_OFFSET(struct event, time_ns, 8);

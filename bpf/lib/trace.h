@@ -77,7 +77,7 @@ static __noinline void event_emit(struct __sk_buff *skb, const struct packet *pa
 	event->src_endpoint = packet->src_endpoint;
 	event->dst_endpoint = packet->dst_endpoint;
 	event->orig_len = n_bytes;
-	event->pad = 0;
+	event->cpu = bpf_get_smp_processor_id();
 	event->cap_len = event_read_packet(skb, event, n_bytes);
 	bpf_ringbuf_submit(event, event_wakeup(runtime));
 }

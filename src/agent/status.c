@@ -139,7 +139,7 @@ static json_t *cilium_to_json(const struct agent *agent)
 	return json_pack("{s:s, s:s}", "state", state, "msg", message->str);
 }
 
-/* ---- controllers: the reconcilers, and the source ---- */
+/* ---- controllers: the reconcilers ---- */
 
 static json_t *controller_to_json(const char *name, unsigned int n_failing, const char *failure,
 				  const char *failing_since)
@@ -192,13 +192,9 @@ static void append_reconciler(const struct reconciler_status *status, void *data
 static json_t *controllers_to_json(const struct agent *agent)
 {
 	struct controllers controllers = {.agent = agent, .list = json_array()};
-	unsigned int n_problems = table_n_rows(agent->tables.source_problems);
 
 	if (agent->reconcilers)
 		reconcilers_foreach_status(agent->reconcilers, append_reconciler, &controllers);
-	json_array_append_new(controllers.list,
-			      controller_to_json("source-directory", n_problems,
-						 n_problems ? "see Source problems" : NULL, NULL));
 	return controllers.list;
 }
 
@@ -251,6 +247,19 @@ static json_t *ipam_to_json(const struct agent *agent)
 
 /* ---- the datapath ---- */
 
+/* What is reached with a pod's own address: the configured range, else the pods' ranges. */
+static void add_exclusion(const struct agent *agent, const struct optional_cidr *native, bool v4,
+			  json_t *object)
+{
+	g_autoptr(GArray) pools = ipam_get_pools(&agent->tables, &agent->derive_config, v4);
+	g_autofree char *ranges = ipam_format_pools(pools);
+	char text[CIDR_TEXT_BYTES];
+
+	json_object_set_new(
+		object, v4 ? "snat-exclusion-cidr-v4" : "snat-exclusion-cidr-v6",
+		json_string(native->is_set ? cidr_format(&native->cidr, text) : ranges));
+}
+
 static json_t *masquerading_to_json(const struct agent *agent)
 {
 	const struct settings *settings = agent->settings;
@@ -258,18 +267,33 @@ static json_t *masquerading_to_json(const struct agent *agent)
 	json_t *object = json_pack("{s:b, s:{s:b, s:b}, s:b}", "enabled", on, "enabledProtocols",
 				   "ipv4", settings->enable_ipv4_masquerade, "ipv6",
 				   settings->enable_ipv6_masquerade, "ip-masq-agent", false);
-	const struct optional_cidr *exclusions[] = {&settings->ipv4_native_routing_cidr,
-						    &settings->ipv6_native_routing_cidr};
-	char text[CIDR_TEXT_BYTES];
 
 	if (on)
 		json_object_set_new(object, "mode", json_string("BPF"));
-	for (int i = 0; i < 2; i++)
-		if (exclusions[i]->is_set)
-			json_object_set_new(object,
-					    i ? "snat-exclusion-cidr-v6" : "snat-exclusion-cidr-v4",
-					    json_string(cidr_format(&exclusions[i]->cidr, text)));
+	if (settings->enable_ipv4 && settings->enable_ipv4_masquerade)
+		add_exclusion(agent, &settings->ipv4_native_routing_cidr, true, object);
+	if (settings->enable_ipv6 && settings->enable_ipv6_masquerade)
+		add_exclusion(agent, &settings->ipv6_native_routing_cidr, false, object);
 	return object;
+}
+
+static bool append_device(const struct row *row, void *data)
+{
+	const struct plan_attachment *attachment = (const struct plan_attachment *)row;
+
+	if (attachment->program == PLAN_PROGRAM_TO_NETDEV)
+		json_array_append_new(data, json_pack("{s:s}", "name", attachment->ifname));
+	return true;
+}
+
+/* The devices stand where Cilium has them, though nothing replaces kube-proxy. */
+static json_t *kube_proxy_to_json(const struct agent *agent)
+{
+	json_t *devices = json_array();
+
+	table_foreach (agent->tables.plan_attachments, append_device, devices)
+		;
+	return json_pack("{s:s, s:o}", "mode", "False", "deviceList", devices);
 }
 
 static json_t *node_monitor_to_json(const struct agent *agent)
@@ -323,6 +347,7 @@ static void add_datapath(const struct agent *agent, json_t *status)
 				      "intra-host-routing-mode",
 				      settings->enable_host_legacy_routing ? "Legacy" : "BPF"));
 	json_object_set_new(status, "masquerading", masquerading_to_json(agent));
+	json_object_set_new(status, "kube-proxy-replacement", kube_proxy_to_json(agent));
 	json_object_set_new(status, "nodeMonitor", node_monitor_to_json(agent));
 	json_object_set_new(status, "bpf-maps", maps_to_json(agent));
 }
@@ -334,7 +359,6 @@ static void add_absent(json_t *status)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(disabled); i++)
 		json_object_set_new(status, disabled[i], state_to_json("Disabled"));
-	json_object_set_new(status, "kube-proxy-replacement", json_pack("{s:s}", "mode", "False"));
 	json_object_set_new(status, "host-firewall", json_pack("{s:s}", "mode", "Disabled"));
 	json_object_set_new(status, "srv6", json_pack("{s:b}", "enabled", 0));
 	json_object_set_new(status, "cni-chaining", json_pack("{s:s}", "mode", "none"));

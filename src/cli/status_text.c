@@ -145,6 +145,18 @@ static void append_routing(struct status_text *text)
 		g_string_append_printf(text->out, "Device Mode:\t%s\n", device);
 }
 
+static void append_devices(struct status_text *text, const json_t *list)
+{
+	json_t *device;
+	size_t i;
+
+	if (!json_array_size(list))
+		return;
+	json_array_foreach(list, i, device) g_string_append_printf(
+		text->out, "%s%s", i ? ", " : "   [", json_get_text(device, "name", NULL));
+	g_string_append_c(text->out, ']');
+}
+
 static void append_masquerading(struct status_text *text)
 {
 	const json_t *object = json_get(text->status, "masquerading", NULL);
@@ -160,11 +172,12 @@ static void append_masquerading(struct status_text *text)
 	g_string_append_printf(
 		text->out, "Masquerading:\t%s%s", json_get_text(object, "mode", NULL),
 		json_is_true(json_get(object, "ip-masq-agent", NULL)) ? " (ip-masq-agent)" : "");
+	append_devices(text, json_get(text->status, "kube-proxy-replacement", "deviceList", NULL));
 	if (*cidr4 || *cidr6)
 		g_string_append_printf(text->out, "   %s%s%s", cidr4, *cidr4 && *cidr6 ? " " : "",
 				       cidr6);
 	g_string_append_printf(
-		text->out, "   [IPv4: %s, IPv6: %s]\n",
+		text->out, " [IPv4: %s, IPv6: %s]\n",
 		enabled_text(json_is_true(json_get(object, "enabledProtocols", "ipv4", NULL))),
 		enabled_text(json_is_true(json_get(object, "enabledProtocols", "ipv6", NULL))));
 }

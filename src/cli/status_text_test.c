@@ -9,7 +9,8 @@
 
 static const char full[] =
 	"{\"kvstore\": {\"state\": \"Disabled\"}, \"kubernetes\": {\"state\": \"Disabled\"},"
-	"\"kube-proxy-replacement\": {\"mode\": \"False\"}, \"host-firewall\": {\"mode\": "
+	"\"kube-proxy-replacement\": {\"mode\": \"False\", \"deviceList\": "
+	"[{\"name\": \"eth0\"}, {\"name\": \"eth1\"}]}, \"host-firewall\": {\"mode\": "
 	"\"Disabled\"},"
 	"\"srv6\": {\"enabled\": false}, \"cni-chaining\": {\"mode\": \"none\"},"
 	"\"cilium\": {\"state\": \"Warning\", \"msg\": \"1 object(s) cannot be applied\"},"
@@ -64,7 +65,8 @@ static const char want_text[] =
 	"Routing:                  Network: Native   Host: BPF\n"
 	"Attach Mode:              TCX\n"
 	"Device Mode:              veth\n"
-	"Masquerading:             BPF   10.0.0.0/8   [IPv4: Enabled, IPv6: Disabled]\n"
+	"Masquerading:             BPF   [eth0, eth1]   10.0.0.0/8 [IPv4: Enabled, IPv6: "
+	"Disabled]\n"
 	"Controller Status:        1/2 healthy\n"
 	"  Name                    Last success   Last error   Count   Message\n"
 	"  reconcile-attachments   never          1m3s ago     1       lxc1: No such device\n"

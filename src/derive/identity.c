@@ -44,7 +44,7 @@ static void key_endpoint_namespace(const struct row *row, add_key add, void *dat
 {
 	const struct endpoint *endpoint = (const struct endpoint *)row;
 
-	if (endpoint->pod_name && endpoint->namespace)
+	if (endpoint->namespace)
 		add(endpoint->namespace, strlen(endpoint->namespace), data);
 }
 
@@ -70,10 +70,10 @@ static void add_label(GArray *labels, const char *key, const char *value)
 }
 
 /* The API server gives every namespace the label of its name; so do we where no server is. */
-static void add_namespace_labels(GArray *labels, GPtrArray *keys, const struct pod *pod,
+static void add_namespace_labels(GArray *labels, GPtrArray *keys, const char *name,
 				 const struct namespace *namespace)
 {
-	add_label(labels, KEY_METADATA_NAME, pod->meta.namespace);
+	add_label(labels, KEY_METADATA_NAME, name);
 	for (size_t i = 0; namespace && i < label_set_n(namespace->meta.labels); i++) {
 		const struct label *label = label_set_get(namespace->meta.labels, i);
 		char *key = g_strconcat(KEY_NAMESPACE_LABEL, label->key, NULL);
@@ -83,23 +83,24 @@ static void add_namespace_labels(GArray *labels, GPtrArray *keys, const struct p
 	}
 }
 
+/* Its own labels and those that come of the namespace it is in. account: NULL where none is known. */
 static const struct label_set *pod_labels(const struct identity_derivation *derivation,
-					  const struct pod *pod)
+					  const char *name, const struct label_set *own,
+					  const char *account)
 {
-	const char *name = pod->meta.namespace;
 	const struct namespace *namespace = (const struct namespace *)table_get(
 		derivation->tables->namespaces, name, strlen(name));
-	const char *account = pod->service_account ? pod->service_account : "default";
 	g_autoptr(GArray) labels = g_array_new(false, false, sizeof(struct label));
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 
-	for (size_t i = 0; i < label_set_n(pod->meta.labels); i++)
-		g_array_append_vals(labels, label_set_get(pod->meta.labels, i), 1);
+	for (size_t i = 0; i < label_set_n(own); i++)
+		g_array_append_vals(labels, label_set_get(own, i), 1);
 	/* After the pod's own: a repeated key keeps the last, so a pod cannot claim another's. */
-	add_namespace_labels(labels, keys, pod, namespace);
+	add_namespace_labels(labels, keys, name, namespace);
 	add_label(labels, KEY_POD_NAMESPACE, name);
 	add_label(labels, KEY_CLUSTER, derivation->config->cluster_name);
-	add_label(labels, KEY_SERVICE_ACCOUNT, account);
+	if (account)
+		add_label(labels, KEY_SERVICE_ACCOUNT, account);
 	return label_set_new((const struct label *)(void *)labels->data, labels->len);
 }
 
@@ -121,16 +122,20 @@ static const struct label_set *init_labels(void)
 	return label_set_new(&init, 1);
 }
 
+/* A pod's manifest counts instead of what the runtime said of the container, not beside it. */
 static const struct label_set *endpoint_labels(const struct identity_derivation *derivation,
 					       const struct endpoint *endpoint)
 {
 	const struct pod *pod = find_pod(derivation, endpoint);
 
 	if (pod)
-		return pod_labels(derivation, pod);
-	if (label_set_n(endpoint->runtime_labels))
-		return label_set_ref(endpoint->runtime_labels);
-	return init_labels();
+		return pod_labels(derivation, pod->meta.namespace, pod->meta.labels,
+				  pod->service_account ? pod->service_account : "default");
+	if (!label_set_n(endpoint->runtime_labels))
+		return init_labels();
+	if (endpoint->namespace)
+		return pod_labels(derivation, endpoint->namespace, endpoint->runtime_labels, NULL);
+	return label_set_ref(endpoint->runtime_labels);
 }
 
 /* Those that make the identity; labels that the filter leaves nothing of are as good as none. */

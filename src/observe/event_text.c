@@ -221,9 +221,8 @@ static void append_block(GString *text, const struct event *event,
 {
 	char ifname[IF_NAMESIZE];
 
-	/* The ring is one for all CPUs; which one wrote an event is not known. */
-	g_string_append_printf(text, SEPARATOR "CPU --: MARK 0x%x FROM %u ", event->hash,
-			       event->src_endpoint);
+	g_string_append_printf(text, SEPARATOR "CPU %02u: MARK 0x%x FROM %u ", event->cpu,
+			       event->hash, event->src_endpoint);
 	if (event->type == EVENT_DROP) {
 		g_string_append_printf(text, "DROP: %u bytes, reason ", event->orig_len);
 		append_reason(text, event);
@@ -277,8 +276,8 @@ json_t *event_to_json(const struct event *event, const struct event_format *form
 
 	decode(event, &packet);
 	object =
-		json_pack("{s:s, s:o, s:i, s:I, s:I, s:I, s:i, s:o}", "type",
-			  event->type == EVENT_DROP ? "drop" : "trace", "mark",
+		json_pack("{s:i, s:s, s:o, s:i, s:I, s:I, s:I, s:i, s:o}", "cpu", event->cpu,
+			  "type", event->type == EVENT_DROP ? "drop" : "trace", "mark",
 			  json_sprintf("0x%x", event->hash), "source", event->src_endpoint, "bytes",
 			  (json_int_t)event->orig_len, "srcLabel", (json_int_t)event->src_identity,
 			  "dstLabel", (json_int_t)event->dst_identity, "dstID", event->dst_endpoint,

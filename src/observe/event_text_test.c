@@ -34,6 +34,7 @@ static struct event make_event(uint8_t type, const uint8_t *packet, size_t n_byt
 		.dst_endpoint = 34,
 		.orig_len = 60,
 		.cap_len = n_bytes,
+		.cpu = 3,
 	};
 
 	memcpy(event.packet, packet, n_bytes);
@@ -119,7 +120,7 @@ static void test_blocks(void **state)
 	event.flags = EVENT_F_IPV6 | EVENT_F_L3_DEVICE;
 	check(&event, &hex,
 	      "------------------------------------------------------------------------------\n"
-	      "CPU --: MARK 0xabc FROM 12 DROP: 60 bytes, reason Invalid source ip, "
+	      "CPU 03: MARK 0xabc FROM 12 DROP: 60 bytes, reason Invalid source ip, "
 	      "identity 300->world, to endpoint 34\n"
 	      "00000000  60 00 00 00 00 08 3a 3f  fd 00 00 00 00 00 00 00  |`.....:?........|\n"
 	      "00000010  00 00 00 00                                       |....|\n");
@@ -127,7 +128,7 @@ static void test_blocks(void **state)
 	event.subtype = TRACE_TO_NETWORK;
 	check(&event, &verbose,
 	      "------------------------------------------------------------------------------\n"
-	      "CPU --: MARK 0xabc FROM 12 to-network: 60 bytes (54 captured), state new, "
+	      "CPU 03: MARK 0xabc FROM 12 to-network: 60 bytes (54 captured), state new, "
 	      "interface lxc7, , identity 300->world, orig-ip 0.0.0.0\n"
 	      "Ethernet\tSrcMAC=02:00:00:00:00:02 DstMAC=02:00:00:00:00:01 EthernetType=0x0800\n"
 	      "IPv4\tSrcIP=10.0.0.1 DstIP=10.0.0.2 TTL=64 Protocol=6 Length=40\n"
@@ -145,7 +146,8 @@ static void test_json(void **state)
 	json_object_del(json_object_get(got, "summary"), "ipv4");
 	json_object_del(json_object_get(got, "summary"), "tcp");
 	want = json_loads(
-		"{\"type\": \"trace\", \"mark\": \"0xabc\", \"ifindex\": \"lxc7\", \"state\": "
+		"{\"cpu\": 3, \"type\": \"trace\", \"mark\": \"0xabc\", \"ifindex\": \"lxc7\", "
+		"\"state\": "
 		"\"new\","
 		"\"observationPoint\": \"to-endpoint\", \"traceSummary\": \"-> endpoint 34\","
 		"\"source\": 12, \"bytes\": 60, \"srcLabel\": 300, \"dstLabel\": 2, \"dstID\": 34,"
