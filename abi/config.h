@@ -16,7 +16,9 @@ struct node_config {
 	__u32 ct_timeout_tcp_syn;
 	__u32 ct_timeout_tcp_fin;
 	__u32 ct_timeout_any;
-	/* Masquerading takes ports from nat_port_min..nat_port_max, both included, host byte order. */
+	/*
+	 * Masquerading takes ports from nat_port_min..nat_port_max, both included, host byte order.
+	 */
 	__u16 nat_port_min;
 	__u16 nat_port_max;
 	__u8 enable_ipv4;
@@ -61,4 +63,4 @@ ABI_ASSERT_SIZE(struct runtime_config, 16);
 #define MARK_MAGIC_MASK      0x0F00
 #define MARK_MAGIC_SNAT_DONE 0x0300
 #define MARK_MAGIC_HOST      0x0C00
-#define MARK_MAGIC_IDENTITY  0x0F00 /* identity: low 16 bits above bit 16, bits 16..23 in the low byte */
+#define MARK_MAGIC_IDENTITY  0x0F00 /* low 16 bits of it from bit 16 on, the rest in the low byte */

@@ -29,7 +29,7 @@ ABI_ASSERT_SIZE(struct ct_key, 40);
 #define CT_F_INITIATOR_1  0x0001 /* addr[1] opened the connection; else addr[0] */
 #define CT_F_SEEN_REPLY   0x0002
 #define CT_F_SEEN_NON_SYN 0x0004 /* TCP: more than a SYN was seen */
-#define CT_F_VIA_STACK    0x0008 /* the host's stack forwarded the opening, and translates answers */
+#define CT_F_VIA_STACK    0x0008 /* opened through the host's stack, which translates answers */
 
 /* Bits of tx_flags and rx_flags, as in byte 13 of the TCP header. */
 #define CT_TCP_FIN 0x01
@@ -38,8 +38,9 @@ ABI_ASSERT_SIZE(struct ct_key, 40);
 #define CT_TCP_ACK 0x10
 
 /*
- * Whether the initiator goes out under another address: decided once, by the first packet that leaves
- * through a device of the node. A byte of its own, because flags are written by both directions.
+ * Whether the initiator goes out under another address: decided once, by the first packet that
+ * leaves through a device of the node. A byte of its own, because flags are written by both
+ * directions.
  */
 enum ct_nat {
 	CT_NAT_UNDECIDED = 0,
@@ -48,8 +49,9 @@ enum ct_nat {
 };
 
 /*
- * Times are in ticks: jiffies64 >> CT tick shift (struct node_config), about one second each. A tick
- * is cheap to read and coarse enough that an established connection seldom writes to its entry.
+ * Times are in ticks: jiffies64 >> CT tick shift (struct node_config), about one second each. A
+ * tick is cheap to read and coarse enough that an established connection seldom writes to its
+ * entry.
  */
 struct ct_entry {
 	__u32 expires; /* tick; a later packet finds no connection */

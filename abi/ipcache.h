@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Address to identity, and where the address lives. Single addresses are in a hash (cilium_ipcache),
- * prefixes in a trie (cilium_ipcache_prefix), which so stays small; a lookup asks the hash first.
+ * Address to identity, and where the address lives. Single addresses are in a hash
+ * (cilium_ipcache), prefixes in a trie (cilium_ipcache_prefix), which so stays small; a lookup asks
+ * the hash first.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * cilium_metrics: a per-CPU array of counters. Index: reason * METRIC_DIR__MAX + direction. Reason 0
- * is forwarded; the others are the rows of drop_reason.def.
+ * cilium_metrics: a per-CPU array of counters. Index: reason * METRIC_DIR__MAX + direction. Reason
+ * 0 is forwarded; the others are the rows of drop_reason.def.
  */
 #pragma once
 

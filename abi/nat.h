@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Masquerading. The translation is kept in the conntrack entry of the connection; cilium_snat_external
- * holds the way back, from what the peer answers to, and at the same time is the register of ports in
- * use: a port belongs to whoever inserted its entry first.
+ * Masquerading. The translation is kept in the conntrack entry of the connection;
+ * cilium_snat_external holds the way back, from what the peer answers to, and at the same time is
+ * the register of ports in use: a port belongs to whoever inserted its entry first.
  */
 #pragma once
 

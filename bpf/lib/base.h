@@ -2,8 +2,9 @@
 /*
  * What every header of bpf/lib rests on.
  *
- * A stage returns 0 or a verdict (TC_ACT_*), or a negative number that says why the packet is dropped
- * and where that was decided: see DROP(). One place per entry point turns it into metric and event.
+ * A stage returns 0 or a verdict (TC_ACT_*), or a negative number that says why the packet is
+ * dropped and where that was decided: see DROP(). One place per entry point turns it into metric
+ * and event.
  */
 #pragma once
 
@@ -27,8 +28,8 @@
 #define value_barrier(variable) asm volatile("" : "+r"(variable))
 
 /*
- * Behind two like calls, with their results and different numbers: keeps the compiler from making one
- * call of them, with its arguments chosen before.
+ * Behind two like calls, with their results and different numbers: keeps the compiler from making
+ * one call of them, with its arguments chosen before.
  */
 #define branch_mark(variable, number) asm volatile("" : "+r"(variable) : "i"(number))
 

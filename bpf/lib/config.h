@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The node's constants, which the loader writes before the load, and what may change while running. */
+/*
+ * The node's constants, which the loader writes before the load, and what may change while running.
+ */
 #pragma once
 
 #include "bpf/lib/maps.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Connections: one lookup finds the entry for both directions. An established packet writes to it only
- * when the tick has changed or a TCP flag is new.
+ * Connections: one lookup finds the entry for both directions. An established packet writes to it
+ * only when the tick has changed or a TCP flag is new.
  */
 #pragma once
 
@@ -79,8 +79,9 @@ static __always_inline __u32 ct_timeout(const struct ct_entry *entry, __u8 proto
 }
 
 /*
- * Who opened a connection whose first packet this is. A TCP answer without a question comes from the
- * responder (the entry was evicted, or the map is new); so does what was sent to a masqueraded port.
+ * Who opened a connection whose first packet this is. A TCP answer without a question comes from
+ * the responder (the entry was evicted, or the map is new); so does what was sent to a masqueraded
+ * port.
  */
 static __always_inline bool ct_opened_by_source(const struct packet *packet)
 {
@@ -192,7 +193,9 @@ static __always_inline void ct_touch(struct __sk_buff *skb, struct packet *packe
 	ct_account(entry, skb, packet);
 }
 
-/* Whether the packet may go on under this entry: it is alive, and stands for these very endpoints. */
+/*
+ * Whether the packet may go on under this entry: it is alive, and stands for these very endpoints.
+ */
 static __always_inline bool ct_entry_matches(const struct ct_entry *entry,
 					     const struct packet *packet, bool side)
 {
@@ -229,8 +232,8 @@ static __noinline bool ct_related(struct __sk_buff *skb, struct packet *packet)
 }
 
 /*
- * Finds or opens the connection of the packet: 0, or a drop. Needs the generations and identities of
- * both ends in packet, and sets what trace events tell.
+ * Finds or opens the connection of the packet: 0, or a drop. Needs the generations and identities
+ * of both ends in packet, and sets what trace events tell.
  */
 static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet)
 {

@@ -78,8 +78,8 @@ static __always_inline bool deliver_set_macs(struct __sk_buff *skb,
 }
 
 /*
- * From the ingress of another device into the endpoint, as a router does. Past this point the packet
- * is inside the endpoint's namespace: nothing of the host sees it again.
+ * From the ingress of another device into the endpoint, as a router does. Past this point the
+ * packet is inside the endpoint's namespace: nothing of the host sees it again.
  */
 static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct packet *packet,
 					       const struct endpoint_info *endpoint,
@@ -131,8 +131,8 @@ static __always_inline void deliver_fib_init(struct bpf_fib_lookup *fib, struct 
 }
 
 /*
- * Routes the packet and sends it out, past the host's stack. The neighbour is resolved on the way by
- * bpf_redirect_neigh(), so its absence is no obstacle.
+ * Routes the packet and sends it out, past the host's stack. The neighbour is resolved on the way
+ * by bpf_redirect_neigh(), so its absence is no obstacle.
  */
 static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *packet)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* Local endpoints by address and by device, and the check that a packet's source is its sender's. */
+/*
+ * Local endpoints by address and by device, and the check that a packet's source is its sender's.
+ */
 #pragma once
 
 #include "bpf/lib/config.h"

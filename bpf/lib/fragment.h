@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Fragments after the first carry no ports: they are remembered from the first, which every sender in
- * use emits first.
+ * Fragments after the first carry no ports: they are remembered from the first, which every sender
+ * in use emits first.
  */
 #pragma once
 
@@ -38,7 +38,10 @@ static __noinline int fragment_resolve(struct flow *flow)
 	return 0;
 }
 
-/* All of the headers, for the programs that drop what cannot be parsed. flow is zero but for l3_off. */
+/*
+ * All of the headers, for the programs that drop what cannot be parsed. flow is zero but for
+ * l3_off.
+ */
 static __always_inline int fragment_parse(struct __sk_buff *skb, struct flow *flow)
 {
 	int ret = parse_l3(skb, flow);

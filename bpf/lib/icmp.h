@@ -33,9 +33,9 @@ static __always_inline int icmp_parse_inner_l3(struct __sk_buff *skb, struct flo
 }
 
 /*
- * Parses the packet inside the error that outer is into inner, which is zero. Only eight bytes of the
- * L4 header need to be there: enough for the ports, or an ICMP header. Errors about later fragments
- * and about errors belong to no connection.
+ * Parses the packet inside the error that outer is into inner, which is zero. Only eight bytes of
+ * the L4 header need to be there: enough for the ports, or an ICMP header. Errors about later
+ * fragments and about errors belong to no connection.
  */
 static __noinline int icmp_parse_inner(struct __sk_buff *skb, const struct flow *outer,
 				       struct flow *inner)

@@ -28,8 +28,8 @@ static __always_inline __u32 ipcache_identity(const struct packet *packet,
 }
 
 /*
- * Who sends, for a packet that comes from the host's stack: this node, an endpoint of it (its packet
- * went through the stack, and is accounted already), or whatever the ipcache says.
+ * Who sends, for a packet that comes from the host's stack: this node, an endpoint of it (its
+ * packet went through the stack, and is accounted already), or whatever the ipcache says.
  */
 static __always_inline void ipcache_resolve_source(struct packet *packet)
 {

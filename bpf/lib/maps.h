@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The maps of abi/map.def. Sizes are defaults: the loader sets max_entries from the bpf-* keys and pins
- * each map. Every object file declares them; weak, so that the linker makes one of each.
+ * The maps of abi/map.def. Sizes are defaults: the loader sets max_entries from the bpf-* keys and
+ * pins each map. Every object file declares them; weak, so that the linker makes one of each.
  */
 #pragma once
 

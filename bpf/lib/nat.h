@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Masquerading: connections that endpoints open to the outside leave under the address of the device.
- * The translation is decided with the connection's first packet and kept in its conntrack entry.
+ * Masquerading: connections that endpoints open to the outside leave under the address of the
+ * device. The translation is decided with the connection's first packet and kept in its conntrack
+ * entry.
  *
- * The host's own connections leave as they are, unless an endpoint's connection to the same peer has
- * been given the same port; then the host's is given another in the same way.
+ * The host's own connections leave as they are, unless an endpoint's connection to the same peer
+ * has been given the same port; then the host's is given another in the same way.
  */
 #pragma once
 

@@ -2,17 +2,18 @@
 /*
  * Ports of the node's addresses for masqueraded connections.
  *
- * cilium_snat_external is the register: an entry exists for each port in use towards a peer, inserting
- * one that must not exist yet (BPF_NOEXIST) decides between two CPUs. An entry whose connection has
- * gone is taken over; nobody needs to sweep.
+ * cilium_snat_external is the register: an entry exists for each port in use towards a peer,
+ * inserting one that must not exist yet (BPF_NOEXIST) decides between two CPUs. An entry whose
+ * connection has gone is taken over; nobody needs to sweep.
  */
 #pragma once
 
 #include "bpf/lib/conntrack.h"
 
 /*
- * At 99 % of the range in use one port in a hundred is free: 1024 tries miss it in 0.003 %. They are a
- * loop of loops, as the verifier goes through each round of a loop: 64 of them instead of 1024.
+ * At 99 % of the range in use one port in a hundred is free: 1024 tries miss it in 0.003 %. They
+ * are a loop of loops, as the verifier goes through each round of a loop: 64 of them instead of
+ * 1024.
  */
 #define NAT_PROBE_ROUNDS   32
 #define NAT_PROBES_A_ROUND 32
@@ -107,8 +108,8 @@ static __always_inline struct nat_candidate *nat_candidate_get(void)
 }
 
 /*
- * Takes the port for the candidate: 1 when it is now, or was already, the candidate's own, else 0. A
- * global function, which the verifier judges once and not in each round of the caller's loop.
+ * Takes the port for the candidate: 1 when it is now, or was already, the candidate's own, else 0.
+ * A global function, which the verifier judges once and not in each round of the caller's loop.
  */
 __attribute__((noinline)) int nat_port_try(struct __sk_buff *skb, __u32 port)
 {
@@ -154,9 +155,9 @@ static __always_inline bool nat_may_keep_port(__u8 protocol, __u32 own, __u32 n_
 }
 
 /*
- * The next steps of a random odd width from a random start. Over a power of two such a walk meets every
- * value once and does not queue up behind long runs of ports in use, as steps of one would. 1 when one
- * of the ports was taken, else 0. Global for the same reason as nat_port_try().
+ * The next steps of a random odd width from a random start. Over a power of two such a walk meets
+ * every value once and does not queue up behind long runs of ports in use, as steps of one would. 1
+ * when one of the ports was taken, else 0. Global for the same reason as nat_port_try().
  */
 __attribute__((noinline)) int nat_port_walk(struct __sk_buff *skb)
 {
@@ -174,7 +175,10 @@ __attribute__((noinline)) int nat_port_walk(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Takes a port, which it leaves in key->port: the connection's own where that is free, else another. */
+/*
+ * Takes a port, which it leaves in key->port: the connection's own where that is free, else
+ * another.
+ */
 static __noinline int nat_port_allocate(struct __sk_buff *skb, struct nat_key *key,
 					const struct nat_entry *entry)
 {

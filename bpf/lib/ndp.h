@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Neighbour discovery of an endpoint, and its multicast listener reports: as with ARP the host's side
- * of the veth pair answers for every address but its own. The rest ends here.
+ * Neighbour discovery of an endpoint, and its multicast listener reports: as with ARP the host's
+ * side of the veth pair answers for every address but its own. The rest ends here.
  */
 #pragma once
 

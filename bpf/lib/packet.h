@@ -61,9 +61,9 @@ struct packet {
 };
 
 /*
- * One packet at a time is on a CPU. Here and not on the stack, whose 512 bytes the helpers' arguments
- * need, and because of memory of a map the verifier assumes nothing: it follows each stage once, not
- * once for every way in which the stages before may have ended.
+ * One packet at a time is on a CPU. Here and not on the stack, whose 512 bytes the helpers'
+ * arguments need, and because of memory of a map the verifier assumes nothing: it follows each
+ * stage once, not once for every way in which the stages before may have ended.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Frame to struct flow, both families. parse_l3() fills addresses, protocol and fragment, parse_l4()
- * the ports; programs on the node's devices let pass what fails in the first, since no endpoint is
- * known to be concerned.
+ * Frame to struct flow, both families. parse_l3() fills addresses, protocol and fragment,
+ * parse_l4() the ports; programs on the node's devices let pass what fails in the first, since no
+ * endpoint is known to be concerned.
  */
 #pragma once
 
@@ -20,7 +20,7 @@
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 
 #define IPV6_EXTENSIONS_MAX 8
-#define PARSE_L4_OFF_MAX    1023 /* the verifier wants a bound; what is longer is no honest header */
+#define PARSE_L4_OFF_MAX    1023 /* a bound for the verifier; no honest headers are longer */
 #define TCP_FLAGS_OFF       13
 
 /* ICMP and ICMPv6. linux/icmp.h would need the C library of the host. */

@@ -141,8 +141,8 @@ static __noinline int rewrite_packet(struct __sk_buff *skb, struct flow *flow, s
 }
 
 /*
- * Whether the embedded packet has a checksum that is to be kept right: it may be cut off before it, or
- * be UDP's "none".
+ * Whether the embedded packet has a checksum that is to be kept right: it may be cut off before it,
+ * or be UDP's "none".
  */
 static __always_inline bool rewrite_inner_is_checked(struct __sk_buff *skb,
 						     const struct flow *inner)

@@ -26,8 +26,9 @@ static __always_inline enum metric_dir trace_direction(__u8 point)
 #define EVENT_HEAD(type, subtype, dir) ((type) | (subtype) << 8 | (dir) << 16)
 
 /*
- * The head of the packet. Returns the bytes read; 0 leaves what was in the ring, and says so by length.
- * Linux 5.10 follows a bound neither to another register nor from "not zero": two tests of one register.
+ * The head of the packet. Returns the bytes read; 0 leaves what was in the ring, and says so by
+ * length. Linux 5.10 follows a bound neither to another register nor from "not zero": two tests of
+ * one register.
  */
 static __always_inline __u32 event_read_packet(struct __sk_buff *skb, struct event *event,
 					       __u32 n_bytes)

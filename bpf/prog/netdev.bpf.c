@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The node's devices: between endpoints and everything outside. What concerns no endpoint passes as it
- * is, well-formed or not: that is for the host's stack to judge.
+ * The node's devices: between endpoints and everything outside. What concerns no endpoint passes as
+ * it is, well-formed or not: that is for the host's stack to judge.
  */
 #include "bpf/lib/conntrack.h"
 #include "bpf/lib/delivery.h"
@@ -48,7 +48,9 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	ret = ct_track(skb, packet);
 	if (unlikely(ret < 0))
 		return ret;
-	/* No room for the link-layer header that the endpoint's device wants: the stack makes it. */
+	/*
+	 * No room for the link-layer header that the endpoint's device wants: the stack makes it.
+	 */
 	if (!packet->flow.l3_off)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_NETWORK);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "bpf/test/cases.h"
+#include "bpf/test/events.h"
 #include "bpf/test/fuzz.h"
 #include "bpf/test/nat_fill.h"
 
@@ -190,6 +191,12 @@ static void run_case(void **state)
 	}
 }
 
+static void run_events(void **state)
+{
+	load(NULL);
+	events_run(&harness);
+}
+
 static void run_fuzz(void **state)
 {
 	load(NULL);
@@ -226,6 +233,8 @@ int main(void)
 			};
 		}
 	}
+	tests[n_tests++] =
+		(struct CMUnitTest){.name = "which packets are reported", .test_func = run_events};
 	tests[n_tests++] = (struct CMUnitTest){.name = "mutated frames", .test_func = run_fuzz};
 	tests[n_tests++] = (struct CMUnitTest){.name = "masquerade ports fill 99 % of their range",
 					       .test_func = run_nat_fill};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A case is a value: packets, one after the other, each with what must become of it. After every step
- * the runner compares the verdict, the whole frame, the counters and the event; see bpf_test.c.
+ * A case is a value: packets, one after the other, each with what must become of it. After every
+ * step the runner compares the verdict, the whole frame, the counters and the event; see
+ * bpf_test.c.
  */
 #pragma once
 
@@ -12,7 +13,10 @@
 
 #define STEPS_MAX 10
 
-/* Of a step that expects a connection: that many ticks to live from the opening of the connection on. */
+/*
+ * Of a step that expects a connection: that many ticks to live from the opening of the connection
+ * on.
+ */
 #define CT_SYN_TICKS 60
 #define CT_TCP_TICKS 8000
 #define CT_FIN_TICKS 10

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the host's stack to endpoints: cil_from_host, and cil_to_container where that is attached. */
+/*
+ * From the host's stack to endpoints: cil_from_host, and cil_to_container where that is attached.
+ */
 #include <stdlib.h>
 
 #include "bpf/test/cases.h"
@@ -78,6 +80,22 @@ static const struct test_case cases[] = {
 		    .in = {FROM_NODE4, .ttl = 1, .tcp_flags = TCP_SYN},
 		    .verdict = TC_ACT_REDIRECT,
 		    .out = {FROM_NODE4, TO_B, .ttl = 1, .tcp_flags = TCP_SYN}}}},
+	{"what came through the stack is answered through it",
+	 .steps = {{.program = FROM_HOST,
+		    .in = {FROM_NODE4, .src = WORLD4, .tcp_flags = TCP_SYN},
+		    .verdict = TC_ACT_REDIRECT,
+		    .n_out = -1,
+		    .state = 1 + EVENT_CT_NEW},
+		   {.in = {.src = B4,
+			   .dst = WORLD4,
+			   .protocol = IPPROTO_TCP,
+			   .sport = 80,
+			   .dport = 9,
+			   .tcp_flags = TCP_SYN | TCP_ACK},
+		    .ifindex = IFINDEX_B,
+		    .verdict = TC_ACT_OK,
+		    .state = 1 + EVENT_CT_REPLY,
+		    .point = 1 + TRACE_TO_STACK}}},
 	{"nobody has the address",
 	 .steps = {{.program = FROM_HOST,
 		    .in = {.src = HOST4, .dst = "10.0.0.99", .protocol = IPPROTO_UDP},

@@ -36,6 +36,11 @@ static void connections(struct harness *harness)
 		nat_world_put(harness, &masqueraded[i], PORT);
 }
 
+static void one_port(struct node_config *config)
+{
+	config->nat_port_min = config->nat_port_max = PORT;
+}
+
 static void masquerading_off(struct node_config *config)
 {
 	config->enable_masquerade4 = 0;
@@ -406,6 +411,17 @@ static const struct test_case cases[] = {
 			   .type = 8,
 			   .sport = PORT},
 		    .verdict = TC_ACT_OK}}},
+	{"the ports have run out", .configure = one_port,
+	 .steps = {{.program = TO_NETDEV,
+		    .in = {OUT4(IPPROTO_UDP)},
+		    .out = {OUT4(IPPROTO_UDP), .src = NODE4, .sport = PORT}},
+		   {.program = TO_NETDEV,
+		    .in = {OUT4(IPPROTO_UDP), .src = B4},
+		    .drop = DROP_NO_MAPPING_FOR_NAT_MASQUERADE},
+		   /* Another peer has all of them. */
+		   {.program = TO_NETDEV,
+		    .in = {OUT4(IPPROTO_UDP), .src = B4, .dport = 81},
+		    .out = {OUT4(IPPROTO_UDP), .src = NODE4, .sport = PORT, .dport = 81}}}},
 	{"SCTP keeps its port or fails",
 	 .steps = {{.program = TO_NETDEV,
 		    .in = {OUT4(IPPROTO_SCTP)},

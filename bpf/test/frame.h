@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames from descriptions. What a test expects is described as what it sends, and both are built here
- * from nothing: each checksum is computed over the whole, byte by byte, so that a comparison also
- * proves the incremental updates of the programs.
+ * Frames from descriptions. What a test expects is described as what it sends, and both are built
+ * here from nothing: each checksum is computed over the whole, byte by byte, so that a comparison
+ * also proves the incremental updates of the programs.
  */
 #pragma once
 

@@ -4,7 +4,9 @@
 
 #include "bpf/test/harness.h"
 
-/* The connection of the packet leaves as NODE4 or NODE6 with this port, and has done so for long. */
+/*
+ * The connection of the packet leaves as NODE4 or NODE6 with this port, and has done so for long.
+ */
 void nat_world_put(struct harness *harness, const struct frame_spec *spec, __u16 port);
 /* Port by which the connection of the packet leaves; 0: it is not masqueraded. */
 __u16 nat_world_port(struct harness *harness, const struct frame_spec *spec);
