@@ -7,6 +7,8 @@
 #include "src/base/log.h"
 #include "src/model/identity.h"
 
+#define ATTACHMENT_PREFIX "cni-attachment-id:"
+
 struct endpoint_manager {
 	struct endpoint_manager_parts parts;
 	struct table_index *index;
@@ -353,6 +355,24 @@ int endpoint_manager_delete(struct endpoint_manager *manager, uint16_t id, GErro
 	return 0;
 }
 
+int endpoint_manager_delete_named(struct endpoint_manager *manager, const char *id, GError **error)
+{
+	const char *attachment =
+		g_str_has_prefix(id, ATTACHMENT_PREFIX) ? id + strlen(ATTACHMENT_PREFIX) : NULL;
+	const struct endpoint *endpoint = NULL;
+	g_autoptr(GError) cause = NULL;
+	int err = endpoint_manager_find(manager, id, &endpoint, &cause);
+
+	if (!err)
+		err = endpoint_manager_delete(manager, endpoint->id, &cause);
+	if (attachment && ipam_release_attachment(manager->parts.ipam, attachment) &&
+	    err == -ENOENT)
+		return 0;
+	if (err)
+		g_propagate_error(error, g_steal_pointer(&cause));
+	return err;
+}
+
 struct selection {
 	const struct endpoint_manager *manager;
 	const char *container_id; /* NULL: those whose interface has vanished */
@@ -410,6 +430,7 @@ int endpoint_manager_delete_container(struct endpoint_manager *manager, const ch
 {
 	struct selection selection = {.manager = manager, .container_id = container_id};
 
+	ipam_release_container(manager->parts.ipam, container_id);
 	return delete_selected(manager, &selection, error);
 }
 

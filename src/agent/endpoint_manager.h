@@ -63,7 +63,17 @@ NODISCARD int endpoint_manager_find(const struct endpoint_manager *manager, cons
 /* Removes the endpoint and gives its addresses back. Its connections die with its generation. */
 NODISCARD int endpoint_manager_delete(struct endpoint_manager *manager, uint16_t id,
 				      GError **error);
-/* All endpoints of a container. Returns how many there were, or −errno. */
+/*
+ * The endpoint that the text names as for endpoint_manager_find(). Of an attachment also the addresses
+ * that were allocated for it and never became an endpoint's: an ADD that died leaves nothing. −ENOENT
+ * where there was neither.
+ */
+NODISCARD int endpoint_manager_delete_named(struct endpoint_manager *manager, const char *id,
+					    GError **error);
+/*
+ * All endpoints of a container, and its addresses as above. Returns how many endpoints there were, or
+ * −errno.
+ */
 NODISCARD int endpoint_manager_delete_container(struct endpoint_manager *manager,
 						const char *container_id, GError **error);
 /*

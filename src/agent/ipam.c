@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/ipam.h"
 
+#include <string.h>
 #include "src/agent/persist.h"
 #include "src/base/log.h"
 
@@ -10,7 +11,8 @@ struct ipam {
 	const struct derive_config *config;
 	struct state_dir *dir;
 	struct table_index *endpoints_by_addr;
-	struct addr cursor4; /* handed out last; zero: none yet */
+	struct table_index *unclaimed; /* allocations by attachment */
+	struct addr cursor4;           /* handed out last; zero: none yet */
 	struct addr cursor6;
 };
 
@@ -26,6 +28,14 @@ static void key_addrs(const struct row *row, add_key add, void *data)
 		add(&endpoint->addr6, sizeof(endpoint->addr6), data);
 }
 
+static void key_attachment(const struct row *row, add_key add, void *data)
+{
+	const struct ip_allocation *allocation = (const struct ip_allocation *)row;
+
+	if (allocation->attachment)
+		add(allocation->attachment, strlen(allocation->attachment), data);
+}
+
 struct ipam *ipam_new(struct store *store, struct tables *tables,
 		      const struct derive_config *config, struct state_dir *dir)
 {
@@ -36,6 +46,7 @@ struct ipam *ipam_new(struct store *store, struct tables *tables,
 	ipam->config = config;
 	ipam->dir = dir;
 	ipam->endpoints_by_addr = table_index_new(tables->endpoints, key_addrs);
+	ipam->unclaimed = table_index_new(tables->ip_allocations, key_attachment);
 	persist_load_cursor(dir, &ipam->cursor4, &ipam->cursor6);
 	return ipam;
 }
@@ -142,6 +153,7 @@ static int pending_add(struct ipam *ipam, struct pending *pending,
 	struct ip_allocation *allocation = allocation_new(addr, request->owner);
 	int err;
 
+	allocation->attachment = g_strdup(request->attachment);
 	if (request->expires) {
 		allocation->expiration_uuid = g_uuid_string_random();
 		allocation->expires_ns = clock_boottime_ns() + IPAM_EXPIRATION_NS;
@@ -160,7 +172,6 @@ static void pending_commit(struct ipam *ipam, struct pending *pending,
 {
 	struct txn *txn = txn_new(ipam->store);
 
-	*ret_answer = (struct ipam_answer){0};
 	for (unsigned int i = 0; i < pending->n; i++) {
 		struct ip_allocation *allocation = pending->rows[i];
 
@@ -178,11 +189,42 @@ static void pending_commit(struct ipam *ipam, struct pending *pending,
 	(void)!persist_put_cursor(ipam->dir, &ipam->cursor4, &ipam->cursor6, NULL);
 }
 
+struct earlier_search {
+	const GArray *pools;
+	const struct addr *addr; /* NULL: any of the pools */
+	const struct ip_allocation *found;
+};
+
+static bool find_earlier(const struct row *row, void *data)
+{
+	const struct ip_allocation *allocation = (const struct ip_allocation *)row;
+	struct earlier_search *search = data;
+
+	if (search->addr ? addr_equal(&allocation->addr, search->addr)
+			 : ipam_pools_contain(search->pools, &allocation->addr))
+		search->found = allocation;
+	return !search->found;
+}
+
+/* What the attachment was given before, of the family or, where addr is not NULL, this address. */
+static const struct ip_allocation *get_earlier(const struct ipam *ipam, const char *attachment,
+					       bool v4, const struct addr *addr)
+{
+	g_autoptr(GArray) pools = pools_of(ipam, v4);
+	struct earlier_search search = {.pools = pools, .addr = addr};
+
+	if (attachment)
+		table_index_foreach(ipam->unclaimed, attachment, strlen(attachment), find_earlier,
+				    &search);
+	return search.found;
+}
+
 static int allocate_next(struct ipam *ipam, const struct ipam_request *request,
-			 struct pending *pending, GError **error)
+			 struct pending *pending, struct ipam_answer *answer, GError **error)
 {
 	bool wanted[] = {request->want_v4 && ipam->config->enable_ipv4,
 			 request->want_v6 && ipam->config->enable_ipv6};
+	const struct ip_allocation **answers[] = {&answer->v4, &answer->v6};
 
 	if (!wanted[0] && !wanted[1])
 		return error_set(error, EAFNOSUPPORT, "the wanted address family is off");
@@ -190,7 +232,9 @@ static int allocate_next(struct ipam *ipam, const struct ipam_request *request,
 		struct addr addr;
 		int err;
 
-		if (!wanted[i])
+		if (wanted[i])
+			*answers[i] = get_earlier(ipam, request->attachment, i == 0, NULL);
+		if (!wanted[i] || *answers[i])
 			continue;
 		err = pick(ipam, i == 0, &addr, error);
 		if (!err)
@@ -201,24 +245,39 @@ static int allocate_next(struct ipam *ipam, const struct ipam_request *request,
 	return 0;
 }
 
+static int allocate_given(struct ipam *ipam, const struct ipam_request *request,
+			  struct pending *pending, struct ipam_answer *answer, GError **error)
+{
+	bool v4 = addr_is_v4(request->addr);
+	const struct ip_allocation *earlier =
+		get_earlier(ipam, request->attachment, v4, request->addr);
+	int err;
+
+	if (earlier) {
+		*(v4 ? &answer->v4 : &answer->v6) = earlier;
+		return 0;
+	}
+	err = check_free(ipam, request->addr, error);
+	return err ? err : pending_add(ipam, pending, request, request->addr, error);
+}
+
 int ipam_allocate(struct ipam *ipam, const struct ipam_request *request,
 		  struct ipam_answer *ret_answer, GError **error)
 {
 	struct pending pending = {0};
+	struct ipam_answer answer = {0};
 	int err;
 
-	if (request->addr) {
-		err = check_free(ipam, request->addr, error);
-		if (!err)
-			err = pending_add(ipam, &pending, request, request->addr, error);
-	} else {
-		err = allocate_next(ipam, request, &pending, error);
-	}
+	if (request->addr)
+		err = allocate_given(ipam, request, &pending, &answer, error);
+	else
+		err = allocate_next(ipam, request, &pending, &answer, error);
 	if (err) {
 		pending_undo(ipam, &pending);
 		return err;
 	}
-	pending_commit(ipam, &pending, ret_answer);
+	pending_commit(ipam, &pending, &answer);
+	*ret_answer = answer;
 	return 0;
 }
 
@@ -251,6 +310,57 @@ int ipam_release(struct ipam *ipam, const struct addr *addr, GError **error)
 	let_rest(ipam, txn, addr);
 	txn_commit(txn);
 	return 0;
+}
+
+static void release_all(struct ipam *ipam, const GArray *addrs)
+{
+	struct txn *txn = txn_new(ipam->store);
+
+	for (unsigned int i = 0; i < addrs->len; i++)
+		let_rest(ipam, txn, &g_array_index(addrs, struct addr, i));
+	txn_commit(txn);
+}
+
+static bool add_addr(const struct row *row, void *data)
+{
+	g_array_append_val(data, ((const struct ip_allocation *)row)->addr);
+	return true;
+}
+
+unsigned int ipam_release_attachment(struct ipam *ipam, const char *attachment)
+{
+	g_autoptr(GArray) addrs = g_array_new(false, false, sizeof(struct addr));
+
+	table_index_foreach(ipam->unclaimed, attachment, strlen(attachment), add_addr, addrs);
+	release_all(ipam, addrs);
+	return addrs->len;
+}
+
+struct container_search {
+	const char *prefix; /* "container-id:" */
+	GArray *addrs;
+};
+
+static bool add_of_container(const struct row *row, void *data)
+{
+	const struct ip_allocation *allocation = (const struct ip_allocation *)row;
+	const struct container_search *search = data;
+
+	if (allocation->attachment && g_str_has_prefix(allocation->attachment, search->prefix))
+		g_array_append_val(search->addrs, allocation->addr);
+	return true;
+}
+
+unsigned int ipam_release_container(struct ipam *ipam, const char *container_id)
+{
+	g_autoptr(GArray) addrs = g_array_new(false, false, sizeof(struct addr));
+	g_autofree char *prefix = g_strconcat(container_id, ":", NULL);
+	struct container_search search = {prefix, addrs};
+
+	table_foreach (ipam->tables->ip_allocations, add_of_container, &search)
+		;
+	release_all(ipam, addrs);
+	return addrs->len;
 }
 
 struct expiry {
@@ -327,15 +437,6 @@ static bool find_router(const struct row *row, void *data)
 	return true;
 }
 
-static void release_all(struct ipam *ipam, const GArray *addrs)
-{
-	struct txn *txn = txn_new(ipam->store);
-
-	for (unsigned int i = 0; i < addrs->len; i++)
-		let_rest(ipam, txn, &g_array_index(addrs, struct addr, i));
-	txn_commit(txn);
-}
-
 /* The first address, and where a container has it since before a change of the pools, the next. */
 static int pick_router(struct ipam *ipam, const GArray *pools, struct addr *ret_addr,
 		       GError **error)
@@ -357,7 +458,7 @@ static int take_router(struct ipam *ipam, bool v4, struct addr *ret_router, GErr
 	struct router_search search = {.pools = pools, .v4 = v4, .stale = stale};
 	const struct ipam_request request = {.owner = IPAM_OWNER_ROUTER};
 	struct pending pending = {0};
-	struct ipam_answer answer;
+	struct ipam_answer answer = {0};
 	int err;
 
 	*ret_router = (struct addr){0};

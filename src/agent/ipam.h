@@ -5,7 +5,7 @@
  * twice over a crash. Which address is next is decided by src/derive/ipam.h.
  *
  * An address allocated with an expiration goes back after IPAM_EXPIRATION_NS unless an endpoint claims
- * it: a failed ADD leaks nothing.
+ * it, and one allocated for an attachment when the attachment is removed: a failed ADD leaks nothing.
  */
 #pragma once
 
@@ -29,6 +29,11 @@ struct ipam_request {
 	const char *owner; /* "namespace/pod"; not NULL */
 	bool want_v4;      /* ignored where addr is given */
 	bool want_v6;
+	/*
+	 * "container-id:ifname", or NULL. What the same attachment was given before, and no endpoint has
+	 * claimed, is given again: its answer was lost on the way.
+	 */
+	const char *attachment;
 	const struct addr *addr; /* this one and no other; NULL: the next of each wanted family */
 	bool expires;
 };
@@ -48,6 +53,13 @@ NODISCARD int ipam_allocate(struct ipam *ipam, const struct ipam_request *reques
 			    struct ipam_answer *ret_answer, GError **error);
 /* The address rests. 0, −ENOENT where nobody has it, −EBUSY where an endpoint or the router does. */
 NODISCARD int ipam_release(struct ipam *ipam, const struct addr *addr, GError **error);
+/*
+ * Gives back what the attachment was given and no endpoint has claimed. Returns how many addresses that
+ * were.
+ */
+unsigned int ipam_release_attachment(struct ipam *ipam, const char *attachment);
+/* The same for every attachment of the container. */
+unsigned int ipam_release_container(struct ipam *ipam, const char *container_id);
 /* Gives back what expired and ends rests. Returns ns until there is something to do, or −1. */
 int64_t ipam_expire(struct ipam *ipam);
 

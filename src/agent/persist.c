@@ -140,6 +140,7 @@ int persist_put_ip(struct state_dir *dir, const struct ip_allocation *allocation
 
 	set_addr(object, "addr", &allocation->addr);
 	set_text(object, "owner", allocation->owner);
+	set_text(object, "attachment", allocation->attachment);
 	set_text(object, "expiration_uuid", allocation->expiration_uuid);
 	json_object_set_new(object, "expires_ns", json_integer(allocation->expires_ns));
 	return state_dir_write(dir, name, object, error);
@@ -155,6 +156,7 @@ int persist_remove_ip(struct state_dir *dir, const struct addr *addr, GError **e
 static bool decode_ip(const json_t *object, struct ip_allocation *allocation)
 {
 	allocation->owner = get_text(object, "owner");
+	allocation->attachment = get_text(object, "attachment");
 	allocation->expiration_uuid = get_text(object, "expiration_uuid");
 	return allocation->owner && get_addr(object, "addr", &allocation->addr) &&
 	       !addr_is_zero(&allocation->addr) &&

@@ -8,15 +8,12 @@
 static bool delete_queued(const char *endpoint_id, void *data)
 {
 	struct endpoint_manager *manager = data;
-	const struct endpoint *endpoint = NULL;
 	g_autoptr(GError) error = NULL;
-	int err = endpoint_manager_find(manager, endpoint_id, &endpoint, &error);
+	int err = endpoint_manager_delete_named(manager, endpoint_id, &error);
 
 	/* Its interface was gone, and so the endpoint went before anyone looked here. */
 	if (err == -ENOENT)
 		return true;
-	if (!err)
-		err = endpoint_manager_delete(manager, endpoint->id, &error);
 	if (err)
 		log_warning("endpoint", "An endpoint queued for removal stays",
 			    "endpoint=%s error=%s", endpoint_id, error->message);

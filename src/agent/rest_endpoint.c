@@ -190,13 +190,9 @@ void rest_endpoint_put(struct rest_call *call)
 
 void rest_endpoint_delete(struct rest_call *call)
 {
-	const struct endpoint *endpoint = find_endpoint(call);
 	g_autoptr(GError) error = NULL;
-	int err;
+	int err = endpoint_manager_delete_named(call->agent->endpoints, call->arg, &error);
 
-	if (!endpoint)
-		return;
-	err = endpoint_manager_delete(call->agent->endpoints, endpoint->id, &error);
 	if (err < 0)
 		rest_refuse_error(call, err, error);
 }

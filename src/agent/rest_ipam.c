@@ -115,6 +115,7 @@ void rest_ipam_allocate(struct rest_call *call)
 	int err;
 
 	request.owner = get_owner(call);
+	request.attachment = http_request_query(call->request, "attachment");
 	if (!request.owner || !check_pool(call) || !get_families(call, &request))
 		return;
 	err = ipam_allocate(call->agent->ipam, &request, &answer, &error);
@@ -143,6 +144,7 @@ void rest_ipam_allocate_ip(struct rest_call *call)
 	int err;
 
 	request.owner = get_owner(call);
+	request.attachment = http_request_query(call->request, "attachment");
 	if (!request.owner || !check_pool(call) || !parse_ip(call, &addr))
 		return;
 	request.addr = &addr;

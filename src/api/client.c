@@ -206,6 +206,7 @@ int api_client_ipam_allocate(struct api_client *client, const struct api_ipam_re
 	else
 		query_append(query, "family", ipam->family);
 	query_append(query, "owner", ipam->owner);
+	query_append(query, "attachment", ipam->attachment);
 	query_append(query, "pool", ipam->pool);
 	request.query = query->str;
 	err = api_client_call(client, &request, &root, error);

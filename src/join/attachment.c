@@ -15,6 +15,11 @@ void attachment_host_ifname(const struct attachment *attachment, char ret_name[s
 	g_snprintf(ret_name, IFNAMSIZ, "lxc%.10s", g_checksum_get_string(checksum));
 }
 
+char *attachment_text(const struct attachment *attachment)
+{
+	return g_strdup_printf("%s:%s", attachment->container_id, attachment->ifname);
+}
+
 char *attachment_endpoint_id(const struct attachment *attachment)
 {
 	return g_strdup_printf("cni-attachment-id:%s:%s", attachment->container_id,

@@ -20,6 +20,8 @@ struct attachment {
 
 /* "lxc" and ten hex digits that follow from container and interface. */
 void attachment_host_ifname(const struct attachment *attachment, char ret_name[static IFNAMSIZ]);
+/* "<container id>:<interface>". Free with g_free. */
+char *attachment_text(const struct attachment *attachment);
 /* The agent's name for it: "cni-attachment-id:<container id>:<interface>". Free with g_free. */
 char *attachment_endpoint_id(const struct attachment *attachment);
 

@@ -34,10 +34,12 @@ static int allocate_one(struct join *join, const char *family, const struct addr
 			? g_strdup_printf("%s/%s", request->namespace ? request->namespace : "",
 					  request->pod_name)
 			: g_strdup(request->attachment.container_id);
+	g_autofree char *attachment = attachment_text(&request->attachment);
 	const struct api_ipam_request ipam = {
 		.addr = wanted,
 		.family = family,
 		.owner = owner,
+		.attachment = attachment,
 		.expires = true,
 	};
 	int status;

@@ -169,22 +169,7 @@ def test_no_address_twice_over_kills(node):
         assert all(probe.ping(node, address) for address in addresses)
     for pod in pods:
         pod.delete()
-    expire_unclaimed(node)
     probe.eventually(lambda: allocated(node) == baseline, what="all addresses back")
-
-
-def expire_unclaimed(node):
-    """
-    Lets time pass for addresses whose answer never reached the plugin, as the agent was killed over it.
-    They are kept for some minutes; an address without an end would be one that leaked.
-    """
-    node.kill_agent()
-    for path in (node.state_dir / "state/ipam").iterdir():
-        allocation = json.loads(path.read_text())
-        if allocation["owner"] != "router":
-            assert allocation["expires_ns"] > 0, allocation
-            path.write_text(json.dumps({**allocation, "expires_ns": 1}))
-    node.start_agent()
 
 
 def allocated(node):
