@@ -28,7 +28,7 @@ struct connection_start {
 
 /* One request, from its first line to the end of its answer. */
 struct exchange {
-	bool path_has_nul; /* "%00": the decoded path would end early */
+	bool target_is_text; /* no NUL, no malformed escape, UTF-8 */
 	bool started;
 	bool too_large;
 	GString *body;
@@ -36,11 +36,19 @@ struct exchange {
 
 /* ---- one request ---- */
 
+/* Whoever gets path and query may show them in an answer, or keep them, as JSON. */
+static bool is_text(const char *uri)
+{
+	g_autofree char *plain = g_uri_unescape_string(uri, NULL);
+
+	return plain && g_utf8_validate(plain, -1, NULL);
+}
+
 static void *exchange_begin(void *data, const char *uri, struct MHD_Connection *connection)
 {
 	struct exchange *exchange = g_new0(struct exchange, 1);
 
-	exchange->path_has_nul = strstr(uri, "%00");
+	exchange->target_is_text = is_text(uri);
 	exchange->body = g_string_new(NULL);
 	return exchange;
 }
@@ -134,8 +142,9 @@ static enum MHD_Result handle(void *data, struct MHD_Connection *connection, con
 	if (exchange->too_large)
 		return refuse(connection, MHD_HTTP_CONTENT_TOO_LARGE,
 			      "\"the request's body is too large\"");
-	if (exchange->path_has_nul)
-		return refuse(connection, MHD_HTTP_BAD_REQUEST, "\"a NUL byte in the path\"");
+	if (!exchange->target_is_text)
+		return refuse(connection, MHD_HTTP_BAD_REQUEST,
+			      "\"path and query are not UTF-8 text\"");
 	return answer(data, connection, method, path, exchange);
 }
 
