@@ -41,8 +41,8 @@ def check_layers():
 def check_licences():
     """BPF and what it shares with user space have the kernel's licences, all else is Apache's."""
     for path in tracked(".c", ".h", ".def", ".py", ".sh"):
-        expected = KERNEL_SIDE if path.startswith(("abi/", "bpf/")) and not path.endswith(
-            (".py", ".sh")) and not path.startswith("bpf/test/") else "Apache-2.0"
+        kernel_side = path.startswith(("abi/", "bpf/lib/", "bpf/prog/")) or path.endswith(".bpf.c")
+        expected = KERNEL_SIDE if kernel_side else "Apache-2.0"
         head = "\n".join((ROOT / path).read_text(encoding="utf-8").splitlines()[:2])
         if f"SPDX-License-Identifier: {expected}" not in head:
             yield f"{path}: no 'SPDX-License-Identifier: {expected}' in its first two lines"
