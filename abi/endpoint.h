@@ -12,6 +12,8 @@ ABI_ASSERT_SIZE(struct endpoint_key, 16);
 /* Numbers as in Cilium, where the concept is the same. */
 #define ENDPOINT_F_HOST           0x0001 /* an address of this node; no other field is meaningful */
 #define ENDPOINT_F_SKIP_SIP_CHECK 0x0100 /* this endpoint may send from addresses not its own */
+#define ENDPOINT_F_QUEUED         0x0200 /* its device has a queue of others: go in through that */
+#define ENDPOINT_F_VIA_STACK      0x0400 /* the host's stack forwards what it sends and gets */
 
 /*
  * An endpoint with two addresses has two equal entries. The generation is a number never used
@@ -22,8 +24,8 @@ struct endpoint_info {
 	__u32 identity;
 	__u32 generation;
 	__u16 id;
-	__u16 flags; /* ENDPOINT_F_* */
-	struct mac mac; /* of the interface inside the endpoint */
+	__u16 flags;         /* ENDPOINT_F_* */
+	struct mac mac;      /* of the interface inside the endpoint */
 	struct mac node_mac; /* of the host's side */
 	__u32 pad;
 };

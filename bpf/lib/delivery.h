@@ -79,7 +79,8 @@ static __always_inline bool deliver_set_macs(struct __sk_buff *skb,
 
 /*
  * From the ingress of another device into the endpoint, as a router does. Past this point the
- * packet is inside the endpoint's namespace: nothing of the host sees it again.
+ * packet is inside the endpoint's namespace, and nothing of the host sees it again but a queue that
+ * somebody put on the endpoint's device.
  */
 static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct packet *packet,
 					       const struct endpoint_info *endpoint,
@@ -88,6 +89,8 @@ static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct pac
 	if (unlikely(!deliver_decrement_ttl(skb, packet, from) || !deliver_set_macs(skb, endpoint)))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	packet->trace_point = TRACE_TO_ENDPOINT;
+	if (unlikely(endpoint->flags & ENDPOINT_F_QUEUED))
+		return bpf_redirect(endpoint->ifindex, 0);
 	return bpf_redirect_peer(endpoint->ifindex, 0);
 }
 

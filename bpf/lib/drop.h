@@ -23,6 +23,15 @@ static __noinline int drop_packet(struct __sk_buff *skb, const struct packet *pa
 }
 
 /*
+ * What goes on in the host goes on to the programs and filters that others have put behind ours: a
+ * limit on what an endpoint sends, for one.
+ */
+static __always_inline int packet_verdict(int verdict)
+{
+	return verdict == TC_ACT_OK ? TC_ACT_UNSPEC : verdict;
+}
+
+/*
  * For the programs of endpoints. dir is that of a drop; what is forwarded counts by where it went.
  */
 static __always_inline int packet_finish(struct __sk_buff *skb, const struct packet *packet,
@@ -32,5 +41,5 @@ static __always_inline int packet_finish(struct __sk_buff *skb, const struct pac
 		return drop_packet(skb, packet, verdict, dir);
 	metrics_add(METRIC_REASON_FORWARDED, trace_direction(packet->trace_point), skb->len);
 	trace_exit(skb, packet);
-	return verdict;
+	return packet_verdict(verdict);
 }

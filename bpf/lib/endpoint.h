@@ -32,6 +32,7 @@ static __always_inline void endpoint_set_source(struct packet *packet,
 	packet->src_identity = endpoint->identity;
 	packet->src_endpoint = endpoint->id;
 	packet->src_generation = endpoint->generation;
+	packet->needs_stack |= !!(endpoint->flags & ENDPOINT_F_VIA_STACK);
 }
 
 /* Not every field of an address of the node means something. */
@@ -45,6 +46,7 @@ static __always_inline void endpoint_set_destination(struct packet *packet,
 	packet->dst_identity = endpoint->identity;
 	packet->dst_endpoint = endpoint->id;
 	packet->dst_generation = endpoint->generation;
+	packet->needs_stack |= !!(endpoint->flags & ENDPOINT_F_VIA_STACK);
 }
 
 /* Whoever sends on the device under an address that is not its own: still says who it is. */

@@ -54,6 +54,7 @@ struct packet {
 	__s8 ext_error;     /* of the helper that failed */
 	__u8 counted;       /* another program of this node accounts the packet */
 	__u8 via_stack;     /* the host's stack forwarded this, or what this answers */
+	__u8 needs_stack;   /* ENDPOINT_F_VIA_STACK of either end */
 	__u8 nat_reply;     /* came to a masqueraded port: nat_addr and nat_port, now replaced */
 	__be16 nat_port;
 	__u32 nat_generation;

@@ -40,8 +40,8 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	endpoint_set_destination(packet, destination);
 	packet->src_identity = ipcache_identity(packet, ipcache_get(&packet->flow.saddr));
 	trace_entry(skb, packet, TRACE_FROM_NETWORK);
-	/* The stack routes it to cil_to_container, which does what follows. */
-	if (node_config.enable_host_legacy_routing) {
+	/* The stack routes it to the endpoint's programs, which do what follows. */
+	if (node_config.enable_host_legacy_routing || unlikely(packet->needs_stack)) {
 		packet->trace_point = TRACE_TO_STACK;
 		return TC_ACT_OK;
 	}
@@ -118,7 +118,7 @@ SEC("tc") int cil_from_netdev(struct __sk_buff *skb)
 	metrics_add(METRIC_REASON_INTERFACE, METRIC_DIR_INGRESS, skb->len);
 	verdict = netdev_receive(skb, packet);
 	if (verdict == TC_ACT_OK)
-		return TC_ACT_OK;
+		return packet_verdict(verdict);
 	return packet_finish(skb, packet, verdict, METRIC_DIR_INGRESS);
 }
 
@@ -164,5 +164,5 @@ SEC("tc") int cil_to_netdev(struct __sk_buff *skb)
 	verdict = netdev_send(skb, packet, device);
 	if (unlikely(verdict < 0))
 		return drop_packet(skb, packet, verdict, METRIC_DIR_EGRESS);
-	return TC_ACT_OK;
+	return packet_verdict(verdict);
 }

@@ -28,7 +28,7 @@ struct step {
 	__u32 mark;
 	__u32 gso_size;
 	struct frame_spec in;
-	int verdict;           /* TC_ACT_OK is 0 */
+	int verdict;           /* 0: TC_ACT_UNSPEC, as no program ends what others do behind it */
 	__u32 drop;            /* DROP_*: then the verdict is TC_ACT_SHOT */
 	struct frame_spec out; /* nothing: the frame is unchanged */
 	int n_out;             /* −1: do not look at the frame */
@@ -53,7 +53,7 @@ struct case_group {
 };
 
 extern const struct case_group pod_cases, malformed_cases, conntrack_cases, neighbour_cases,
-	fragment_cases, host_cases, netdev_cases, nat_cases, nat_error_cases;
+	fragment_cases, host_cases, netdev_cases, nat_cases, nat_error_cases, queued_cases;
 
 /* What a delivery to pod b does to the link layer. */
 #define TO_B .dst_mac = MAC_B, .src_mac = MAC_B_NODE

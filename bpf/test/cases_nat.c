@@ -121,7 +121,7 @@ static void check_host_moved(struct harness *harness, const struct run *run)
 	frame_build(&in, &back);
 	frame_build(&out, &expected);
 	answer = harness_run(harness, FROM_NETDEV, &in, IFINDEX_NODE, 0, 0);
-	if (answer.verdict != TC_ACT_OK || answer.out.n_bytes != out.n_bytes ||
+	if (answer.verdict != TC_ACT_UNSPEC || answer.out.n_bytes != out.n_bytes ||
 	    memcmp(answer.out.data, out.data, out.n_bytes))
 		abort();
 }
@@ -197,7 +197,7 @@ static void listening_socket(struct harness *harness)
 			.out = {in_, TO_A, .ttl = 63}, .state = 1 + EVENT_CT_REPLY         \
 		}                                                                          \
 	}
-#define UNCHANGED(...) {.program = TO_NETDEV, .in = {__VA_ARGS__}, .verdict = TC_ACT_OK}
+#define UNCHANGED(...) {.program = TO_NETDEV, .in = {__VA_ARGS__}, .verdict = TC_ACT_UNSPEC}
 #define ARGS(...)      __VA_ARGS__
 
 static const struct test_case cases[] = {
@@ -340,10 +340,10 @@ static const struct test_case cases[] = {
 		    .check = check_host_moved}}},
 	{"a ping of the host is registered, so that no endpoint gets its answer",
 	 .steps = {UNCHANGED(PING4, .src = NODE4),
-		   {.program = TO_NETDEV, .in = {PING4}, .n_out = -1, .verdict = TC_ACT_OK},
+		   {.program = TO_NETDEV, .in = {PING4}, .n_out = -1, .verdict = TC_ACT_UNSPEC},
 		   {.program = FROM_NETDEV,
 		    .in = {.src = WORLD4, .dst = NODE4, .protocol = IPPROTO_ICMP, .sport = 1000},
-		    .verdict = TC_ACT_OK}}},
+		    .verdict = TC_ACT_UNSPEC}}},
 	{"not masqueraded",
 	 .steps = {UNCHANGED(OUT4(IPPROTO_UDP), .dst = "100.64.1.1"),
 		   UNCHANGED(OUT6(IPPROTO_UDP), .dst = "fd77::7"),
@@ -354,7 +354,7 @@ static const struct test_case cases[] = {
 		   {.program = TO_NETDEV,
 		    .mark = MARK_MAGIC_SNAT_DONE,
 		    .in = {OUT4(IPPROTO_UDP)},
-		    .verdict = TC_ACT_OK}}},
+		    .verdict = TC_ACT_UNSPEC}}},
 	{"masquerading off", .configure = masquerading_off,
 	 .steps = {UNCHANGED(OUT4(IPPROTO_UDP)), UNCHANGED(OUT6(IPPROTO_UDP))}},
 	{"a device without an address", .set_up = device_without_addresses,
@@ -403,14 +403,14 @@ static const struct test_case cases[] = {
 	{"what nobody asked for is the host's", .set_up = connections,
 	 .steps = {{.program = FROM_NETDEV,
 		    .in = {BACK4(IPPROTO_TCP), .dport = PORT + 1, .tcp_flags = TCP_ACK},
-		    .verdict = TC_ACT_OK},
+		    .verdict = TC_ACT_UNSPEC},
 		   {.program = FROM_NETDEV,
 		    .in = {.src = WORLD4,
 			   .dst = NODE4,
 			   .protocol = IPPROTO_ICMP,
 			   .type = 8,
 			   .sport = PORT},
-		    .verdict = TC_ACT_OK}}},
+		    .verdict = TC_ACT_UNSPEC}}},
 	{"the ports have run out", .configure = one_port,
 	 .steps = {{.program = TO_NETDEV,
 		    .in = {OUT4(IPPROTO_UDP)},

@@ -60,11 +60,11 @@ static __u64 n_judged(struct harness *harness)
 
 static void check(const struct frame *in, const struct run *run, enum test_program program)
 {
-	bool valid = run->verdict == TC_ACT_OK || run->verdict == TC_ACT_SHOT ||
+	bool valid = run->verdict == TC_ACT_UNSPEC || run->verdict == TC_ACT_SHOT ||
 		     run->verdict == TC_ACT_REDIRECT;
 
 	/* Only an advertisement is of another length than its solicitation. */
-	if (valid && (run->verdict != TC_ACT_OK || run->out.n_bytes == in->n_bytes))
+	if (valid && (run->verdict != TC_ACT_UNSPEC || run->out.n_bytes == in->n_bytes))
 		return;
 	fprintf(stderr, "program %d: verdict %d, %zu to %zu bytes:", program, run->verdict,
 		in->n_bytes, run->out.n_bytes);
