@@ -20,6 +20,7 @@
 #include "src/rpc/http_server.h"
 #include "src/rpc/unix_listen.h"
 #include "src/source/directory.h"
+#include "src/source/masquerade_file.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
 #define PID_FILE     "cilium.pid"
@@ -148,6 +149,17 @@ static int read_manifests(struct agent *agent, GError **error)
 	return 0;
 }
 
+static int read_masquerade_file(struct agent *agent, GError **error)
+{
+	if (!agent->settings->enable_ip_masq_agent)
+		return 0;
+	agent->masquerade_file = masquerade_file_new(agent->loop, agent->store, &agent->tables,
+						     agent->settings->ip_masq_agent_config_path,
+						     log_problem, NULL);
+	masquerade_file_start(agent->masquerade_file);
+	return 0;
+}
+
 static void on_kernel_changed(void *data)
 {
 	struct agent *agent = data;
@@ -250,6 +262,7 @@ static const struct step {
 	{"listening on the API socket", listen_early},
 	{"reading identities", make_tables},
 	{"reading manifests", read_manifests},
+	{"reading masquerading ranges", read_masquerade_file},
 	{"reading devices", watch_devices},
 	{"restoring endpoints", restore},
 	{"loading the datapath", load_datapath},
@@ -336,6 +349,7 @@ void agent_free(struct agent *agent)
 	conntrack_gc_free(agent->conntrack_gc);
 	devices_free(agent->devices);
 	directory_free(agent->source);
+	masquerade_file_free(agent->masquerade_file);
 	/* Callbacks of closed handles still look at the tables. */
 	uv_run(agent->loop, UV_RUN_DEFAULT);
 	if (agent->reconcilers)

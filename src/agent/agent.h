@@ -27,6 +27,7 @@ struct agent {
 	struct ipam *ipam;
 	struct endpoint_manager *endpoints;
 	struct directory *source;
+	struct masquerade_file *masquerade_file; /* NULL: switched off */
 	struct devices *devices;
 	struct datapath *datapath;
 	struct datapath_config datapath_config; /* as in force */

@@ -75,6 +75,8 @@ struct settings {
 	char **egress_masquerade_interfaces;           /* as devices; empty: all */
 	struct optional_cidr ipv4_native_routing_cidr; /* destinations that are not masqueraded */
 	struct optional_cidr ipv6_native_routing_cidr;
+	bool enable_ip_masq_agent; /* more such destinations, from a file */
+	char *ip_masq_agent_config_path;
 	struct port_range node_port_range; /* NAT takes its ports from above it */
 
 	/* Delivery. */

@@ -266,7 +266,8 @@ static json_t *masquerading_to_json(const struct agent *agent)
 	bool on = settings->enable_ipv4_masquerade || settings->enable_ipv6_masquerade;
 	json_t *object = json_pack("{s:b, s:{s:b, s:b}, s:b}", "enabled", on, "enabledProtocols",
 				   "ipv4", settings->enable_ipv4_masquerade, "ipv6",
-				   settings->enable_ipv6_masquerade, "ip-masq-agent", false);
+				   settings->enable_ipv6_masquerade, "ip-masq-agent",
+				   settings->enable_ip_masq_agent);
 
 	if (on)
 		json_object_set_new(object, "mode", json_string("BPF"));

@@ -127,6 +127,7 @@ struct derive *derive_new(struct store *store, struct tables *tables,
 	watch = watch_new(store, "node-plan", run_node, derive);
 	watch_add(watch, tables->devices);
 	watch_add(watch, tables->nodes);
+	watch_add(watch, tables->masquerade_ranges);
 	derive->ipcache = ipcache_derivation_new(store, tables);
 	return derive;
 }

@@ -6,7 +6,7 @@
  *
  *	pods, namespaces, endpoints ─► endpoint_states, identities
  *	nodes, devices, endpoints, endpoint_states ─► ipcache
- *	nodes, devices, endpoints, endpoint_states, ipcache ─► plan
+ *	nodes, devices, masquerade_ranges, endpoints, endpoint_states, ipcache ─► plan
  */
 #pragma once
 

@@ -3,31 +3,55 @@
 
 #include "abi/ipcache.h"
 #include "abi/nat.h"
+#include "src/model/masquerade_range.h"
 #include "src/model/plan.h"
+
+static void add_exclusion(const struct cidr *cidr, GPtrArray *wanted)
+{
+	static const struct nat_exclusion exclusion;
+	struct ipcache_prefix_key key = {.prefix_len = cidr->prefix_len, .addr = cidr->addr};
+
+	g_ptr_array_add(wanted, plan_map_entry_new(PLAN_MAP_cilium_ipmasq, &key, sizeof(key),
+						   &exclusion, sizeof(exclusion), 0));
+}
 
 static void add_exclusions(const GArray *cidrs, GPtrArray *wanted)
 {
-	static const struct nat_exclusion exclusion;
+	for (unsigned int i = 0; i < cidrs->len; i++)
+		add_exclusion(&g_array_index(cidrs, struct cidr, i), wanted);
+}
 
-	for (unsigned int i = 0; i < cidrs->len; i++) {
-		const struct cidr *cidr = &g_array_index(cidrs, struct cidr, i);
-		struct ipcache_prefix_key key = {.prefix_len = cidr->prefix_len,
-						 .addr = cidr->addr};
+struct range_walk {
+	bool masquerade4, masquerade6;
+	GPtrArray *wanted;
+};
 
-		g_ptr_array_add(wanted,
-				plan_map_entry_new(PLAN_MAP_cilium_ipmasq, &key, sizeof(key),
-						   &exclusion, sizeof(exclusion), 0));
-	}
+static bool add_range(const struct row *row, void *data)
+{
+	const struct masquerade_range *range = (const struct masquerade_range *)row;
+	const struct range_walk *walk = data;
+
+	if (cidr_is_v4(&range->cidr) ? walk->masquerade4 : walk->masquerade6)
+		add_exclusion(&range->cidr, walk->wanted);
+	return true;
 }
 
 void masquerade_derive(const struct node_view *view, GPtrArray *wanted)
 {
 	const struct derive_config *config = view->config;
 
-	if (config->enable_ipv4 && config->enable_masquerade4)
+	struct range_walk walk = {
+		.masquerade4 = config->enable_ipv4 && config->enable_masquerade4,
+		.masquerade6 = config->enable_ipv6 && config->enable_masquerade6,
+		.wanted = wanted,
+	};
+
+	if (walk.masquerade4)
 		add_exclusions(config->native_cidrs4 ? config->native_cidrs4 : view->pod_cidrs4,
 			       wanted);
-	if (config->enable_ipv6 && config->enable_masquerade6)
+	if (walk.masquerade6)
 		add_exclusions(config->native_cidrs6 ? config->native_cidrs6 : view->pod_cidrs6,
 			       wanted);
+	table_foreach (view->tables->masquerade_ranges, add_range, &walk)
+		;
 }

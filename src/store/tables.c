@@ -8,6 +8,7 @@
 #include "src/model/identity.h"
 #include "src/model/ip_allocation.h"
 #include "src/model/ipcache_entry.h"
+#include "src/model/masquerade_range.h"
 #include "src/model/namespace.h"
 #include "src/model/node.h"
 #include "src/model/plan.h"
@@ -37,6 +38,7 @@ KEY_TEXT(namespace, meta.key)
 KEY_TEXT(node, meta.key)
 KEY_TEXT(pod, meta.key)
 KEY_TEXT(source_problem, key)
+KEY_BYTES(masquerade_range, cidr, CIDR_KEY_BYTES)
 KEY_BYTES(device, ifindex, sizeof(uint32_t))
 KEY_BYTES(endpoint, id, sizeof(uint16_t))
 KEY_BYTES(ip_allocation, addr, sizeof(struct addr))
@@ -70,6 +72,7 @@ struct store *tables_new(struct tables *ret_tables)
 		TABLE(nodes, node),
 		TABLE(pods, pod),
 		TABLE(source_problems, source_problem),
+		TABLE(masquerade_ranges, masquerade_range),
 		TABLE(devices, device),
 		TABLE(endpoints, endpoint),
 		TABLE(ip_allocations, ip_allocation),

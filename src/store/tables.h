@@ -6,10 +6,11 @@
 
 struct tables {
 	/* From sources. */
-	struct table *namespaces;      /* struct namespace */
-	struct table *nodes;           /* struct node */
-	struct table *pods;            /* struct pod */
-	struct table *source_problems; /* struct source_problem */
+	struct table *namespaces;        /* struct namespace */
+	struct table *nodes;             /* struct node */
+	struct table *pods;              /* struct pod */
+	struct table *source_problems;   /* struct source_problem */
+	struct table *masquerade_ranges; /* struct masquerade_range; of ip-masq-agent's file */
 	/* From the kernel. */
 	struct table *devices; /* struct device */
 	/* From whoever joins containers, and kept on disk. */

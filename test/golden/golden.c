@@ -4,6 +4,7 @@
  * beside it:
  *
  *	config/         keys of the agent, one file each
+ *	ip-masq-agent   ranges that are not masqueraded, where the configuration asks for the file
  *	devices.json    what the kernel would report
  *	endpoints.json  what has joined
  *	manifests/      read at the start
@@ -25,6 +26,7 @@
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
 #include "src/source/file_set.h"
+#include "src/source/masquerade_file.h"
 #include "test/golden/print.h"
 
 struct golden {
@@ -113,6 +115,20 @@ static bool put_manifests(struct golden *golden, const char *name)
 	file_set_commit(golden->files);
 	store_settle(golden->store);
 	return true;
+}
+
+/* No file stands for the built-in list. */
+static void put_masquerade_file(struct golden *golden)
+{
+	g_autofree char *path = g_build_filename(golden->dir, "ip-masq-agent", NULL);
+	g_autofree char *text = NULL;
+	size_t n_bytes = 0;
+
+	if (!config_get_settings(golden->config)->enable_ip_masq_agent)
+		return;
+	(void)g_file_get_contents(path, &text, &n_bytes, NULL);
+	masquerade_file_apply(golden->store, &golden->tables, "ip-masq-agent", text ? text : "",
+			      n_bytes);
 }
 
 static void add_address(struct golden *golden, struct device *device, const char *text)
@@ -258,6 +274,7 @@ static void start(struct golden *golden)
 		fail(golden, "config", error->message);
 	golden->files = file_set_new(golden->store, &golden->tables, ignore_problem, NULL);
 	put_manifests(golden, "manifests");
+	put_masquerade_file(golden);
 	json_array_foreach(devices, i, device) put_device(golden, device);
 	json_decref(devices);
 	set_routers(golden);
