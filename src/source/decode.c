@@ -106,25 +106,26 @@ const struct object_kind *decode_find_kind(const struct field *object)
 /* Of a namespaced object: "default" where it says none. NULL: not a text. */
 static const char *namespace_of(const struct field *metadata)
 {
-	struct field namespace = field_member(metadata, "namespace");
+	struct field namespace_name = field_member(metadata, "namespace");
 	const char *text;
 
-	if (!field_is_set(&namespace))
+	if (!field_is_set(&namespace_name))
 		return "default";
-	text = field_text(&namespace);
+	text = field_text(&namespace_name);
 	if (text && !syntax_is_dns_label(text)) {
-		field_want(&namespace, "1 to 63 of a-z, 0-9 and '-' (RFC 1123)");
+		field_want(&namespace_name, "1 to 63 of a-z, 0-9 and '-' (RFC 1123)");
 		return NULL;
 	}
 	return text;
 }
 
-static char *format_key(const struct object_kind *kind, const char *namespace, const char *name)
+static char *format_key(const struct object_kind *kind, const char *namespace_name,
+			const char *name)
 {
 	if (kind->scope == OBJECT_SCOPE_CLUSTER)
 		return g_strdup(name);
-	return g_strconcat(kind->scope == OBJECT_SCOPE_KIND ? kind->kind : namespace, "/", name,
-			   NULL);
+	return g_strconcat(kind->scope == OBJECT_SCOPE_KIND ? kind->kind : namespace_name, "/",
+			   name, NULL);
 }
 
 char *decode_key(const struct object_kind *kind, const struct field *object)
@@ -135,13 +136,13 @@ char *decode_key(const struct object_kind *kind, const struct field *object)
 	struct field metadata = field_member(&root, "metadata");
 	struct field name_field = field_member(&metadata, "name");
 	const char *name = field_required_text(&name_field);
-	const char *namespace = "";
+	const char *namespace_name = "";
 
 	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
-	namespace = namespace_of(&metadata);
-	if (!name || !namespace || !kind->is_name(name))
+		namespace_name = namespace_of(&metadata);
+	if (!name || !namespace_name || !kind->is_name(name))
 		return NULL;
-	return format_key(kind, namespace, name);
+	return format_key(kind, namespace_name, name);
 }
 
 static const struct label_set *decode_labels(const struct field *labels)
@@ -192,10 +193,10 @@ static bool decode_meta(const struct object_kind *kind, const struct field *obje
 	struct field annotations = field_member(&metadata, "annotations");
 	struct field uid = field_member(&metadata, "uid");
 	const char *name = field_required_text(&name_field);
-	const char *namespace = "";
+	const char *namespace_name = "";
 
 	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
-	namespace = namespace_of(&metadata);
+		namespace_name = namespace_of(&metadata);
 	if (name && !kind->is_name(name)) {
 		field_want(&name_field,
 			   kind->is_name == syntax_is_dns_label
@@ -203,10 +204,10 @@ static bool decode_meta(const struct object_kind *kind, const struct field *obje
 				   : "at most 253 of a-z, 0-9, '-' and '.' (RFC 1123)");
 		name = NULL;
 	}
-	if (!name || !namespace)
+	if (!name || !namespace_name)
 		return false;
 	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
-		object_meta_init_namespaced(ret_meta, namespace, name);
+		object_meta_init_namespaced(ret_meta, namespace_name, name);
 	else
 		object_meta_init(ret_meta, kind->scope == OBJECT_SCOPE_KIND ? kind->kind : NULL,
 				 name);

@@ -84,7 +84,7 @@ static char *list_pods(const struct fixture *f)
 {
 	GString *found = g_string_new(NULL);
 
-	for (char name = 'a'; name <= 'e'; name++) {
+	for (int name = 'a'; name <= 'e'; name++) {
 		g_autofree char *key = g_strdup_printf("default/%c", name);
 		const struct pod *pod =
 			(const struct pod *)table_get(f->tables.pods, key, strlen(key));

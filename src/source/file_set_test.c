@@ -62,7 +62,7 @@ static void assert_pods(struct fixture *f, const char *expected)
 {
 	g_autoptr(GString) found = g_string_new(NULL);
 
-	for (char name = 'a'; name <= 'e'; name++) {
+	for (int name = 'a'; name <= 'e'; name++) {
 		g_autofree char *key = g_strdup_printf("default/%c", name);
 		const struct pod *pod =
 			(const struct pod *)table_get(f->tables.pods, key, strlen(key));

@@ -45,7 +45,8 @@ struct value *value_tree_node(struct value_tree *tree, enum value_type type, uns
 	struct value *value;
 
 	if (++tree->n_nodes > VALUE_MAX_NODES) {
-		value_tree_fail(tree, line, "more than %d values in one document", VALUE_MAX_NODES);
+		value_tree_set_error(tree, line, "more than %d values in one document",
+				     VALUE_MAX_NODES);
 		return NULL;
 	}
 	value = take_bytes(tree, sizeof(*value));
@@ -74,17 +75,15 @@ void value_tree_append(struct value *container, struct value *item)
 	container->n++;
 }
 
-int value_tree_fail(struct value_tree *tree, unsigned int line, const char *format, ...)
+void value_tree_set_error(struct value_tree *tree, unsigned int line, const char *format, ...)
 {
 	va_list args;
 
-	/* The first error is the cause of the others. */
 	if (tree->error->reason)
-		return -EINVAL;
+		return;
 	va_start(args, format);
 	*tree->error = (struct value_error){.line = line, .reason = g_strdup_vprintf(format, args)};
 	va_end(args);
-	return -EINVAL;
 }
 
 static int compare_keys(const void *a, const void *b)

@@ -133,7 +133,8 @@ static int take_word(struct json *json, struct value *value)
 	return 0;
 }
 
-static int take_value(struct json *json, unsigned int depth, struct value **ret_value);
+/* NULL, with the error set, where there is none. */
+static struct value *take_value(struct json *json, unsigned int depth);
 
 static int take_items(struct json *json, struct value *container, char end, unsigned int depth)
 {
@@ -149,7 +150,8 @@ static int take_items(struct json *json, struct value *container, char end, unsi
 			if (!take(json, ':'))
 				return fail_at(json, "':' behind a key");
 		}
-		if (take_value(json, depth, &item) < 0)
+		item = take_value(json, depth);
+		if (!item)
 			return -EINVAL;
 		item->key = key;
 		value_tree_append(container, item);
@@ -159,7 +161,19 @@ static int take_items(struct json *json, struct value *container, char end, unsi
 	return container->type == VALUE_MAPPING ? value_tree_check_keys(&json->tree, container) : 0;
 }
 
-static int take_value(struct json *json, unsigned int depth, struct value **ret_value)
+static int take_container(struct json *json, struct value *container, unsigned int depth)
+{
+	bool is_mapping = *json->p == '{';
+
+	if (depth >= VALUE_MAX_DEPTH)
+		return value_tree_fail(&json->tree, json->line, "nested deeper than %d",
+				       VALUE_MAX_DEPTH);
+	container->type = is_mapping ? VALUE_MAPPING : VALUE_SEQUENCE;
+	json->p++;
+	return take_items(json, container, is_mapping ? '}' : ']', depth + 1);
+}
+
+static struct value *take_value(struct json *json, unsigned int depth)
 {
 	struct value *value;
 	int r;
@@ -167,24 +181,14 @@ static int take_value(struct json *json, unsigned int depth, struct value **ret_
 	skip_blanks(json);
 	value = value_tree_node(&json->tree, VALUE_STRING, json->line);
 	if (!value)
-		return -EINVAL;
-	if (*json->p == '{' || *json->p == '[') {
-		char end = *json->p == '{' ? '}' : ']';
-
-		if (depth >= VALUE_MAX_DEPTH)
-			return value_tree_fail(&json->tree, json->line, "nested deeper than %d",
-					       VALUE_MAX_DEPTH);
-		value->type = *json->p == '{' ? VALUE_MAPPING : VALUE_SEQUENCE;
-		json->p++;
-		r = take_items(json, value, end, depth + 1);
-	} else if (*json->p == '"') {
+		return NULL;
+	if (*json->p == '{' || *json->p == '[')
+		r = take_container(json, value, depth);
+	else if (*json->p == '"')
 		r = take_text(json, &value->text);
-	} else {
+	else
 		r = take_word(json, value);
-	}
-	if (r == 0)
-		*ret_value = value;
-	return r;
+	return r < 0 ? NULL : value;
 }
 
 static unsigned int count_lines(const char *text, const char *end)
@@ -196,21 +200,26 @@ static unsigned int count_lines(const char *text, const char *end)
 	return n;
 }
 
-static int parse(struct json *json, const char *text, size_t n_bytes, struct value **ret_root)
+static struct value *parse(struct json *json, const char *text, size_t n_bytes)
 {
+	struct value *root;
 	const char *end;
-	int r;
 
-	if (n_bytes > VALUE_MAX_BYTES)
-		return value_tree_fail(&json->tree, 0, "longer than %d bytes", VALUE_MAX_BYTES);
-	if (!g_utf8_validate_len(text, n_bytes, &end))
-		return value_tree_fail(&json->tree, count_lines(text, end),
-				       "a byte that is not UTF-8, or NUL");
-	r = take_value(json, 0, ret_root);
+	if (n_bytes > VALUE_MAX_BYTES) {
+		value_tree_set_error(&json->tree, 0, "longer than %d bytes", VALUE_MAX_BYTES);
+		return NULL;
+	}
+	if (!g_utf8_validate_len(text, n_bytes, &end)) {
+		value_tree_set_error(&json->tree, count_lines(text, end),
+				     "a byte that is not UTF-8, or NUL");
+		return NULL;
+	}
+	root = take_value(json, 0);
 	skip_blanks(json);
-	if (r == 0 && *json->p)
-		return fail_at(json, "the end of the text");
-	return r;
+	if (!root || !*json->p)
+		return root;
+	fail_at(json, "the end of the text");
+	return NULL;
 }
 
 int value_parse_json(const char *text, size_t n_bytes, value_document document, void *data,
@@ -221,15 +230,14 @@ int value_parse_json(const char *text, size_t n_bytes, value_document document, 
 	struct json json = {.p = copy, .line = 1, .scratch = g_string_new(NULL)};
 	struct value_error error = {};
 	struct value *root;
-	int r;
 
 	value_tree_init(&json.tree, &error);
-	r = parse(&json, text, n_bytes, &root);
-	if (r == 0)
+	root = parse(&json, text, n_bytes);
+	if (root)
 		document(root, data);
 	else
 		*ret_error = error;
 	value_tree_fini(&json.tree);
 	g_string_free(json.scratch, TRUE);
-	return r;
+	return root ? 0 : -EINVAL;
 }

@@ -22,8 +22,10 @@ char *value_tree_text(struct value_tree *tree, const char *text, size_t n_bytes)
 void value_tree_append(struct value *container, struct value *item);
 /* Refuses a mapping that has a key twice. 0 or −EINVAL. */
 int value_tree_check_keys(struct value_tree *tree, const struct value *mapping);
-/* Sets the error; returns −EINVAL. */
-int value_tree_fail(struct value_tree *tree, unsigned int line, const char *format, ...)
+/* Sets the error, if it is the first: that is the cause of the others. */
+void value_tree_set_error(struct value_tree *tree, unsigned int line, const char *format, ...)
 	G_GNUC_PRINTF(3, 4);
+/* As value_tree_set_error; is −EINVAL, which a static analyser sees only here. */
+#define value_tree_fail(tree, line, ...) (value_tree_set_error(tree, line, __VA_ARGS__), -EINVAL)
 /* Sets type and number of a scalar that may be a decimal number; false where it is none. */
 bool value_tree_number(struct value *value);

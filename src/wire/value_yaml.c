@@ -71,59 +71,59 @@ static int check_tag(struct yaml *yaml, const yaml_event_t *event, const yaml_ch
 	return value_tree_fail(&yaml->tree, line_of(event), "tag %.60s is not understood", tag);
 }
 
-static int parse_scalar(struct yaml *yaml, const yaml_event_t *event, struct value **ret_value)
+/* As all that make a value: NULL with the error set where it cannot be. */
+static struct value *parse_scalar(struct yaml *yaml, const yaml_event_t *event)
 {
 	const char *text = (const char *)event->data.scalar.value;
 	size_t n_bytes = event->data.scalar.length;
 	struct value *value;
-	int r = check_tag(yaml, event, event->data.scalar.tag, YAML_STR_TAG);
 
-	if (r < 0)
-		return r;
-	if (memchr(text, '\0', n_bytes))
-		return value_tree_fail(&yaml->tree, line_of(event), "a text holds a NUL character");
+	if (check_tag(yaml, event, event->data.scalar.tag, YAML_STR_TAG) < 0)
+		return NULL;
+	if (memchr(text, '\0', n_bytes)) {
+		value_tree_set_error(&yaml->tree, line_of(event), "a text holds a NUL character");
+		return NULL;
+	}
 	value = value_tree_node(&yaml->tree, VALUE_STRING, line_of(event));
 	if (!value)
-		return -EINVAL;
+		return NULL;
 	value->text = value_tree_text(&yaml->tree, text, n_bytes);
 	if (!event->data.scalar.tag && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
 		resolve_plain(value);
-	*ret_value = value;
-	return 0;
+	return value;
 }
 
 /* A copy, because a node stands in one list. Every node of it counts, which bounds the expansion. */
-static int copy_tree(struct value_tree *tree, const struct value *from, unsigned int line,
-		     unsigned int depth, struct value **ret_value)
+static struct value *copy_tree(struct value_tree *tree, const struct value *from, unsigned int line,
+			       unsigned int depth)
 {
 	struct value *value;
 
-	if (depth > VALUE_MAX_DEPTH)
-		return value_tree_fail(tree, line, "nested deeper than %d", VALUE_MAX_DEPTH);
+	if (depth > VALUE_MAX_DEPTH) {
+		value_tree_set_error(tree, line, "nested deeper than %d", VALUE_MAX_DEPTH);
+		return NULL;
+	}
 	/* Too many are the fault of the alias, not of the line it stands for. */
 	value = value_tree_node(tree, from->type, line);
 	if (!value)
-		return -EINVAL;
+		return NULL;
 	*value = *from;
 	value->next = NULL;
-	if (from->type == VALUE_SEQUENCE || from->type == VALUE_MAPPING) {
-		value->first = value->last = NULL;
-		value->n = 0;
-		for (const struct value *item = from->first; item; item = item->next) {
-			struct value *copy;
-			int r = copy_tree(tree, item, line, depth + 1, &copy);
+	if (from->type != VALUE_SEQUENCE && from->type != VALUE_MAPPING)
+		return value;
+	value->first = value->last = NULL;
+	value->n = 0;
+	for (const struct value *item = from->first; item; item = item->next) {
+		struct value *copy = copy_tree(tree, item, line, depth + 1);
 
-			if (r < 0)
-				return r;
-			value_tree_append(value, copy);
-		}
+		if (!copy)
+			return NULL;
+		value_tree_append(value, copy);
 	}
-	*ret_value = value;
-	return 0;
+	return value;
 }
 
-static int expand_alias(struct yaml *yaml, const yaml_event_t *event, unsigned int depth,
-			struct value **ret_value)
+static struct value *expand_alias(struct yaml *yaml, const yaml_event_t *event, unsigned int depth)
 {
 	const char *name = (const char *)event->data.alias.anchor;
 
@@ -132,10 +132,10 @@ static int expand_alias(struct yaml *yaml, const yaml_event_t *event, unsigned i
 		const struct anchor *anchor = &g_array_index(yaml->anchors, struct anchor, i);
 
 		if (strcmp(anchor->name, name) == 0)
-			return copy_tree(&yaml->tree, anchor->value, line_of(event), depth,
-					 ret_value);
+			return copy_tree(&yaml->tree, anchor->value, line_of(event), depth);
 	}
-	return value_tree_fail(&yaml->tree, line_of(event), "alias *%.60s has no anchor", name);
+	value_tree_set_error(&yaml->tree, line_of(event), "alias *%.60s has no anchor", name);
+	return NULL;
 }
 
 /* Anchors are few in manifests; many would make each alias a long search. */
@@ -155,25 +155,22 @@ static int add_anchor(struct yaml *yaml, const yaml_char_t *name, const struct v
 	return 0;
 }
 
-static int parse_node(struct yaml *yaml, yaml_event_t *event, unsigned int depth,
-		      struct value **ret_value);
+static struct value *parse_node(struct yaml *yaml, const yaml_event_t *event, unsigned int depth);
 
 static int parse_key(struct yaml *yaml, const yaml_event_t *event, const char **ret_key)
 {
 	struct value *key;
-	int r;
 
 	if (event->type != YAML_SCALAR_EVENT)
 		return value_tree_fail(&yaml->tree, line_of(event), "a key that is not a text");
-	r = parse_scalar(yaml, event, &key);
-	if (r == 0 && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-	    strcmp(key->text, "<<") == 0)
-		r = value_tree_fail(&yaml->tree, key->line, "merge keys (<<) are not understood");
-	if (r == 0)
-		r = add_anchor(yaml, event->data.scalar.anchor, key);
-	if (r == 0)
-		*ret_key = key->text;
-	return r;
+	key = parse_scalar(yaml, event);
+	if (!key || add_anchor(yaml, event->data.scalar.anchor, key) < 0)
+		return -EINVAL;
+	if (event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp(key->text, "<<") == 0)
+		return value_tree_fail(&yaml->tree, key->line,
+				       "merge keys (<<) are not understood");
+	*ret_key = key->text;
+	return 0;
 }
 
 /* The items up to the end event of the container. */
@@ -181,7 +178,7 @@ static int parse_items(struct yaml *yaml, struct value *container, unsigned int 
 {
 	for (;;) {
 		const char *key = NULL;
-		struct value *item = NULL;
+		struct value *item;
 		yaml_event_t event;
 		int r = next_event(yaml, &event);
 
@@ -201,17 +198,17 @@ static int parse_items(struct yaml *yaml, struct value *container, unsigned int 
 			if (r < 0)
 				return r;
 		}
-		r = parse_node(yaml, &event, depth, &item);
+		item = parse_node(yaml, &event, depth);
 		yaml_event_delete(&event);
-		if (r < 0)
-			return r;
+		if (!item)
+			return -EINVAL;
 		item->key = key;
 		value_tree_append(container, item);
 	}
 }
 
-static int parse_container(struct yaml *yaml, const yaml_event_t *event, unsigned int depth,
-			   struct value **ret_value)
+static struct value *parse_container(struct yaml *yaml, const yaml_event_t *event,
+				     unsigned int depth)
 {
 	bool is_mapping = event->type == YAML_MAPPING_START_EVENT;
 	const yaml_char_t *anchor =
@@ -219,54 +216,51 @@ static int parse_container(struct yaml *yaml, const yaml_event_t *event, unsigne
 	const yaml_char_t *tag =
 		is_mapping ? event->data.mapping_start.tag : event->data.sequence_start.tag;
 	struct value *value;
-	int r = check_tag(yaml, event, tag, is_mapping ? YAML_MAP_TAG : YAML_SEQ_TAG);
 
-	if (r < 0)
-		return r;
-	if (depth >= VALUE_MAX_DEPTH)
-		return value_tree_fail(&yaml->tree, line_of(event), "nested deeper than %d",
-				       VALUE_MAX_DEPTH);
+	if (check_tag(yaml, event, tag, is_mapping ? YAML_MAP_TAG : YAML_SEQ_TAG) < 0)
+		return NULL;
+	if (depth >= VALUE_MAX_DEPTH) {
+		value_tree_set_error(&yaml->tree, line_of(event), "nested deeper than %d",
+				     VALUE_MAX_DEPTH);
+		return NULL;
+	}
 	value = value_tree_node(&yaml->tree, is_mapping ? VALUE_MAPPING : VALUE_SEQUENCE,
 				line_of(event));
-	if (!value)
-		return -EINVAL;
-	r = parse_items(yaml, value, depth + 1);
-	/* After its items: an anchor inside itself has no end. */
-	if (r == 0)
-		r = add_anchor(yaml, anchor, value);
-	if (r == 0)
-		*ret_value = value;
-	return r;
+	/* The anchor after the items: inside itself it would have no end. */
+	if (!value || parse_items(yaml, value, depth + 1) < 0 ||
+	    add_anchor(yaml, anchor, value) < 0)
+		return NULL;
+	return value;
 }
 
-static int parse_node(struct yaml *yaml, yaml_event_t *event, unsigned int depth,
-		      struct value **ret_value)
+static struct value *parse_node(struct yaml *yaml, const yaml_event_t *event, unsigned int depth)
 {
-	int r;
+	struct value *value;
 
 	if (event->type == YAML_ALIAS_EVENT)
-		return expand_alias(yaml, event, depth, ret_value);
+		return expand_alias(yaml, event, depth);
 	if (event->type != YAML_SCALAR_EVENT)
-		return parse_container(yaml, event, depth, ret_value);
-	r = parse_scalar(yaml, event, ret_value);
-	return r < 0 ? r : add_anchor(yaml, event->data.scalar.anchor, *ret_value);
+		return parse_container(yaml, event, depth);
+	value = parse_scalar(yaml, event);
+	if (!value || add_anchor(yaml, event->data.scalar.anchor, value) < 0)
+		return NULL;
+	return value;
 }
 
 /* One document, from behind its start event to its end event. */
-static int parse_document(struct yaml *yaml, struct value **ret_root)
+static struct value *parse_document(struct yaml *yaml)
 {
+	struct value *root;
 	yaml_event_t event;
-	int r = next_event(yaml, &event);
 
-	if (r < 0)
-		return r;
-	r = parse_node(yaml, &event, 0, ret_root);
+	if (next_event(yaml, &event) < 0)
+		return NULL;
+	root = parse_node(yaml, &event, 0);
 	yaml_event_delete(&event);
-	if (r == 0)
-		r = next_event(yaml, &event);
-	if (r == 0)
-		yaml_event_delete(&event);
-	return r;
+	if (!root || next_event(yaml, &event) < 0)
+		return NULL;
+	yaml_event_delete(&event);
+	return root;
 }
 
 static int parse_stream(struct yaml *yaml, value_document document, void *data,
@@ -286,9 +280,9 @@ static int parse_stream(struct yaml *yaml, value_document document, void *data,
 			return 0;
 		if (type != YAML_DOCUMENT_START_EVENT)
 			continue;
-		r = parse_document(yaml, &root);
-		if (r < 0)
-			return r;
+		root = parse_document(yaml);
+		if (!root)
+			return -EINVAL;
 		more = document(root, data);
 		value_tree_fini(&yaml->tree);
 		value_tree_init(&yaml->tree, error);
