@@ -46,7 +46,7 @@ bench: deps ## measure speed and memory (docs/performance.md)
 fuzz: ## fuzz every decoder for FUZZ_SECONDS (default 60) each
 	tools/fuzz.sh
 
-lint: ## layers, licence headers, format, static analysis
+lint: ## layers, documents, licence headers, format, static analysis
 	$(PYTHON) tools/lint.py
 
 format: ## let clang-format rewrite the tree

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-What can be said about the tree without running it: layers, licence headers, format, Python, shell,
+What can be said about the tree without running it: layers, documents, licence headers, format, Python, shell,
 static analysis. Each check prints its complaints; the last line counts the checks.
 """
 
@@ -36,6 +36,10 @@ def run(argv):
 
 def check_layers():
     return run([sys.executable, "tools/check_layers.py"])
+
+
+def check_docs():
+    return run([sys.executable, "tools/check_docs.py"])
 
 
 def check_licences():
@@ -99,6 +103,7 @@ def check_tidy():
 
 CHECKS = [
     ("layers", check_layers, None),
+    ("documents", check_docs, None),
     ("licences", check_licences, None),
     ("format", check_format, "clang-format-19"),
     ("python", check_python, None),

@@ -51,8 +51,13 @@ static void print_flags(FILE *file, const char *title, const struct cli_flag *fl
 
 static void print_command_help(FILE *file, const struct cli_command *command)
 {
-	fprintf(file, "%s\n\nUsage:\n  " PROGRAM " %s%s%s [flags]\n", command->help, command->path,
-		command->args ? " " : "", command->args ? command->args : "");
+	const char *args = command->args ? command->args : "";
+	/* What is behind dashes is an argument, whatever it looks like. */
+	bool flags_first = g_str_has_prefix(args, "--");
+
+	fprintf(file, "%s\n\nUsage:\n  " PROGRAM " %s%s%s%s%s\n", command->help, command->path,
+		flags_first ? " [flags]" : "", *args ? " " : "", args,
+		flags_first ? "" : " [flags]");
 	if (command->flags)
 		print_flags(file, "Flags", command->flags);
 	print_flags(file, "Global Flags", global_flags);

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""
+Fails where a document says what the tree does not: links and files that are not there, make targets, commands
+and keys that do not exist, a table of the house that differs from check_layers.py, a key without help.
+"""
+
+import pathlib
+import re
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from check_layers import MAY_INCLUDE, PROGRAMS  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+# `src/agent/agent.c`, `test/golden`; what has <, > or * in it is a pattern, and is passed over.
+FILE = re.compile(r"`((?:abi|bpf|deploy|docs|src|test|tools)/[\w./-]*)`")
+TARGET = re.compile(r"(?:^    |`)make ([a-z][a-z-]*)", re.M)
+COMMAND = re.compile(r"(?:^    |`)cilium ([a-z][a-z ]*)", re.M)
+OPTION = re.compile(r'OPTION\(\s*(\w+),(?:\s*\w+,)?\s*"([^"]*)",\s*"([^"]*)",\s*"([^"]*)",\s*((?:"[^"]*"\s*)+)\)')
+
+
+def options(name):
+    """(key, help) of each row of a .def file."""
+    text = (ROOT / "src/agent" / name).read_text(encoding="utf-8")
+    return [(match.group(2), "".join(re.findall(r'"([^"]*)"', match.group(5))))
+            for match in OPTION.finditer(text)]
+
+
+def check_help():
+    rows = options("option.def")
+    n_rows = len(re.findall(r"^OPTION\(", (ROOT / "src/agent/option.def").read_text(), re.M))
+    if len(rows) != n_rows:
+        yield f"src/agent/option.def: {n_rows} rows, of which this script understands {len(rows)}"
+    for key, text in rows:
+        if not text.strip():
+            yield f"src/agent/option.def: {key} has no help"
+
+
+def check_keys():
+    """The first column of the table of keys in standalone.md."""
+    known = {key for name in ("option.def", "option_later.def") for key, _ in options(name)}
+    text = (ROOT / "docs/standalone.md").read_text(encoding="utf-8")
+    for row in re.findall(r"^\| (`[^|]*`) \|", text.split("| Key |")[1].split("\n\n")[0], re.M):
+        for key in re.findall(r"`([a-z0-9-]+)`", row):
+            if key not in known:
+                yield f"docs/standalone.md: there is no key {key}"
+
+
+def check_names(path, text):
+    """Links, files, make targets and commands of one document."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    paths = [command for file in (ROOT / "src/cli").glob("cmd_*.c")
+             for command in re.findall(r'\.path = "([^"]+)"', file.read_text(encoding="utf-8"))]
+    for link in LINK.findall(text):
+        if "://" not in link and not (path.parent / link).exists():
+            yield f"the link {link} leads nowhere"
+    for name in FILE.findall(text):
+        if not (ROOT / name).exists():
+            yield f"there is no {name}"
+    for target in TARGET.findall(text):
+        if not re.search(rf"^{target}:", makefile, re.M):
+            yield f"make has no target {target}"
+    for words in COMMAND.findall(text):
+        if not any((words.strip() + " ").startswith(command + " ") for command in paths):
+            yield f"there is no command cilium {words.strip()}"
+
+
+def check_house():
+    """The rows of the table in architecture.md, each folder with what it may include."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([\w/]+)` \| [^|]* \| ([^|]*) \|$", text.split("## The house")[1],
+                           re.M))
+    for folder, allowed in MAY_INCLUDE.items():
+        if folder in PROGRAMS:
+            continue
+        said = {word for word in re.split(r"[,\s]+", rows.get(folder, "")) if word}
+        meant = {name.removeprefix("src/") for name in allowed}
+        if folder not in rows or (allowed and said != meant):
+            yield (f"docs/architecture.md: {folder} may include {', '.join(sorted(meant)) or 'nothing'}, "
+                   f"not {', '.join(sorted(said)) or 'nothing'}")
+
+
+def main():
+    complaints = [*check_help(), *check_keys(), *check_house()]
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        complaints += [f"{path.relative_to(ROOT)}: {what}" for what in check_names(path, text)]
+    for text in complaints:
+        print(text)
+    print(f"check_docs: {len(DOCUMENTS)} documents, {len(complaints)} complaints")
+    return 1 if complaints else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
