@@ -35,10 +35,8 @@ struct node_config {
 	/* Of addresses that no ipcache entry knows: 2, or with both families enabled 9 and 10. */
 	__u32 world_identity4;
 	__u32 world_identity6;
-	struct addr router4; /* the endpoints' gateway: the address of cilium_host */
-	struct addr router6;
 };
-ABI_ASSERT_SIZE(struct node_config, 80);
+ABI_ASSERT_SIZE(struct node_config, 48);
 
 /* monitor-aggregation: which forwarded packets become trace events. */
 enum trace_aggregation {

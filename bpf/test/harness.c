@@ -74,8 +74,6 @@ struct node_config harness_config(void)
 		.enable_sctp = 1,
 		.world_identity4 = 9,
 		.world_identity6 = 10,
-		.router4 = harness_addr(HOST4),
-		.router6 = harness_addr(HOST6),
 	};
 }
 

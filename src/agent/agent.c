@@ -11,6 +11,7 @@
 #include "src/agent/persist.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
+#include "src/agent/router.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
 #include "src/base/log.h"
@@ -114,7 +115,7 @@ static int restore(struct agent *agent, GError **error)
 {
 	g_autoptr(GPtrArray) endpoints = NULL;
 	g_autoptr(GPtrArray) ips = NULL;
-	struct node_config *node = &agent->datapath_config.node;
+	struct datapath_config *config = &agent->datapath_config;
 	int err = read_state(agent, &endpoints, &ips, error);
 
 	for (unsigned int i = 0; i < agent->problems->len; i++)
@@ -123,10 +124,10 @@ static int restore(struct agent *agent, GError **error)
 	if (err)
 		return err;
 	endpoint_manager_restore_ips(agent->endpoints, ips);
-	err = ipam_take_routers(agent->ipam, &node->router4, &node->router6, error);
+	err = ipam_take_routers(agent->ipam, &config->router4, &config->router6, error);
 	if (err)
 		return err;
-	derive_set_router(agent->derive, &node->router4, &node->router6);
+	derive_set_router(agent->derive, &config->router4, &config->router6);
 	err = endpoint_manager_restore(agent->endpoints, endpoints, error);
 	if (!err)
 		store_settle(agent->store);
@@ -212,6 +213,14 @@ static int apply_plan(struct agent *agent, GError **error)
 {
 	int err;
 
+	agent->router = router_new(&(const struct router_parts){
+		.store = agent->store,
+		.tables = &agent->tables,
+		.ipam = agent->ipam,
+		.derive = agent->derive,
+		.datapath = agent->datapath,
+		.config = &agent->datapath_config,
+	});
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
 	err = reconcilers_adopt(agent->reconcilers, error);
 	if (err)
@@ -356,6 +365,7 @@ void agent_free(struct agent *agent)
 		reconcilers_free(agent->reconcilers);
 	if (agent->datapath)
 		agent->datapath->ops->free(agent->datapath);
+	router_free(agent->router);
 	endpoint_manager_free(agent->endpoints);
 	ipam_free(agent->ipam);
 	generation_free(agent->generation);

@@ -31,6 +31,7 @@ struct agent {
 	struct devices *devices;
 	struct datapath *datapath;
 	struct datapath_config datapath_config; /* as in force */
+	struct router *router;
 	struct reconcilers *reconcilers;
 	struct conntrack_gc *conntrack_gc;
 	struct upkeep *upkeep;

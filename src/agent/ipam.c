@@ -466,15 +466,15 @@ static int take_router(struct ipam *ipam, bool v4, struct addr *ret_router, GErr
 		;
 	if (search.found)
 		*ret_router = search.found->addr;
+	if (pools->len && !search.found) {
+		err = pick_router(ipam, pools, ret_router, error);
+		if (!err)
+			err = pending_add(ipam, &pending, &request, ret_router, error);
+		if (err)
+			return err;
+		pending_commit(ipam, &pending, &answer);
+	}
 	release_all(ipam, stale);
-	if (!pools->len || !addr_is_zero(ret_router))
-		return 0;
-	err = pick_router(ipam, pools, ret_router, error);
-	if (!err)
-		err = pending_add(ipam, &pending, &request, ret_router, error);
-	if (err)
-		return err;
-	pending_commit(ipam, &pending, &answer);
 	return 0;
 }
 

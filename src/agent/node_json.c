@@ -40,16 +40,16 @@ static char *format_pools(const struct agent *agent, bool v4)
 
 json_t *node_addressing_to_json(const struct agent *agent)
 {
-	const struct node_config *node = &agent->datapath_config.node;
+	const struct datapath_config *config = &agent->datapath_config;
 	const struct settings *settings = agent->settings;
 	g_autofree char *range4 = format_pools(agent, true);
 	g_autofree char *range6 = format_pools(agent, false);
 
 	return json_pack("{s:o, s:o}", "ipv4",
-			 family_to_json(settings->enable_ipv4, &node->router4,
+			 family_to_json(settings->enable_ipv4, &config->router4,
 					settings->enable_ipv4 ? range4 : NULL, NULL),
 			 "ipv6",
-			 family_to_json(settings->enable_ipv6, &node->router6,
+			 family_to_json(settings->enable_ipv6, &config->router6,
 					settings->enable_ipv6 ? range6 : NULL, NULL));
 }
 

@@ -52,7 +52,7 @@ static bool get_families(struct rest_call *call, struct ipam_request *request)
 static json_t *address_to_json(const struct agent *agent, const struct ip_allocation *allocation,
 			       bool v4)
 {
-	const struct node_config *node = &agent->datapath_config.node;
+	const struct datapath_config *config = &agent->datapath_config;
 	GArray *pools = ipam_get_pools(&agent->tables, &agent->derive_config, v4);
 	char ip[ADDR_TEXT_BYTES], gateway[ADDR_TEXT_BYTES];
 	json_t *cidrs = json_array();
@@ -65,7 +65,7 @@ static json_t *address_to_json(const struct agent *agent, const struct ip_alloca
 	}
 	g_array_unref(pools);
 	return json_pack("{s:s, s:s, s:o, s:s*}", "ip", addr_format(&allocation->addr, ip),
-			 "gateway", addr_format(v4 ? &node->router4 : &node->router6, gateway),
+			 "gateway", addr_format(v4 ? &config->router4 : &config->router6, gateway),
 			 "cidrs", cidrs, "expiration-uuid", allocation->expiration_uuid);
 }
 

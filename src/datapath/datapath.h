@@ -22,7 +22,8 @@ struct datapath_config {
 	struct runtime_config runtime;
 	uint32_t max_entries[PLAN_MAP__MAX]; /* 0: as declared */
 	bool enable_tcx;                     /* set to false by load where the kernel has no tcx */
-	/* cilium_host: its addresses are node.router4 and node.router6. */
+	struct addr router4; /* of cilium_host, the endpoints' gateway; zero: the family is off */
+	struct addr router6;
 	uint32_t mtu; /* of endpoints and cilium_host */
 };
 
@@ -49,6 +50,9 @@ struct datapath_ops {
 	int (*load_finish)(struct datapath *dp, GError **error);
 	/* Again: what load ensures, where somebody changed it. *ret_repaired: what was, for the log. */
 	int (*ensure)(struct datapath *dp, GString *ret_repaired, GError **error);
+	/* The addresses of cilium_host become these, and ensure() keeps them. */
+	int (*set_router)(struct datapath *dp, const struct addr *router4,
+			  const struct addr *router6, GError **error);
 	int (*set_runtime)(struct datapath *dp, const struct runtime_config *runtime);
 
 	int (*map_foreach)(struct datapath *dp, enum plan_map map,

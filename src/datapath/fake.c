@@ -97,6 +97,19 @@ static int fake_ensure(struct datapath *dp, GString *ret_repaired, GError **erro
 	return err ? error_set_errno(error, -err, "ensuring what is in memory") : 0;
 }
 
+static int fake_set_router(struct datapath *dp, const struct addr *router4,
+			   const struct addr *router6, GError **error)
+{
+	struct fake *fake = fake_get(dp);
+	int err = begin(dp, FAKE_OP_SET_ROUTER);
+
+	if (err)
+		return error_set_errno(error, -err, "changing what is in memory");
+	fake->config.router4 = *router4;
+	fake->config.router6 = *router6;
+	return 0;
+}
+
 static int fake_set_runtime(struct datapath *dp, const struct runtime_config *runtime)
 {
 	int err = begin(dp, FAKE_OP_SET_RUNTIME);
@@ -294,6 +307,7 @@ static const struct datapath_ops fake_ops = {
 	.load = fake_load,
 	.load_finish = fake_load_finish,
 	.ensure = fake_ensure,
+	.set_router = fake_set_router,
 	.set_runtime = fake_set_runtime,
 	.map_foreach = fake_map_foreach,
 	.map_update = fake_map_update,

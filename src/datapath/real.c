@@ -61,6 +61,7 @@ static const struct datapath_ops real_ops = {
 	.load = real_load,
 	.load_finish = real_load_finish,
 	.ensure = real_ensure,
+	.set_router = real_set_router,
 	.set_runtime = real_set_runtime,
 	.map_foreach = real_map_foreach,
 	.map_update = real_map_update,

@@ -94,7 +94,7 @@ static bool is_link_local(const struct addr *addr)
 static void ensure_addresses(struct real *real, uint32_t ifindex, const GArray *there,
 			     GString *repaired)
 {
-	const struct addr *wanted[] = {&real->config.node.router4, &real->config.node.router6};
+	const struct addr *wanted[] = {&real->config.router4, &real->config.router6};
 	bool found[] = {false, false};
 	char text[ADDR_TEXT_BYTES];
 
@@ -182,6 +182,16 @@ int real_ensure(struct datapath *dp, GString *ret_repaired, GError **error)
 	int err = real_node_ensure(real, ret_repaired, error);
 
 	return err ? err : ensure_pins(real, ret_repaired, error);
+}
+
+int real_set_router(struct datapath *dp, const struct addr *router4, const struct addr *router6,
+		    GError **error)
+{
+	struct real *real = real_get(dp);
+
+	real->config.router4 = *router4;
+	real->config.router6 = *router6;
+	return ensure_devices(real, NULL, error);
 }
 
 int real_node_purge(struct real *real, GError **error)

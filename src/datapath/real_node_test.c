@@ -49,7 +49,7 @@ static void test_ensure_repairs(void **state)
 	assert_int_equal(addr_parse("10.9.9.9", &addr), 0);
 	address.addr = addr;
 	address_append_add(nl, &address);
-	address.addr = world->config.node.router4;
+	address.addr = world->config.router4;
 	address_append_delete(nl, &address);
 	root_test_send(nl);
 	assert_int_equal(sysctl_put("net/ipv4/conf/all/forwarding", 0), 0);
@@ -74,13 +74,33 @@ static void test_router_address_changes(void **state)
 	struct world *world = *state;
 	g_autoptr(GArray) addresses = NULL;
 
-	assert_int_equal(addr_parse("10.0.1.1", &world->config.node.router4), 0);
-	memset(&world->config.node.router6, 0, sizeof(world->config.node.router6));
+	assert_int_equal(addr_parse("10.0.1.1", &world->config.router4), 0);
+	memset(&world->config.router6, 0, sizeof(world->config.router6));
 	restart(world);
 	assert_int_equal(address_dump(nl, world->config.node.host_ifindex, &addresses, NULL), 0);
 	assert_int_equal(addresses->len, 1);
 	assert_memory_equal(&g_array_index(addresses, struct address, 0).addr,
-			    &world->config.node.router4, sizeof(struct addr));
+			    &world->config.router4, sizeof(struct addr));
+}
+
+static void test_router_address_changes_while_running(void **state)
+{
+	struct world *world = *state;
+	const uint32_t ifindex = world->config.node.host_ifindex;
+	g_autoptr(GArray) addresses = NULL;
+	struct addr router4, router6;
+
+	assert_int_equal(addr_parse("10.0.2.1", &router4), 0);
+	assert_int_equal(addr_parse("fd00:2::1", &router6), 0);
+	assert_int_equal(world->dp->ops->set_router(world->dp, &router4, &router6, NULL), 0);
+	assert_int_equal(address_dump(nl, ifindex, &addresses, NULL), 0);
+	assert_int_equal(addresses->len, 2);
+	for (unsigned int i = 0; i < addresses->len; i++) {
+		const struct addr *addr = &g_array_index(addresses, struct address, i).addr;
+
+		assert_true(addr_equal(addr, &router4) || addr_equal(addr, &router6));
+	}
+	assert_ensured(world, (const char *const[]){NULL});
 }
 
 struct routes {
@@ -109,7 +129,7 @@ static void test_routes(void **state)
 
 		assert_int_equal(cidr_parse(texts[i], &row->destination), 0);
 		row->ifname = g_strdup("cilium_host");
-		row->source = i ? world->config.node.router6 : world->config.node.router4;
+		row->source = i ? world->config.router6 : world->config.router4;
 		row->mtu = 1400;
 		assert_int_equal(world->dp->ops->route_replace(world->dp, row), 0);
 		row->mtu = 1450;
@@ -212,6 +232,7 @@ int main(void)
 		TEST(test_load_fills_in_what_it_found),
 		TEST(test_ensure_repairs),
 		TEST(test_router_address_changes),
+		TEST(test_router_address_changes_while_running),
 		TEST(test_routes),
 		TEST(test_purge_leaves_nothing),
 		TEST(test_strict_filter_moves_to_the_devices),

@@ -68,6 +68,8 @@ NODISCARD int real_bpffs_purge(struct real *real, GError **error);
 /* real_node.c: cilium_host and cilium_net, and what else the node needs. */
 NODISCARD int real_node_ensure(struct real *real, GString *repaired, GError **error);
 int real_ensure(struct datapath *dp, GString *ret_repaired, GError **error);
+int real_set_router(struct datapath *dp, const struct addr *router4, const struct addr *router6,
+		    GError **error);
 /* Deletes cilium_host and with it cilium_net. */
 NODISCARD int real_node_purge(struct real *real, GError **error);
 

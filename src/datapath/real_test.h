@@ -156,8 +156,8 @@ static inline int set_up(void **state)
 	world->config.max_entries[PLAN_MAP_cilium_ct_tcp_global] = 2048;
 	world->config.max_entries[PLAN_MAP_cilium_ct_any_global] = 1024;
 	world->config.max_entries[PLAN_MAP_cilium_snat_external] = 1024;
-	assert_int_equal(addr_parse("10.0.0.1", &world->config.node.router4), 0);
-	assert_int_equal(addr_parse("fd00::1", &world->config.node.router6), 0);
+	assert_int_equal(addr_parse("10.0.0.1", &world->config.router4), 0);
+	assert_int_equal(addr_parse("fd00::1", &world->config.router6), 0);
 	world->pod_ifindex = root_test_add_pair(nl, "lxc1", "lxcp");
 	world->device_ifindex = root_test_add_pair(nl, "eth0.5", "ethp");
 	start(world);

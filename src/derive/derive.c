@@ -137,8 +137,8 @@ void derive_set_router(struct derive *derive, const struct addr *router4,
 {
 	derive->router4 = *router4;
 	derive->router6 = *router6;
-	endpoint_derivation_set_router(derive->endpoint, router4, router6);
 	derive_node(derive);
+	endpoint_derivation_set_router(derive->endpoint, router4, router6);
 }
 
 void derive_free(struct derive *derive)

@@ -22,8 +22,8 @@ struct derive;
 struct derive *derive_new(struct store *store, struct tables *tables,
 			  const struct derive_config *config, GError **error);
 /*
- * The addresses of cilium_host, zero where the family is off. Once, when they are known: after the
- * manifests have been read, and before endpoints are put.
+ * The addresses of cilium_host, zero where the family is off. First when they are known: after the
+ * manifests have been read, and before endpoints are put; again when the node's pod CIDRs are others.
  */
 void derive_set_router(struct derive *derive, const struct addr *router4,
 		       const struct addr *router6);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 #include "abi/endpoint.h"
+#include "src/derive/ipam.h"
+#include "src/derive/masquerade.h"
 #include "src/derive/row_set.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
@@ -14,6 +16,8 @@ struct endpoint_derivation {
 	const struct derive_config *config;
 	struct addr router4;
 	struct addr router6;
+	GArray *pools4; /* struct cidr: as they were when endpoints were derived last */
+	GArray *pools6;
 	struct table_index *entries; /* plan rows by endpoint: what it had before */
 	struct table_index *attachments;
 	struct table_index *routes;
@@ -101,18 +105,32 @@ static void plan_attachment(const struct endpoint *endpoint, enum plan_hook hook
 }
 
 static void plan_route(const struct endpoint *endpoint, const struct addr *addr,
-		       const struct addr *router, GPtrArray *wanted)
+		       const struct addr *router, const char *ifname, GPtrArray *wanted)
 {
-	struct plan_route *route;
+	struct plan_route *route = (struct plan_route *)row_new(&plan_route_class);
 
-	if (addr_is_zero(addr))
-		return;
-	route = (struct plan_route *)row_new(&plan_route_class);
 	route->destination = cidr_from_addr(addr);
 	route->source = *router;
 	route->endpoint_id = endpoint->id;
-	route->ifname = g_strdup(endpoint->host_ifname);
+	route->ifname = g_strdup(ifname);
 	g_ptr_array_add(wanted, route);
+}
+
+static void plan_addr(const struct endpoint_derivation *derivation, const struct endpoint *endpoint,
+		      const struct addr *addr, struct endpoint_plan *plan)
+{
+	bool v4 = addr_is_v4(addr);
+	const struct addr *router = v4 ? &derivation->router4 : &derivation->router6;
+	bool in_pools = ipam_pools_contain(v4 ? derivation->pools4 : derivation->pools6, addr);
+
+	if (addr_is_zero(addr))
+		return;
+	if (derivation->config->enable_endpoint_routes)
+		plan_route(endpoint, addr, router, endpoint->host_ifname, plan->routes);
+	else if (!in_pools)
+		plan_route(endpoint, addr, router, NODE_HOST_DEVICE, plan->routes);
+	if (!in_pools)
+		masquerade_derive_addr(derivation->config, addr, endpoint->id, plan->entries);
 }
 
 static void plan_endpoint(const struct endpoint_derivation *derivation,
@@ -128,10 +146,8 @@ static void plan_endpoint(const struct endpoint_derivation *derivation,
 	if (config->enable_endpoint_routes || config->enable_host_legacy_routing)
 		plan_attachment(endpoint, PLAN_HOOK_EGRESS, PLAN_PROGRAM_TO_CONTAINER,
 				plan->attachments);
-	if (config->enable_endpoint_routes) {
-		plan_route(endpoint, &endpoint->addr4, &derivation->router4, plan->routes);
-		plan_route(endpoint, &endpoint->addr6, &derivation->router6, plan->routes);
-	}
+	plan_addr(derivation, endpoint, &endpoint->addr4, plan);
+	plan_addr(derivation, endpoint, &endpoint->addr6, plan);
 }
 
 static bool add_row(const struct row *row, void *data)
@@ -178,6 +194,60 @@ static void derive_endpoint(struct endpoint_derivation *derivation, uint16_t id)
 	plan_fini(&plan);
 }
 
+static bool add_id(const struct row *row, void *data)
+{
+	g_array_append_val(data, ((const struct endpoint *)row)->id);
+	return true;
+}
+
+static void derive_all(struct endpoint_derivation *derivation)
+{
+	g_autoptr(GArray) ids = g_array_new(false, false, sizeof(uint16_t));
+
+	table_foreach (derivation->tables->endpoints, add_id, ids)
+		;
+	for (unsigned int i = 0; i < ids->len; i++)
+		derive_endpoint(derivation, g_array_index(ids, uint16_t, i));
+}
+
+static bool is_same(const GArray *a, const GArray *b)
+{
+	if (!a || a->len != b->len)
+		return false;
+	for (unsigned int i = 0; i < a->len; i++)
+		if (!cidr_equal(&g_array_index(a, struct cidr, i),
+				&g_array_index(b, struct cidr, i)))
+			return false;
+	return true;
+}
+
+/* True when they are others than before. */
+static bool update_pools(struct endpoint_derivation *derivation, bool v4)
+{
+	GArray **pools = v4 ? &derivation->pools4 : &derivation->pools6;
+	GArray *now = ipam_get_pools(derivation->tables, derivation->config, v4);
+	bool changed = !is_same(*pools, now);
+
+	g_clear_pointer(pools, g_array_unref);
+	*pools = now;
+	return changed;
+}
+
+static void run_nodes(struct watch *watch, void *data)
+{
+	struct endpoint_derivation *derivation = data;
+	struct table *table;
+	struct row_key key;
+	bool changed;
+
+	while (watch_pop(watch, &table, &key))
+		continue;
+	changed = update_pools(derivation, true);
+	changed |= update_pools(derivation, false);
+	if (changed)
+		derive_all(derivation);
+}
+
 /*
  * One transaction an endpoint: the index shows what an earlier one of the same run put. Endpoints that
  * are gone come first, as what they had may be another's now.
@@ -205,6 +275,7 @@ struct endpoint_derivation *endpoint_derivation_new(struct store *store, struct 
 						    const struct derive_config *config)
 {
 	struct endpoint_derivation *derivation = g_new0(struct endpoint_derivation, 1);
+	struct watch *nodes = watch_new(store, "endpoint-pools", run_nodes, derivation);
 	struct watch *watch = watch_new(store, "endpoint-plan", run, derivation);
 
 	derivation->store = store;
@@ -213,6 +284,9 @@ struct endpoint_derivation *endpoint_derivation_new(struct store *store, struct 
 	derivation->entries = table_index_new(tables->plan_map_entries, key_entry);
 	derivation->attachments = table_index_new(tables->plan_attachments, key_attachment);
 	derivation->routes = table_index_new(tables->plan_routes, key_route);
+	update_pools(derivation, true);
+	update_pools(derivation, false);
+	watch_add(nodes, tables->nodes);
 	watch_add(watch, tables->endpoints);
 	watch_add(watch, tables->endpoint_states);
 	return derivation;
@@ -220,6 +294,10 @@ struct endpoint_derivation *endpoint_derivation_new(struct store *store, struct 
 
 void endpoint_derivation_free(struct endpoint_derivation *derivation)
 {
+	if (!derivation)
+		return;
+	g_array_unref(derivation->pools4);
+	g_array_unref(derivation->pools6);
 	g_free(derivation);
 }
 
@@ -228,4 +306,5 @@ void endpoint_derivation_set_router(struct endpoint_derivation *derivation,
 {
 	derivation->router4 = *router4;
 	derivation->router6 = *router6;
+	derive_all(derivation);
 }

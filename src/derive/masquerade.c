@@ -6,19 +6,19 @@
 #include "src/model/masquerade_range.h"
 #include "src/model/plan.h"
 
-static void add_exclusion(const struct cidr *cidr, GPtrArray *wanted)
+static void add_exclusion(const struct cidr *cidr, uint16_t endpoint_id, GPtrArray *wanted)
 {
 	static const struct nat_exclusion exclusion;
 	struct ipcache_prefix_key key = {.prefix_len = cidr->prefix_len, .addr = cidr->addr};
 
 	g_ptr_array_add(wanted, plan_map_entry_new(PLAN_MAP_cilium_ipmasq, &key, sizeof(key),
-						   &exclusion, sizeof(exclusion), 0));
+						   &exclusion, sizeof(exclusion), endpoint_id));
 }
 
 static void add_exclusions(const GArray *cidrs, GPtrArray *wanted)
 {
 	for (unsigned int i = 0; i < cidrs->len; i++)
-		add_exclusion(&g_array_index(cidrs, struct cidr, i), wanted);
+		add_exclusion(&g_array_index(cidrs, struct cidr, i), 0, wanted);
 }
 
 struct range_walk {
@@ -32,7 +32,7 @@ static bool add_range(const struct row *row, void *data)
 	const struct range_walk *walk = data;
 
 	if (cidr_is_v4(&range->cidr) ? walk->masquerade4 : walk->masquerade6)
-		add_exclusion(&range->cidr, walk->wanted);
+		add_exclusion(&range->cidr, 0, walk->wanted);
 	return true;
 }
 
@@ -54,4 +54,15 @@ void masquerade_derive(const struct node_view *view, GPtrArray *wanted)
 			       wanted);
 	table_foreach (view->tables->masquerade_ranges, add_range, &walk)
 		;
+}
+
+void masquerade_derive_addr(const struct derive_config *config, const struct addr *addr,
+			    uint16_t endpoint_id, GPtrArray *wanted)
+{
+	struct cidr cidr = cidr_from_addr(addr);
+	bool v4 = addr_is_v4(addr);
+
+	if ((v4 ? config->enable_masquerade4 : config->enable_masquerade6) &&
+	    !(v4 ? config->native_cidrs4 : config->native_cidrs6))
+		add_exclusion(&cidr, endpoint_id, wanted);
 }

@@ -9,3 +9,6 @@
  * what the file of ip-masq-agent adds.
  */
 void masquerade_derive(const struct node_view *view, GPtrArray *wanted);
+/* The same for one address of an endpoint that is of none of the pod CIDRs any more. */
+void masquerade_derive_addr(const struct derive_config *config, const struct addr *addr,
+			    uint16_t endpoint_id, GPtrArray *wanted);

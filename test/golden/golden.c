@@ -305,6 +305,7 @@ static void run(struct golden *golden)
 
 		if (!put_manifests(golden, name))
 			break;
+		set_routers(golden);
 		g_string_append_printf(golden->output, "\n##### after %s #####\n\n", name);
 		print_state(golden->output, &golden->tables, golden->datapath);
 	}

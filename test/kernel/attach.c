@@ -46,8 +46,8 @@ static struct datapath *load(bool enable_tcx, bool *ret_tcx)
 	};
 	GError *error = NULL;
 
-	if (addr_parse("10.200.1.1", &config.node.router4) ||
-	    addr_parse("fd00:200:1::1", &config.node.router6))
+	if (addr_parse("10.200.1.1", &config.router4) ||
+	    addr_parse("fd00:200:1::1", &config.router6))
 		abort();
 	check("load", dp->ops->load(dp, &config, &error), error);
 	*ret_tcx = config.enable_tcx;

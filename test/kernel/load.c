@@ -24,13 +24,11 @@ struct variant {
 	struct node_config config;
 };
 
-/* What all have; the router's addresses are any that are not zero. */
+/* What all have. */
 #define COMMON                                                                                    \
 	.host_ifindex = 2, .ct_timeout_tcp = 8000, .ct_timeout_tcp_syn = 60,                      \
 	.ct_timeout_tcp_fin = 10, .ct_timeout_any = 60, .nat_port_min = 32768,                    \
-	.nat_port_max = 65535, .enable_source_ip_verification = 1, .enable_fragment_tracking = 1, \
-	.router4 = {.words = {0, 0, 0xffff0000, 0x0100000a}},                                     \
-	.router6 = {.words = {0xfd, 0, 0, 0x01000000}}
+	.nat_port_max = 65535, .enable_source_ip_verification = 1, .enable_fragment_tracking = 1
 
 static const struct variant variants[] = {
 	{"ipv4", {COMMON, .enable_ipv4 = 1}},

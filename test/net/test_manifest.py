@@ -2,12 +2,14 @@
 """The manifest directory: what is in it is in force, what is wrong with it is said."""
 
 import json
+import socket
 import statistics
 import time
 
 import pytest
 
 from harness import probe
+from harness.site import FAR
 
 POD = """\
 apiVersion: v1
@@ -52,6 +54,45 @@ def test_change_is_in_force_within_10_ms(node):
             assert time.monotonic() - start < 2
         took.append((time.monotonic() - start) * 1000)
     assert statistics.median(took) <= 10, took
+
+
+def cilium_node(*cidrs):
+    return {"apiVersion": "cilium.io/v2", "kind": "CiliumNode", "metadata": {"name": "node1"},
+            "spec": {"ipam": {"podCIDRs": list(cidrs)}}}
+
+
+def test_pod_cidrs_change(site):
+    """The node's ranges become others: who has an address keeps it, who comes gets a new one."""
+    node = site.node(ipv4_native_routing_cidr=None, ipv6_native_routing_cidr=None)
+    old, other = node.pod("old"), node.pod("other")
+    with probe.Server(other, socket.AF_INET, probe.TCP) as server, \
+            probe.connect(old, probe.TCP, other.ipv4, server.port) as client:
+        node.put_manifest("node.yaml", cilium_node("10.201.7.0/24", "fd00:201:7::/112"))
+        probe.eventually(lambda: "10.201.7.1" in node.exec("ip", "addr").stdout, what="router")
+        assert probe.exchange(client) == b"hello"
+    shown = node.exec("ip", "addr", "show", "cilium_host").stdout
+    assert "fd00:201:7::1/128" in shown and "10.200.1.1" not in shown
+    new = node.pod("new")
+    assert new.ipv4.startswith("10.201.7.") and new.ipv6.startswith("fd00:201:7::")
+    for family in socket.AF_INET, socket.AF_INET6:
+        for one, another in (old, new), (new, old), (old, other):
+            assert probe.ping(one, another.address(family))
+        for pod in old, new:
+            assert probe.ping(node, pod.address(family))
+            assert probe.ping(pod, node.addresses[family])
+            assert probe.ping(pod, FAR[family])
+    allocations = node.cli_json("status")["ipam"]["allocations"]
+    node.kill_agent()
+    node.start_agent()
+    assert probe.ping(old, new.ipv4) and probe.ping(new, old.ipv6) and probe.ping(node, old.ipv4)
+    assert node.cli_json("status")["ipam"]["allocations"] == allocations
+    routes = node.exec("ip", "route").stdout
+    assert f"{old.ipv4} dev cilium_host" in routes and "10.200.1.0/24" not in routes
+    for pod in old, other:
+        pod.delete()
+    assert old.ipv4 not in node.exec("ip", "route").stdout
+    assert old.ipv6 not in node.exec("ip", "-6", "route").stdout
+    assert probe.ping(new, node.addresses[socket.AF_INET])
 
 
 def test_same_labels_share_an_identity(node):
