@@ -35,6 +35,15 @@ static __always_inline void endpoint_set_source(struct packet *packet,
 	packet->needs_stack |= !!(endpoint->flags & ENDPOINT_F_VIA_STACK);
 }
 
+/* What cannot be parsed has a sender all the same, and its drop says who. */
+static __noinline void endpoint_set_source_by_device(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint_info *endpoint = endpoint_get_by_device(skb->ifindex);
+
+	if (endpoint)
+		endpoint_set_source(packet, endpoint);
+}
+
 /* Not every field of an address of the node means something. */
 static __always_inline void endpoint_set_destination(struct packet *packet,
 						     const struct endpoint_info *endpoint)

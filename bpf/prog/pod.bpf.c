@@ -31,8 +31,10 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
 		return arp_from_endpoint(skb, packet);
 	ret = fragment_parse(skb, &packet->flow);
-	if (unlikely(ret < 0))
+	if (unlikely(ret < 0)) {
+		endpoint_set_source_by_device(skb, packet);
 		return ret;
+	}
 	if (unlikely(packet->flow.flags & FLOW_F_LINK_LOCAL))
 		return ndp_from_endpoint(skb, packet);
 	ret = endpoint_resolve_source(skb, packet);

@@ -1,41 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What must not pass does not, is counted by reason, and is shown with its reason."""
 
-import re
 import socket
 
 import pytest
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from harness import observe, probe
+from harness.inject import datagram, gateway_mac, inject
 from harness.site import FAR
 
 STRANGER = {socket.AF_INET: "203.0.113.9", socket.AF_INET6: "2001:db8:bad::9"}
-
-
-def gateway_mac(pod, family):
-    """The link-layer address of the pod's next hop, once it is known."""
-    probe.ping(pod, FAR[family])
-    table = pod.exec("ip", "neigh", "show", "dev", pod.ifname).stdout
-    return re.search(r"lladdr (\S+)", table).group(1)
-
-
-def inject(pod, family, packet):
-    """Sends a frame from the pod's interface exactly as given."""
-    with pod.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind((pod.ifname, 0))
-        source = ":".join(f"{byte:02x}" for byte in raw.getsockname()[4])
-        kind = 0x0800 if family == socket.AF_INET else 0x86DD
-        frame = Ether(dst=gateway_mac(pod, family), src=source, type=kind)
-        raw.send(bytes(frame / packet))
-
-
-def datagram(family, source, destination, **fields):
-    network = IP if family == socket.AF_INET else IPv6
-    return network(src=source, dst=destination, **fields) / UDP(sport=1234, dport=4321) / Raw(b"x" * 20)
 
 
 @pytest.mark.core

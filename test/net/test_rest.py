@@ -429,7 +429,7 @@ def test_hostile_bytes(shared_node, name):
     """Nothing that is written to a socket ends the agent, changes it, or stays open."""
     generator, path = random.Random(7), shared_node.socket_path.parent / name
     kind = socket.SOCK_STREAM if name == "cilium.sock" else socket.SOCK_SEQPACKET
-    descriptors = pathlib.Path(f"/proc/{agent_pid(shared_node)}/fd")
+    descriptors = pathlib.Path(f"/proc/{shared_node.agent.pid}/fd")
     before = taken(shared_node), len(list(descriptors.iterdir()))
     for _ in range(500):
         with socket.socket(socket.AF_UNIX, kind) as client:
@@ -459,9 +459,3 @@ def test_silent_clients_do_not_keep_others_out(shared_node):
     silent[0].recv(1000)  # an answer or the end: it is not kept for ever
     for each in silent:
         each.close()
-
-
-def agent_pid(node):
-    """The agent itself, not the program that enters the namespaces and executes it."""
-    return next(pid for pid in node.processes()
-                if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() == "cilium-agent")

@@ -33,24 +33,37 @@ class Monitor:
                                   env=node.environment(), stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE)
         self.text = ""
-        self._read(self.process.stderr, lambda: "Press Ctrl-C" in self.text, 5)
-        self.text = ""
+        self.wait_listening()
 
-    def _read(self, stream, enough, seconds):
+    @staticmethod
+    def _read(stream, take, enough, seconds):
         deadline = time.monotonic() + seconds
         while not enough() and time.monotonic() < deadline:
             if select.select([stream], [], [], 0.05)[0]:
                 data = os.read(stream.fileno(), 65536)
                 if not data:
                     break
-                self.text += data.decode()
+                take(data.decode())
+
+    def _take(self, text):
+        self.text += text
+
+    def wait_listening(self, seconds=10):
+        """Until it says that it listens: at its start, and after each restart of the agent."""
+        said = []
+        self._read(self.process.stderr, said.append, lambda: "Press Ctrl-C" in "".join(said),
+                   seconds)
+
+    def read_until(self, enough, seconds=5):
+        """Adds what it prints to .text until enough() or the time is over."""
+        self._read(self.process.stdout, self._take, enough, seconds)
 
     def wait_line(self, *words, seconds=5):
         """The first line that holds all words."""
         def found():
             return [line for line in self.text.splitlines() if all(word in line for word in words)]
 
-        self._read(self.process.stdout, found, seconds)
+        self.read_until(found, seconds)
         assert found(), f"monitor shows no line with {words}:\n{self.text}"
         return found()[0]
 
