@@ -19,6 +19,8 @@ from harness import observe, probe
 from harness.inject import datagram, gateway_mac, inject
 from harness.site import FAR
 
+pytestmark = pytest.mark.core
+
 HEADER = struct.Struct("=HHIQ")  # of src/observe/monitor_message.h
 HELLO, EVENT, LOST = range(3)
 PORT = 4321
