@@ -51,7 +51,13 @@ static int lock_state(struct agent *agent, GError **error)
 	err = state_dir_lock(agent->run_state, error);
 	if (!err)
 		err = state_dir_lock(agent->lib_state, error);
-	return err ? err : write_pid(agent, error);
+	if (!err)
+		err = write_pid(agent, error);
+	if (!err && !g_file_get_contents(BOOT_ID_PATH, &agent->boot_id, NULL, error))
+		err = -EIO;
+	if (!err)
+		g_strchomp(agent->boot_id);
+	return err;
 }
 
 /* Clients that come while the agent starts wait for it, instead of being refused. */
@@ -74,9 +80,10 @@ static int make_tables(struct agent *agent, GError **error)
 	if (!agent->generation)
 		return -EIO;
 	agent->identity_file = identity_file_new(agent->store, &agent->tables, agent->lib_state,
-						 agent->problems, error);
+						 agent->boot_id, agent->problems, error);
 	if (!agent->identity_file)
 		return -EIO;
+	derive_set_last_identity(agent->derive, identity_file_get_last(agent->identity_file));
 	agent->endpoints = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = agent->store,
 		.tables = &agent->tables,
@@ -93,13 +100,9 @@ static int make_tables(struct agent *agent, GError **error)
 static int read_state(struct agent *agent, GPtrArray **ret_endpoints, GPtrArray **ret_ips,
 		      GError **error)
 {
-	g_autofree char *boot_id = NULL;
 	bool is_same_boot;
-	int err;
+	int err = persist_check_boot(agent->run_state, agent->boot_id, &is_same_boot, error);
 
-	if (!g_file_get_contents(BOOT_ID_PATH, &boot_id, NULL, error))
-		return -EIO;
-	err = persist_check_boot(agent->run_state, g_strchomp(boot_id), &is_same_boot, error);
 	if (err)
 		return err;
 	if (!is_same_boot)
@@ -376,6 +379,7 @@ void agent_free(struct agent *agent)
 	if (agent->pid_path)
 		unlink(agent->pid_path);
 	g_free(agent->pid_path);
+	g_free(agent->boot_id);
 	state_dir_free(agent->lib_state);
 	state_dir_free(agent->run_state);
 	wiring_fini_derive(&agent->derive_config);

@@ -18,6 +18,7 @@ struct agent {
 		*run_state; /* <state-dir>/state: endpoints, addresses; dies with the boot */
 	struct state_dir *lib_state; /* <lib-dir>/state: identities, generations; outlives it */
 	char *pid_path;
+	char *boot_id;
 	int api_fd; /* listens from early on; −1 once the server has it */
 	struct store *store;
 	struct tables tables;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/identity_file.h"
 
+#include <string.h>
 #include "src/base/log.h"
 #include "src/model/identity.h"
 
@@ -10,7 +11,11 @@ struct identity_file {
 	struct store *store;
 	struct tables *tables;
 	struct state_dir *dir;
-	GError *error; /* of the last write, or NULL */
+	struct identity_limit *limit;
+	uint32_t last;    /* the greatest number that was ever used */
+	bool is_watching; /* what comes now is new, and no row of the file */
+	bool went_round; /* a number was used that lies below others: the limit says nothing of it */
+	GError *error;   /* of the last write, or NULL */
 };
 
 static struct identity *decode(const json_t *member)
@@ -109,17 +114,32 @@ static json_t *encode(const struct identity_file *file)
 static int write_file(struct identity_file *file)
 {
 	bool was_failing = file->error;
+	int err;
 
 	g_clear_error(&file->error);
-	if (state_dir_write(file->dir, FILE_NAME, encode(file), &file->error)) {
+	err = identity_limit_ensure(file->limit, file->last, &file->error);
+	if (!err && file->went_round)
+		err = state_dir_write_through(file->dir, FILE_NAME, encode(file), &file->error);
+	else if (!err)
+		err = state_dir_write(file->dir, FILE_NAME, encode(file), &file->error);
+	if (err) {
 		if (!was_failing)
 			log_error("identity", "Identities cannot be kept", "error=%s",
 				  file->error->message);
-		return -file->error->code;
+		return err;
 	}
 	if (was_failing)
 		log_info("identity", "Identities are kept again");
 	return 0;
+}
+
+static void note_number(struct identity_file *file, const struct row_key *key)
+{
+	uint32_t number;
+
+	memcpy(&number, key->data, sizeof(number));
+	file->went_round |= file->is_watching && number <= file->last;
+	file->last = MAX(file->last, number);
 }
 
 static void run(struct watch *watch, void *data)
@@ -129,24 +149,42 @@ static void run(struct watch *watch, void *data)
 	struct row_key key;
 	bool changed = false;
 
-	while (watch_pop(watch, &table, &key))
+	while (watch_pop(watch, &table, &key)) {
+		note_number(file, &key);
 		changed = true;
+	}
 	if (changed)
 		(void)!write_file(file);
+	file->is_watching = true;
+}
+
+static bool take_greatest(const struct row *row, void *data)
+{
+	uint32_t *greatest = data;
+
+	*greatest = MAX(*greatest, ((const struct identity *)row)->number);
+	return true;
 }
 
 struct identity_file *identity_file_new(struct store *store, struct tables *tables,
-					struct state_dir *dir, GPtrArray *problems, GError **error)
+					struct state_dir *dir, const char *boot_id,
+					GPtrArray *problems, GError **error)
 {
 	struct identity_file *file = g_new0(struct identity_file, 1);
 
 	file->store = store;
 	file->tables = tables;
 	file->dir = dir;
-	if (load(file, problems, error)) {
+	if (!load(file, problems, error)) {
+		table_foreach (tables->identities, take_greatest, &file->last)
+			;
+		file->limit = identity_limit_new(dir, boot_id, file->last, error);
+	}
+	if (!file->limit) {
 		g_free(file);
 		return NULL;
 	}
+	file->last = identity_limit_get_start(file->limit);
 	return file;
 }
 
@@ -159,6 +197,7 @@ void identity_file_free(struct identity_file *file)
 {
 	if (!file)
 		return;
+	identity_limit_free(file->limit);
 	g_clear_error(&file->error);
 	g_free(file);
 }
@@ -171,4 +210,14 @@ const GError *identity_file_get_error(const struct identity_file *file)
 int identity_file_retry(struct identity_file *file)
 {
 	return file->error ? write_file(file) : 0;
+}
+
+uint32_t identity_file_get_last(const struct identity_file *file)
+{
+	return file->last;
+}
+
+void identity_file_reserve_soon(struct identity_file *file, uv_loop_t *loop)
+{
+	identity_limit_reserve_soon(file->limit, MAX(file->last, IDENTITY_ALLOCATED_MIN), loop);
 }

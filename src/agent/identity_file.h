@@ -1,23 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Identities on disk: a watch that writes the table identities to identities.json whenever it changed.
- * Made after the derivations and before the reconcilers, so that a number is on disk before the kernel
- * knows it.
+ * Made after the derivations and before the reconcilers, so that a number is in the file before the
+ * kernel knows it. The disk has the file a moment later, and see identity_limit.h; once the numbers have
+ * gone round the range, each new one waits for the disk.
  */
 #pragma once
 
-#include "src/agent/state_dir.h"
+#include "src/agent/identity_limit.h"
 #include "src/store/tables.h"
 
 struct identity_file;
 
 /* Reads the file into the table. NULL and *error where a newer agent wrote it. */
 struct identity_file *identity_file_new(struct store *store, struct tables *tables,
-					struct state_dir *dir, GPtrArray *problems, GError **error);
+					struct state_dir *dir, const char *boot_id,
+					GPtrArray *problems, GError **error);
+/* Numbers up to this may have been used: derive_set_last_identity() wants it. */
+uint32_t identity_file_get_last(const struct identity_file *file);
 /* From now on what changes is written. After derive_new(). */
 void identity_file_watch(struct identity_file *file);
 void identity_file_free(struct identity_file *file); /* takes NULL */
 /* Why the file is older than the table, or NULL. */
 const GError *identity_file_get_error(const struct identity_file *file);
+/* Sees to it that the next numbers need not wait for the disk. */
+void identity_file_reserve_soon(struct identity_file *file, uv_loop_t *loop);
 /* Writes again what could not be written. 0 or −errno. */
 int identity_file_retry(struct identity_file *file);

@@ -98,7 +98,8 @@ static int open_folder(struct state_dir *dir, const char *name, bool make, const
 	return fd < 0 ? -errno : fd;
 }
 
-int state_dir_write(struct state_dir *dir, const char *name, json_t *object, GError **error)
+static int write_file(struct state_dir *dir, const char *name, json_t *object, unsigned int flags,
+		      GError **error)
 {
 	g_autofree char *text = NULL;
 	const char *file;
@@ -111,12 +112,22 @@ int state_dir_write(struct state_dir *dir, const char *name, json_t *object, GEr
 	fd = open_folder(dir, name, true, &file);
 	if (fd < 0)
 		return error_set_errno(error, -fd, "writing %s/%s", dir->path, name);
-	err = atomic_file_write(fd, file, text, strlen(text), 0, error);
+	err = atomic_file_write(fd, file, text, strlen(text), flags, error);
 	close(fd);
-	dir->is_dirty = true;
 	if (err)
 		error_prefix(error, "%s", dir->path);
 	return err;
+}
+
+int state_dir_write(struct state_dir *dir, const char *name, json_t *object, GError **error)
+{
+	dir->is_dirty = true;
+	return write_file(dir, name, object, 0, error);
+}
+
+int state_dir_write_through(struct state_dir *dir, const char *name, json_t *object, GError **error)
+{
+	return write_file(dir, name, object, ATOMIC_FILE_SYNC, error);
 }
 
 void state_dir_set_aside(struct state_dir *dir, const char *name)

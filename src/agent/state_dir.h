@@ -30,6 +30,9 @@ NODISCARD int state_dir_lock(struct state_dir *dir, GError **error);
  */
 NODISCARD int state_dir_write(struct state_dir *dir, const char *name, json_t *object,
 			      GError **error);
+/* The same, and on the disk when it returns. Any thread may call it, one a file. */
+NODISCARD int state_dir_write_through(struct state_dir *dir, const char *name, json_t *object,
+				      GError **error);
 /* 0; −ENOENT; −EBADMSG: set aside; −EPROTONOSUPPORT: written by a newer agent. Unref *ret_object. */
 NODISCARD int state_dir_read(struct state_dir *dir, const char *name, json_t **ret_object,
 			     GError **error);

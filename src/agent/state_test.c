@@ -78,8 +78,9 @@ static void start(struct world *world)
 	world->ipam = ipam_new(world->store, &world->tables, &world->config, world->run_state);
 	world->generation = generation_new(world->lib_state, NULL);
 	world->identity_file = identity_file_new(world->store, &world->tables, world->lib_state,
-						 world->problems, NULL);
+						 "boot", world->problems, NULL);
 	assert_non_null(world->identity_file);
+	derive_set_last_identity(world->derive, identity_file_get_last(world->identity_file));
 	world->manager = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = world->store,
 		.tables = &world->tables,

@@ -141,6 +141,11 @@ void derive_set_router(struct derive *derive, const struct addr *router4,
 	endpoint_derivation_set_router(derive->endpoint, router4, router6);
 }
 
+void derive_set_last_identity(struct derive *derive, uint32_t number)
+{
+	identity_derivation_set_last(derive->identity, number);
+}
+
 void derive_free(struct derive *derive)
 {
 	if (!derive)

@@ -27,4 +27,6 @@ struct derive *derive_new(struct store *store, struct tables *tables,
  */
 void derive_set_router(struct derive *derive, const struct addr *router4,
 		       const struct addr *router6);
+/* New identities get numbers above this one; before the first settle. 0: above those in the table. */
+void derive_set_last_identity(struct derive *derive, uint32_t number);
 void derive_free(struct derive *derive); /* takes NULL */

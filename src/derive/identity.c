@@ -363,6 +363,11 @@ struct identity_derivation *identity_derivation_new(struct store *store, struct 
 	return derivation;
 }
 
+void identity_derivation_set_last(struct identity_derivation *derivation, uint32_t number)
+{
+	derivation->last_number = number;
+}
+
 void identity_derivation_free(struct identity_derivation *derivation)
 {
 	if (!derivation)

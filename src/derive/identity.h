@@ -20,4 +20,6 @@ struct identity_derivation;
 struct identity_derivation *identity_derivation_new(struct store *store, struct tables *tables,
 						    const struct derive_config *config,
 						    struct label_filter *filter);
+/* New numbers are looked for above this one first. */
+void identity_derivation_set_last(struct identity_derivation *derivation, uint32_t number);
 void identity_derivation_free(struct identity_derivation *derivation); /* takes NULL */
