@@ -60,6 +60,32 @@ def test_labels_and_traffic(shared_node, family):
     assert not pods_of(shared_node)
 
 
+def test_labels_of_the_namespace_and_of_a_manifest(shared_node):
+    """A run has its namespace's labels beside its own; a Pod manifest replaces its own."""
+    def labels():
+        return set(pods_of(shared_node)["shop/web"]["status"]["identity"]["labels"])
+
+    inside = {"k8s:io.kubernetes.pod.namespace=shop", "k8s:io.cilium.k8s.policy.cluster=default",
+              "k8s:io.cilium.k8s.namespace.labels.kubernetes.io/metadata.name=shop"}
+    blue = {"k8s:io.cilium.k8s.namespace.labels.team=blue"}
+    web = shared_node.run("web", labels={"app": "web"}, namespace="shop")
+    bare = shared_node.run("bare", namespace="shop")
+    assert labels() == inside | {"k8s:app=web"}
+    assert pods_of(shared_node)["shop/bare"]["status"]["identity"]["id"] == 5
+    shared_node.put_manifest("shop.yaml", {
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "shop", "labels": {"team": "blue"}}})
+    probe.eventually(lambda: labels() == inside | blue | {"k8s:app=web"}, what="the namespace's")
+    shared_node.put_pod_manifest("web", {"tier": "front"}, "shop")
+    probe.eventually(lambda: labels() == inside | blue | {
+        "k8s:tier=front", "k8s:io.cilium.k8s.policy.serviceaccount=default"}, what="the pod's")
+    for manifest in shared_node.manifest_dir.iterdir():
+        manifest.unlink()
+    probe.eventually(lambda: labels() == inside | {"k8s:app=web"}, what="its own again")
+    for pod in web, bare:
+        pod.delete()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
 def test_signals_go_on_to_the_command(shared_node, number):
     pod = shared_node.run(
