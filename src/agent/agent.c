@@ -204,6 +204,10 @@ static int load_datapath(struct agent *agent, GError **error)
 	err = agent->datapath->ops->load(agent->datapath, &agent->datapath_config, error);
 	if (err)
 		return err;
+	if (agent->settings->pod_attach_mode == POD_ATTACH_MODE_TCX &&
+	    !agent->datapath_config.enable_pod_tcx)
+		log_warning("agent", "This kernel has no tcx, pods are attached to with clsact",
+			    "key=pod-attach-mode");
 	/* Lets the news of cilium_host into the table of devices: its programs must not be missed. */
 	uv_run(agent->loop, UV_RUN_NOWAIT);
 	agent->conntrack_gc =

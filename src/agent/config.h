@@ -36,6 +36,11 @@ enum ipam_mode {
 	IPAM_MODE_KUBERNETES,   /* pod CIDRs of the Node */
 };
 
+enum pod_attach_mode {
+	POD_ATTACH_MODE_CLSACT,
+	POD_ATTACH_MODE_TCX, /* where the kernel has it */
+};
+
 enum monitor_aggregation {
 	MONITOR_AGGREGATION_NONE,
 	MONITOR_AGGREGATION_LOWEST,
@@ -86,6 +91,7 @@ struct settings {
 	bool enable_ipv4_fragment_tracking; /* of both families */
 	bool enable_sctp;
 	bool enable_tcx;
+	unsigned int pod_attach_mode; /* enum pod_attach_mode */
 
 	/* Sizes of maps, in entries; 0: by bpf_map_dynamic_size_ratio of the memory. */
 	double bpf_map_dynamic_size_ratio;

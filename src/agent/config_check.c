@@ -50,6 +50,9 @@ void settings_check(const struct settings *settings, GString *problems)
 			 "node-port-range: got an end of %u, want at most %d: masquerading "
 			 "takes its ports from above it",
 			 settings->node_port_range.max, UINT16_MAX - NAT_PORTS_MIN);
+	if (settings->pod_attach_mode == POD_ATTACH_MODE_TCX && !settings->enable_tcx)
+		add_line(problems, "pod-attach-mode: got \"tcx\", want \"clsact\" where enable-tcx "
+				   "is false");
 	if (strlen(settings->socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		add_line(problems, "socket-path: got %zu bytes, want at most 107",
 			 strlen(settings->socket_path));

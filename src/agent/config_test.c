@@ -198,6 +198,7 @@ static void test_settings_that_must_fit(void **state)
 	check_refused("--mtu=1279", "mtu: got 1279");
 	config_free(load_good("--mtu=1279 --enable-ipv6=false", ""));
 	check_refused("--node-port-range=60000,65000", "node-port-range: got an end of 65000");
+	check_refused("--pod-attach-mode=tcx --enable-tcx=false", "pod-attach-mode: got \"tcx\"");
 	check_refused(long_socket, "socket-path: got 121 bytes");
 	check_refused("--log-opt level=loud", "log-opt: got \"level=loud\"");
 	check_refused("--log-opt color=red", "log-opt: got \"color=red\"");

@@ -101,12 +101,13 @@ static json_t *own_to_json(const struct agent *agent)
 {
 	const struct settings *settings = agent->settings;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s}", "source-problems",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "source-problems",
 			 problems_to_json(agent), "failing-objects", failures_to_json(agent),
 			 "without-effect", without_effect_to_json(agent), "unknown-keys",
 			 unknown_keys_to_json(agent), "state-problems",
 			 state_problems_to_json(agent), "state-source", "directory", "manifest-dir",
-			 settings->manifest_dir);
+			 settings->manifest_dir, "pod-attach-mode",
+			 agent->datapath_config.enable_pod_tcx ? "tcx" : "clsact");
 }
 
 static void count_failing(const struct reconciler_status *status, void *data)

@@ -9,6 +9,7 @@
  *	unknown-keys      [name]
  *	state-problems    [text]: kept state that could not be read when the agent started
  *	state-source, manifest-dir
+ *	pod-attach-mode   clsact or tcx: what is in use, whatever was asked for
  */
 #pragma once
 

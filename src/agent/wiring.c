@@ -116,6 +116,7 @@ void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes
 				.wakeup_bytes = WAKEUP_BYTES,
 			},
 		.enable_tcx = settings->enable_tcx,
+		.enable_pod_tcx = settings->pod_attach_mode == POD_ATTACH_MODE_TCX,
 	};
 	settings_get_map_sizes(settings, memory_bytes, ret_config->max_entries);
 }

@@ -126,6 +126,18 @@ static void append_switches(struct status_text *text)
 	append_switch(text, "BandwidthManager", "bandwidth-manager");
 }
 
+static void append_attach_mode(struct status_text *text, const char *devices)
+{
+	const char *pods = json_get_text(text->status, "axoneme", "pod-attach-mode", NULL);
+
+	g_string_append_printf(text->out, "Attach Mode:\t%s",
+			       strcmp(devices, "tcx") ? "Legacy TC" : "TCX");
+	if (text->format->verbose && *pods)
+		g_string_append_printf(text->out, "   Pods: %s",
+				       strcmp(pods, "tcx") ? "Legacy TC" : "TCX");
+	g_string_append_c(text->out, '\n');
+}
+
 static void append_routing(struct status_text *text)
 {
 	const json_t *routing = json_get(text->status, "routing", NULL);
@@ -139,8 +151,7 @@ static void append_routing(struct status_text *text)
 				       *tunnel ? " [" : "", tunnel, *tunnel ? "]" : "",
 				       json_get_text(routing, "intra-host-routing-mode", NULL));
 	if (*attach)
-		g_string_append_printf(text->out, "Attach Mode:\t%s\n",
-				       strcmp(attach, "tcx") ? "Legacy TC" : "TCX");
+		append_attach_mode(text, attach);
 	if (*device)
 		g_string_append_printf(text->out, "Device Mode:\t%s\n", device);
 }

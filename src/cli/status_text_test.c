@@ -45,7 +45,7 @@ static const char full[] =
 	" \"failing-objects\": [{\"object\": \"lxc1 ingress\", \"error\": \"No such device\","
 	" \"reconciler\": \"attachments\", \"since\": \"2026-01-01T00:00:00Z\", \"tries\": 4}],"
 	" \"without-effect\": [{\"key\": \"enable-bgp\", \"value\": \"true\"}],"
-	" \"unknown-keys\": [\"nonsense\"]}}";
+	" \"unknown-keys\": [\"nonsense\"], \"pod-attach-mode\": \"clsact\"}}";
 
 static const char want_text[] =
 	"KVStore:                  Disabled   \n"
@@ -115,6 +115,7 @@ static void test_verbose_adds(void **state)
 
 	assert_non_null(strstr(text, "\nAllocated addresses:\n  10.0.0.1 (router)\n"
 				     "  10.0.0.5 (default/web)\n"));
+	assert_non_null(strstr(text, "TCX   Pods: Legacy TC\n"));
 	assert_non_null(strstr(text, "  reconcile-routes "));
 	assert_non_null(strstr(text, "5s ago"));
 	assert_non_null(strstr(text, "no error"));

@@ -21,7 +21,9 @@ struct datapath_config {
 	struct node_config node; /* host_ifindex and ct_tick_shift are filled in by load */
 	struct runtime_config runtime;
 	uint32_t max_entries[PLAN_MAP__MAX]; /* 0: as declared */
-	bool enable_tcx;                     /* set to false by load where the kernel has no tcx */
+	/* Set to false by load where the kernel has no tcx. */
+	bool enable_tcx;     /* for the node's devices and cilium_host */
+	bool enable_pod_tcx; /* for endpoints' devices */
 	struct addr router4; /* of cilium_host, the endpoints' gateway; zero: the family is off */
 	struct addr router6;
 	uint32_t mtu; /* of endpoints and cilium_host */

@@ -2,8 +2,10 @@
 #include "src/datapath/device_read.h"
 
 #include <linux/if_addr.h>
+#include <string.h>
 #include "src/sys/address.h"
 #include "src/sys/link.h"
+#include "src/sys/tc.h"
 
 /* A table that changes during each of so many readings is not going to hold still. */
 #define DUMP_TRIES 8
@@ -79,6 +81,11 @@ static void unref_row(void *row)
 	row_unref(row);
 }
 
+static bool is_of_endpoint(const char *name)
+{
+	return g_str_has_prefix(name, "lxc");
+}
+
 static struct device *device_from(const struct link_info *link, bool default_route)
 {
 	struct device *device = (struct device *)row_new(&device_class);
@@ -91,6 +98,7 @@ static struct device *device_from(const struct link_info *link, bool default_rou
 	device->up = link->flags & IFF_UP;
 	device->has_mac = link->has_mac;
 	device->default_route = default_route;
+	device->queued = is_of_endpoint(link->name) && tc_qdisc_is_queue(link->qdisc);
 	device->addresses = g_array_new(FALSE, FALSE, sizeof(struct device_address));
 	return device;
 }
@@ -110,16 +118,38 @@ static void add_address(struct device *device, const struct address *address)
 	g_array_append_val(device->addresses, added);
 }
 
+/* Ours is clsact. */
+static int read_filtered(struct netlink *nl, const struct link_info *link, bool *ret_filtered,
+			 GError **error)
+{
+	struct tc_qdisc qdisc;
+	int err;
+
+	if (!is_of_endpoint(link->name))
+		return 0;
+	err = tc_ingress_get(nl, link->ifindex, &qdisc, error);
+	if (err == -ENOENT) {
+		g_clear_error(error);
+		return 0;
+	}
+	if (!err)
+		*ret_filtered = strcmp(qdisc.kind, "ingress") == 0;
+	return err;
+}
+
 int device_read_all(struct netlink *nl, GHashTable *default_ifindexes, GPtrArray **ret_devices,
 		    GError **error)
 {
 	g_autoptr(GArray) links = NULL;
 	g_autoptr(GArray) addresses = NULL;
+	g_autoptr(GArray) filtered = NULL;
 	g_autoptr(GHashTable) by_ifindex = g_hash_table_new(NULL, NULL);
 	int err = link_dump(nl, &links, error);
 
 	if (!err)
 		err = address_dump(nl, 0, &addresses, error);
+	if (!err)
+		err = tc_qdisc_dump(nl, "ingress", &filtered, error);
 	if (err)
 		return err;
 	*ret_devices = g_ptr_array_new_with_free_func(unref_row);
@@ -140,6 +170,13 @@ int device_read_all(struct netlink *nl, GHashTable *default_ifindexes, GPtrArray
 		if (device)
 			add_address(device, address);
 	}
+	for (guint i = 0; i < filtered->len; i++) {
+		uint32_t ifindex = g_array_index(filtered, uint32_t, i);
+		struct device *device = g_hash_table_lookup(by_ifindex, GUINT_TO_POINTER(ifindex));
+
+		if (device)
+			device->filtered = is_of_endpoint(device->name);
+	}
 	return 0;
 }
 
@@ -148,13 +185,17 @@ int device_read_one(struct netlink *nl, uint32_t ifindex, bool default_route,
 {
 	g_autoptr(GArray) addresses = NULL;
 	struct link_info link;
+	bool filtered = false;
 	int err = link_get_by_index(nl, ifindex, &link, error);
 
 	if (!err)
 		err = address_dump(nl, ifindex, &addresses, error);
+	if (!err)
+		err = read_filtered(nl, &link, &filtered, error);
 	if (err)
 		return err;
 	*ret_device = device_from(&link, default_route);
+	(*ret_device)->filtered = filtered;
 	for (guint i = 0; i < addresses->len; i++)
 		add_address(*ret_device, &g_array_index(addresses, struct address, i));
 	return 0;

@@ -9,6 +9,7 @@
 #include "src/sys/address.h"
 #include "src/sys/link.h"
 #include "src/sys/route.h"
+#include "src/sys/tc.h"
 
 /* Taking something away is seldom one event: a deleted device alone is five. */
 #define CHANGED_DELAY_MS 200
@@ -87,6 +88,33 @@ static void note_route(struct devices *devices, const struct nlmsghdr *message)
 		devices->ours_changed = true;
 }
 
+/*
+ * Somebody gave an endpoint's device a queue or an ingress qdisc, or took it away. A device that is not
+ * known yet is read whole when its link is told of. What the table says already is not read again: the
+ * kernel tells everybody of a qdisc that somebody asked for, so that asking would never end.
+ */
+static void note_qdisc(struct devices *devices, const struct nlmsghdr *message)
+{
+	bool is_new = message->nlmsg_type == RTM_NEWQDISC;
+	const struct device *device;
+	struct tc_qdisc qdisc;
+	bool changed;
+
+	if (tc_qdisc_decode(message, &qdisc))
+		return;
+	if (!is_new && strcmp(qdisc.kind, "clsact") == 0)
+		devices->ours_changed = true;
+	device = (const struct device *)table_get(devices->table, &qdisc.ifindex,
+						  sizeof(qdisc.ifindex));
+	if (!device || !g_str_has_prefix(device->name, "lxc"))
+		return;
+	changed = (qdisc.is_root && device->queued != (is_new && tc_qdisc_is_queue(qdisc.kind))) ||
+		  (qdisc.is_ingress &&
+		   device->filtered != (is_new && strcmp(qdisc.kind, "ingress") == 0));
+	if (changed)
+		g_hash_table_add(devices->stale, GUINT_TO_POINTER(qdisc.ifindex));
+}
+
 static bool note_event(const struct nlmsghdr *message, void *data)
 {
 	struct devices *devices = data;
@@ -104,7 +132,10 @@ static bool note_event(const struct nlmsghdr *message, void *data)
 	case RTM_DELROUTE:
 		note_route(devices, message);
 		break;
+	case RTM_NEWQDISC:
 	case RTM_DELQDISC:
+		note_qdisc(devices, message);
+		break;
 	case RTM_DELTFILTER:
 		devices->ours_changed = true;
 		break;

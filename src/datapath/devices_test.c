@@ -11,6 +11,7 @@
 #include "src/store/tables.h"
 #include "src/sys/route.h"
 #include "src/sys/sysctl.h"
+#include "src/sys/tc.h"
 
 static struct netlink *nl;
 
@@ -272,6 +273,66 @@ static void test_tells_of_what_was_ours(void **state)
 	assert_int_equal(world->n_changed, 3);
 }
 
+static void test_follows_queues(void **state)
+{
+	struct world *world = *state;
+	uint32_t ifindex = root_test_add_pair(nl, "lxc1", "lxcp");
+	uint32_t other = index_of("eth0");
+
+	run_loop(world, 20);
+	assert_false(find_device(world, "lxc1")->queued);
+	assert_false(find_device(world, "lxc1")->filtered);
+
+	root_test_qdisc(nl, RTM_NEWQDISC, ifindex, "pfifo");
+	root_test_qdisc(nl, RTM_NEWQDISC, other, "pfifo");
+	run_loop(world, 20);
+	assert_true(find_device(world, "lxc1")->queued);
+	assert_false(find_device(world, "lxc1")->filtered);
+	assert_false(find_device(world, "eth0")->queued);
+
+	root_test_qdisc(nl, RTM_NEWQDISC, ifindex, "ingress");
+	run_loop(world, 20);
+	assert_true(find_device(world, "lxc1")->filtered);
+
+	/* The next agent finds both. */
+	devices_free(world->devices);
+	run_loop(world, 20);
+	world->devices = devices_new(&world->loop, world->store, world->tables.devices, on_changed,
+				     world, NULL);
+	assert_non_null(world->devices);
+	assert_true(find_device(world, "lxc1")->queued);
+	assert_true(find_device(world, "lxc1")->filtered);
+
+	root_test_qdisc(nl, RTM_DELQDISC, ifindex, "ingress");
+	run_loop(world, 20);
+	assert_false(find_device(world, "lxc1")->filtered);
+	root_test_qdisc(nl, RTM_DELQDISC, ifindex, "pfifo");
+	run_loop(world, 400);
+	assert_false(find_device(world, "lxc1")->queued);
+	/* None of it was ours. */
+	assert_int_equal(world->n_changed, 0);
+	root_test_delete(nl, "lxc1");
+	run_loop(world, 20);
+}
+
+/* Our own place for filters is no reason for a detour, and missed when it is gone. */
+static void test_our_clsact(void **state)
+{
+	struct world *world = *state;
+	uint32_t ifindex = root_test_add_pair(nl, "lxc1", "lxcp");
+
+	tc_append_clsact(nl, ifindex);
+	root_test_send(nl);
+	run_loop(world, 20);
+	assert_false(find_device(world, "lxc1")->filtered);
+	tc_append_clsact_delete(nl, ifindex);
+	root_test_send(nl);
+	run_loop(world, 400);
+	assert_int_equal(world->n_changed, 1);
+	root_test_delete(nl, "lxc1");
+	run_loop(world, 400);
+}
+
 /* More events than the socket holds: what was lost is read. */
 static void test_survives_lost_events(void **state)
 {
@@ -301,6 +362,7 @@ int main(void)
 		TEST(test_reads_what_is_there),    TEST(test_follows_links),
 		TEST(test_follows_addresses),      TEST(test_follows_default_routes),
 		TEST(test_tells_of_what_was_ours), TEST(test_survives_lost_events),
+		TEST(test_follows_queues),         TEST(test_our_clsact),
 	};
 	int failed;
 

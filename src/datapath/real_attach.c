@@ -13,16 +13,32 @@ static bool is_of_container(enum plan_program program)
 
 /*
  * A tcx link cannot be removed by whoever deletes a qdisc, but making one waits for an RCU grace period
- * under the lock of all network configuration: too long for the devices of endpoints, which come and go.
+ * under the lock of all network configuration: too long for the devices of endpoints, which come and go,
+ * unless others need the place that clsact takes.
  */
 static bool uses_link(const struct real *real, enum plan_program program)
 {
-	return real->config.enable_tcx && !is_of_container(program);
+	return is_of_container(program) ? real->config.enable_pod_tcx : real->config.enable_tcx;
+}
+
+/* An ingress qdisc of somebody else's, beside which there is no clsact. */
+static bool is_place_taken(struct real *real, uint32_t ifindex)
+{
+	struct tc_qdisc qdisc;
+
+	return !tc_ingress_get(real->netlink, ifindex, &qdisc, NULL) &&
+	       strcmp(qdisc.kind, "ingress") == 0;
 }
 
 static int put_filter(struct real *real, const struct plan_attachment *attachment)
 {
+	int err;
+
+	/* Alone: beside the ingress qdisc of another it fails, and the filter would go into that. */
 	tc_append_clsact(real->netlink, attachment->key.ifindex);
+	err = netlink_send(real->netlink, NULL, NULL, NULL);
+	if (err)
+		return err;
 	tc_append_filter(real->netlink, attachment->key.ifindex, attachment->key.hook,
 			 real->program_fds[attachment->program], program_name(attachment->program));
 	return netlink_send(real->netlink, NULL, NULL, NULL);
@@ -55,24 +71,36 @@ static int remove_filter(struct real *real, const struct plan_attachment_key *ke
 	return netlink_send(real->netlink, NULL, NULL, NULL);
 }
 
+/* The new program first: there is never none. */
+static int attach_link(struct real *real, const struct plan_attachment *attachment)
+{
+	int err = real_link_attach(real, attachment);
+
+	return err ? err : remove_filter(real, &attachment->key);
+}
+
+static int attach_filter(struct real *real, const struct plan_attachment *attachment)
+{
+	int err = put_filter(real, attachment);
+
+	/* Filters were asked for after links had made room for others: the link has to stay. */
+	if (err && is_of_container(attachment->program) &&
+	    is_place_taken(real, attachment->key.ifindex))
+		return real_link_attach(real, attachment);
+	return err ? err : real_link_detach(real, &attachment->key);
+}
+
 int real_attach(struct datapath *dp, const struct plan_attachment *attachment)
 {
 	struct real *real = real_get(dp);
 	int err = 0;
 
-	/* The new program first: there is never none. */
-	if (uses_link(real, attachment->program)) {
-		err = real_link_attach(real, attachment);
-		if (!err)
-			err = remove_filter(real, &attachment->key);
-		return err == -ENOENT ? 0 : err;
-	}
 	if (is_of_container(attachment->program))
 		err = real_sysctl_ensure_device(real, attachment->ifname, NULL, NULL);
-	if (!err)
-		err = put_filter(real, attachment);
-	if (!err && !is_of_container(attachment->program))
-		err = real_link_detach(real, &attachment->key);
+	if (!err && uses_link(real, attachment->program))
+		err = attach_link(real, attachment);
+	else if (!err)
+		err = attach_filter(real, attachment);
 	return err == -ENOENT ? 0 : err;
 }
 
@@ -95,7 +123,7 @@ struct attached {
 };
 
 struct collection {
-	const struct real *real;
+	struct real *real;
 	GArray *attached; /* struct attached */
 };
 
@@ -114,8 +142,10 @@ static void collect(struct collection *collection, const struct plan_attachment_
 	enum plan_program program = find_program(collection->real, program_id);
 	struct attached attached = {.key = *key, .program = program};
 
-	/* One that is attached in the other way is to be attached anew. */
-	if (program < PLAN_PROGRAM__MAX && uses_link(collection->real, program) != is_link)
+	/* One that is attached in the other way is to be attached anew, where it can be. */
+	if (program < PLAN_PROGRAM__MAX && uses_link(collection->real, program) != is_link &&
+	    !(is_link && is_of_container(program) &&
+	      is_place_taken(collection->real, key->ifindex)))
 		attached.program = PLAN_PROGRAM__MAX;
 	/* A crash can leave both ways; attaching anew leaves one. */
 	for (guint i = 0; i < collection->attached->len; i++) {
@@ -139,7 +169,7 @@ static void collect_link(const struct real_link *link, void *data)
 static int collect_filters(struct real *real, struct collection *collection)
 {
 	g_autoptr(GArray) ifindexes = NULL;
-	int err = tc_clsact_dump(real->netlink, &ifindexes, NULL);
+	int err = tc_qdisc_dump(real->netlink, "clsact", &ifindexes, NULL);
 
 	if (err)
 		return err;

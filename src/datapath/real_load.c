@@ -254,7 +254,8 @@ int real_load(struct datapath *dp, struct datapath_config *config, GError **erro
 		return err;
 	real->config = *config;
 	real->config.node.host_ifindex = 0;
-	real->config.enable_tcx = config->enable_tcx && tcx_is_supported();
+	if (!tcx_is_supported())
+		real->config.enable_tcx = real->config.enable_pod_tcx = false;
 	raise_memlock();
 	err = jiffies_clock_init(&real->clock, error);
 	if (!err)

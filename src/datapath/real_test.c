@@ -180,6 +180,67 @@ static void test_changes_between_tcx_and_clsact(void **state)
 			 -ENOENT);
 }
 
+static void assert_pod_filter(struct world *world, int expected)
+{
+	struct tc_filter filter;
+
+	assert_int_equal(tc_filter_get(nl, world->pod_ifindex, TC_HOOK_INGRESS, &filter, NULL),
+			 expected);
+}
+
+static void test_pods_change_to_tcx_and_back(void **state)
+{
+	struct world *world = *state;
+
+	if (!world->config.enable_tcx)
+		skip();
+	attach_all(world);
+	finish(world);
+	assert_pod_filter(world, 0);
+
+	world->config.enable_pod_tcx = true;
+	restart(world);
+	assert_attached(world, 3, 2);
+	attach_all(world);
+	assert_attached(world, N_ATTACHMENTS, 0);
+	assert_pod_filter(world, -ENOENT);
+	assert_false(has_clsact(world->pod_ifindex));
+
+	world->config.enable_pod_tcx = false;
+	restart(world);
+	assert_attached(world, 3, 2);
+	attach_all(world);
+	assert_attached(world, N_ATTACHMENTS, 0);
+	assert_pod_filter(world, 0);
+}
+
+/* The ingress qdisc of another leaves no room for filters: links stay, whatever is asked for. */
+static void test_pods_keep_tcx_beside_ingress(void **state)
+{
+	struct world *world = *state;
+
+	if (!world->config.enable_tcx)
+		skip();
+	world->config.enable_pod_tcx = true;
+	restart(world);
+	attach_all(world);
+	finish(world);
+	root_test_qdisc(nl, RTM_NEWQDISC, world->pod_ifindex, "ingress");
+
+	world->config.enable_pod_tcx = false;
+	restart(world);
+	assert_attached(world, N_ATTACHMENTS, 0);
+	attach_all(world);
+	assert_attached(world, N_ATTACHMENTS, 0);
+	assert_int_equal(tc_filter_count(nl, world->pod_ifindex, NULL), 0);
+
+	root_test_qdisc(nl, RTM_DELQDISC, world->pod_ifindex, "ingress");
+	assert_attached(world, 3, 2);
+	attach_all(world);
+	assert_attached(world, N_ATTACHMENTS, 0);
+	assert_pod_filter(world, 0);
+}
+
 static void test_detach(void **state)
 {
 	struct world *world = *state;
@@ -252,6 +313,8 @@ int main(void)
 		TEST(test_shrinking_keeps_what_fits),
 		TEST(test_crash_before_finish),
 		TEST(test_changes_between_tcx_and_clsact),
+		TEST(test_pods_change_to_tcx_and_back),
+		TEST(test_pods_keep_tcx_beside_ingress),
 		TEST(test_detach),
 		TEST(test_leaves_filters_of_others),
 		TEST(test_devices_that_go),

@@ -181,7 +181,7 @@ static inline bool has_clsact(uint32_t ifindex)
 {
 	g_autoptr(GArray) ifindexes = NULL;
 
-	assert_int_equal(tc_clsact_dump(nl, &ifindexes, NULL), 0);
+	assert_int_equal(tc_qdisc_dump(nl, "clsact", &ifindexes, NULL), 0);
 	for (guint i = 0; i < ifindexes->len; i++)
 		if (g_array_index(ifindexes, uint32_t, i) == ifindex)
 			return true;

@@ -9,9 +9,11 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <linux/pkt_sched.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 #include "src/sys/address.h"
@@ -53,6 +55,23 @@ static inline uint32_t root_test_add_pair(struct netlink *nl, const char *name, 
 	root_test_send(nl);
 	assert_int_equal(link_get_by_name(nl, name, &link, NULL), 0);
 	return link.ifindex;
+}
+
+/* What somebody else does to a device. type: RTM_NEWQDISC or RTM_DELQDISC. */
+static inline void root_test_qdisc(struct netlink *nl, uint16_t type, uint32_t ifindex,
+				   const char *kind)
+{
+	bool ingress = strcmp(kind, "ingress") == 0;
+	struct nlmsghdr *message =
+		netlink_append(nl, type, type == RTM_NEWQDISC ? NLM_F_CREATE | NLM_F_EXCL : 0,
+			       "changing the qdisc %s of device %u", kind, ifindex);
+	struct tcmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->tcm_ifindex = (int)ifindex;
+	header->tcm_parent = ingress ? TC_H_INGRESS : TC_H_ROOT;
+	header->tcm_handle = TC_H_MAKE(ingress ? TC_H_INGRESS : 0x10000U, 0);
+	mnl_attr_put_strz(message, TCA_KIND, kind);
+	root_test_send(nl);
 }
 
 static inline void root_test_delete(struct netlink *nl, const char *name)

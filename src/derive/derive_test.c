@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include "abi/endpoint.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
+#include "src/model/plan.h"
 
 struct world {
 	struct derive_config config;
@@ -158,6 +160,79 @@ static void a_veth_touches_nothing(void **state)
 	assert_int_equal(world->n_changed, 0);
 }
 
+static void put_device(struct world *world, uint32_t ifindex, bool queued, bool filtered)
+{
+	struct device *device = (struct device *)row_new(&device_class);
+	struct txn *txn = txn_new(world->store);
+
+	device->ifindex = ifindex;
+	device->name = g_strdup_printf("lxc%u", ifindex);
+	device->queued = queued;
+	device->filtered = filtered;
+	device->addresses = g_array_new(false, false, sizeof(struct device_address));
+	txn_put(txn, world->tables.devices, &device->row);
+	txn_commit(txn);
+	store_settle(world->store);
+}
+
+struct flags_of {
+	uint16_t id;
+	unsigned int n_entries;
+	uint16_t flags;
+};
+
+static bool collect_flags(const struct row *row, void *data)
+{
+	const struct plan_map_entry *entry = (const struct plan_map_entry *)row;
+	struct flags_of *flags = data;
+	struct endpoint_info info;
+
+	if (entry->endpoint_id != flags->id)
+		return true;
+	if (entry->data[0] != PLAN_MAP_cilium_lxc && entry->data[0] != PLAN_MAP_cilium_lxc_device)
+		return true;
+	memcpy(&info, entry->data + 1 + entry->n_key_bytes, sizeof(info));
+	flags->n_entries++;
+	flags->flags |= info.flags;
+	return true;
+}
+
+/* Of all three entries of the endpoint. */
+static uint16_t flags_of(struct world *world, uint16_t id)
+{
+	struct flags_of flags = {.id = id};
+
+	table_foreach (world->tables.plan_map_entries, collect_flags, &flags)
+		;
+	assert_int_equal(flags.n_entries, 3);
+	return flags.flags;
+}
+
+/* A queue that comes later than the endpoint, as a chained plugin's does. */
+static void queues_of_others_are_passed(void **state)
+{
+	struct world *world = *state;
+
+	put_endpoint(world, 1, "web");
+	put_endpoint(world, 2, "web");
+	put_device(world, 100001, false, false);
+	put_device(world, 100002, false, false);
+	world->n_changed = 0;
+	put_device(world, 100001, true, false);
+	assert_int_equal(world->n_changed, 3);
+	assert_int_equal(flags_of(world, 1), ENDPOINT_F_QUEUED);
+	assert_int_equal(flags_of(world, 2), 0);
+	put_device(world, 100001, true, true);
+	assert_int_equal(flags_of(world, 1), ENDPOINT_F_VIA_STACK);
+	put_device(world, 100001, false, false);
+	assert_int_equal(flags_of(world, 1), 0);
+
+	/* cil_to_container stands in the way of what is delivered directly. */
+	world->config.enable_endpoint_routes = true;
+	put_device(world, 100002, true, false);
+	assert_int_equal(flags_of(world, 2), ENDPOINT_F_VIA_STACK);
+}
+
 static void same_labels_same_number(void **state)
 {
 	struct world *world = *state;
@@ -209,11 +284,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(an_endpoint_touches_its_rows),
-		TEST(nothing_is_left_of_endpoints),
-		TEST(a_veth_touches_nothing),
-		TEST(same_labels_same_number),
-		TEST(numbers_run_out),
+		TEST(an_endpoint_touches_its_rows), TEST(nothing_is_left_of_endpoints),
+		TEST(a_veth_touches_nothing),       TEST(queues_of_others_are_passed),
+		TEST(same_labels_same_number),      TEST(numbers_run_out),
 	};
 #undef TEST
 

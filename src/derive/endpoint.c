@@ -6,6 +6,7 @@
 #include "src/derive/ipam.h"
 #include "src/derive/masquerade.h"
 #include "src/derive/row_set.h"
+#include "src/model/device.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/plan.h"
@@ -21,6 +22,7 @@ struct endpoint_derivation {
 	struct table_index *entries; /* plan rows by endpoint: what it had before */
 	struct table_index *attachments;
 	struct table_index *routes;
+	struct table_index *by_ifindex; /* endpoints */
 };
 
 /* The plan of one endpoint, one set a table. */
@@ -54,6 +56,13 @@ static void key_route(const struct row *row, add_key add, void *data)
 	key_id(((const struct plan_route *)row)->endpoint_id, add, data);
 }
 
+static void key_ifindex(const struct row *row, add_key add, void *data)
+{
+	const struct endpoint *endpoint = (const struct endpoint *)row;
+
+	add(&endpoint->ifindex, sizeof(endpoint->ifindex), data);
+}
+
 static void plan_init(struct endpoint_plan *plan)
 {
 	plan->entries = row_set_new();
@@ -68,7 +77,23 @@ static void plan_fini(struct endpoint_plan *plan)
 	g_ptr_array_unref(plan->routes);
 }
 
-static void plan_entries(const struct endpoint *endpoint, const struct endpoint_state *state,
+/* Packets go where the queues and filters stand that others have put on the device. */
+static uint16_t info_flags(const struct endpoint_derivation *derivation,
+			   const struct endpoint *endpoint)
+{
+	const struct device *device = (const struct device *)table_get(
+		derivation->tables->devices, &endpoint->ifindex, sizeof(endpoint->ifindex));
+
+	if (!device)
+		return 0;
+	/* On the way into a queue cil_to_container would take what is delivered for the stack's. */
+	if (device->filtered || (device->queued && derivation->config->enable_endpoint_routes))
+		return ENDPOINT_F_VIA_STACK;
+	return device->queued ? ENDPOINT_F_QUEUED : 0;
+}
+
+static void plan_entries(const struct endpoint_derivation *derivation,
+			 const struct endpoint *endpoint, const struct endpoint_state *state,
 			 GPtrArray *wanted)
 {
 	const struct addr *addrs[] = {&endpoint->addr4, &endpoint->addr6};
@@ -77,6 +102,7 @@ static void plan_entries(const struct endpoint *endpoint, const struct endpoint_
 		.identity = state->identity,
 		.generation = endpoint->generation,
 		.id = endpoint->id,
+		.flags = info_flags(derivation, endpoint),
 		.mac = endpoint->mac,
 		.node_mac = endpoint->host_mac,
 	};
@@ -139,7 +165,7 @@ static void plan_endpoint(const struct endpoint_derivation *derivation,
 {
 	const struct derive_config *config = derivation->config;
 
-	plan_entries(endpoint, state, plan->entries);
+	plan_entries(derivation, endpoint, state, plan->entries);
 	plan_attachment(endpoint, PLAN_HOOK_INGRESS, PLAN_PROGRAM_FROM_CONTAINER,
 			plan->attachments);
 	/* Only then does the node's own stack hand packets to the veth. */
@@ -260,11 +286,17 @@ static void run(struct watch *watch, void *data)
 	struct table *table;
 	struct row_key key;
 
-	while (watch_pop(watch, &table, &key))
+	while (watch_pop(watch, &table, &key)) {
+		if (table == derivation->tables->devices) {
+			table_index_foreach(derivation->by_ifindex, key.data, key.n_bytes, add_id,
+					    present);
+			continue;
+		}
 		g_array_append_vals(table_get(derivation->tables->endpoints, key.data, key.n_bytes)
 					    ? present
 					    : gone,
 				    key.data, 1);
+	}
 	for (unsigned int i = 0; i < gone->len; i++)
 		derive_endpoint(derivation, g_array_index(gone, uint16_t, i));
 	for (unsigned int i = 0; i < present->len; i++)
@@ -284,11 +316,13 @@ struct endpoint_derivation *endpoint_derivation_new(struct store *store, struct 
 	derivation->entries = table_index_new(tables->plan_map_entries, key_entry);
 	derivation->attachments = table_index_new(tables->plan_attachments, key_attachment);
 	derivation->routes = table_index_new(tables->plan_routes, key_route);
+	derivation->by_ifindex = table_index_new(tables->endpoints, key_ifindex);
 	update_pools(derivation, true);
 	update_pools(derivation, false);
 	watch_add(nodes, tables->nodes);
 	watch_add(watch, tables->endpoints);
 	watch_add(watch, tables->endpoint_states);
+	watch_add(watch, tables->devices);
 	return derivation;
 }
 

@@ -37,7 +37,8 @@ static bool device_equal(const struct row *row_a, const struct row *row_b)
 	return a->ifindex == b->ifindex && g_strcmp0(a->name, b->name) == 0 &&
 	       g_strcmp0(a->kind, b->kind) == 0 && memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 &&
 	       a->mtu == b->mtu && a->up == b->up && a->has_mac == b->has_mac &&
-	       a->default_route == b->default_route && addresses_equal(a->addresses, b->addresses);
+	       a->default_route == b->default_route && a->queued == b->queued &&
+	       a->filtered == b->filtered && addresses_equal(a->addresses, b->addresses);
 }
 
 const struct row_class device_class = {

@@ -23,7 +23,10 @@ struct device {
 	bool up;
 	bool has_mac;       /* false: layer 3 only */
 	bool default_route; /* of either family, in the main table, goes out here */
-	GArray *addresses;  /* struct device_address */
+	/* Of endpoints' devices only, and put there by others. */
+	bool queued;       /* packets wait in a queue on the way out of the device */
+	bool filtered;     /* an ingress qdisc stands there, for filters on what comes in */
+	GArray *addresses; /* struct device_address */
 };
 
 extern const struct row_class device_class;

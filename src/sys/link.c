@@ -45,6 +45,7 @@ int link_decode(const struct nlmsghdr *message, struct link_info *ret_link)
 	link.mtu = get_u32(table[IFLA_MTU]);
 	link.peer_ifindex = get_u32(table[IFLA_LINK]);
 	copy_text(link.name, sizeof(link.name), table[IFLA_IFNAME]);
+	copy_text(link.qdisc, sizeof(link.qdisc), table[IFLA_QDISC]);
 	copy_text(link.alias, sizeof(link.alias), table[IFLA_IFALIAS]);
 	if (table[IFLA_LINKINFO])
 		decode_kind(table[IFLA_LINKINFO], &link);

@@ -15,8 +15,9 @@ struct link_info {
 	bool has_mac;
 	struct mac mac;
 	char name[IFNAMSIZ];
-	char kind[IFNAMSIZ]; /* "veth", …; "" for hardware */
-	char alias[256];     /* "" where there is none */
+	char kind[IFNAMSIZ];  /* "veth", …; "" for hardware */
+	char qdisc[IFNAMSIZ]; /* the root's kind: "noqueue", "fq_codel", … */
+	char alias[256];      /* "" where there is none */
 };
 
 /* Decodes RTM_NEWLINK or RTM_DELLINK, from a dump or an event. 0 or −EBADMSG. */

@@ -58,24 +58,75 @@ static bool kind_is(const struct nlattr *kind, const char *name)
 	       strcmp(mnl_attr_get_str(kind), name) == 0;
 }
 
-static bool collect_clsact(const struct nlmsghdr *message, void *data)
+int tc_qdisc_decode(const struct nlmsghdr *message, struct tc_qdisc *ret_qdisc)
 {
 	const struct nlattr *table[TCA_MAX + 1];
 	const struct tcmsg *header = mnl_nlmsg_get_payload(message);
-	uint32_t ifindex;
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
-		return true;
+		return -EBADMSG;
 	netlink_parse(message, sizeof(*header), table, TCA_MAX);
-	ifindex = (uint32_t)header->tcm_ifindex;
-	if (kind_is(table[TCA_KIND], "clsact"))
-		g_array_append_val((GArray *)data, ifindex);
+	if (!table[TCA_KIND] || mnl_attr_validate(table[TCA_KIND], MNL_TYPE_NUL_STRING))
+		return -EBADMSG;
+	*ret_qdisc = (struct tc_qdisc){
+		.ifindex = (uint32_t)header->tcm_ifindex,
+		.is_root = header->tcm_parent == TC_H_ROOT,
+		.is_ingress = header->tcm_parent == TC_H_INGRESS,
+	};
+	g_strlcpy(ret_qdisc->kind, mnl_attr_get_str(table[TCA_KIND]), sizeof(ret_qdisc->kind));
+	return 0;
+}
+
+bool tc_qdisc_is_queue(const char *kind)
+{
+	return *kind && strcmp(kind, "noqueue") != 0 && strcmp(kind, "noop") != 0;
+}
+
+static bool take_qdisc(const struct nlmsghdr *message, void *data)
+{
+	return tc_qdisc_decode(message, data) != 0;
+}
+
+int tc_ingress_get(struct netlink *nl, uint32_t ifindex, struct tc_qdisc *ret_qdisc, GError **error)
+{
+	struct tc_qdisc qdisc = {};
+	int err;
+
+	/* Without the flag all who listen get the answer, but who asked. */
+	put_tcmsg(netlink_append(nl, RTM_GETQDISC, NLM_F_ECHO,
+				 "asking for the ingress qdisc of device %u", ifindex),
+		  ifindex)
+		->tcm_parent = TC_H_INGRESS;
+	err = netlink_send(nl, take_qdisc, &qdisc, error);
+	if (err == -EINVAL || (!err && !qdisc.ifindex)) {
+		/* There was one once. */
+		g_clear_error(error);
+		return error_set(error, ENOENT, "device %u has no ingress qdisc", ifindex);
+	}
+	if (!err)
+		*ret_qdisc = qdisc;
+	return err;
+}
+
+struct qdisc_search {
+	const char *kind;
+	GArray *ifindexes;
+};
+
+static bool collect_qdisc(const struct nlmsghdr *message, void *data)
+{
+	struct qdisc_search *search = data;
+	struct tc_qdisc qdisc;
+
+	if (!tc_qdisc_decode(message, &qdisc) && strcmp(qdisc.kind, search->kind) == 0)
+		g_array_append_val(search->ifindexes, qdisc.ifindex);
 	return true;
 }
 
-int tc_clsact_dump(struct netlink *nl, GArray **ret_ifindexes, GError **error)
+int tc_qdisc_dump(struct netlink *nl, const char *kind, GArray **ret_ifindexes, GError **error)
 {
 	g_autoptr(GArray) ifindexes = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+	struct qdisc_search search = {.kind = kind, .ifindexes = ifindexes};
 	int err = -EAGAIN;
 
 	for (int i = 0; i < DUMP_TRIES && err == -EAGAIN; i++) {
@@ -85,7 +136,7 @@ int tc_clsact_dump(struct netlink *nl, GArray **ret_ifindexes, GError **error)
 		g_clear_error(error);
 		g_array_set_size(ifindexes, 0);
 		put_tcmsg(message, 0);
-		err = netlink_dump(nl, collect_clsact, ifindexes, error);
+		err = netlink_dump(nl, collect_qdisc, &search, error);
 	}
 	if (!err)
 		*ret_ifindexes = g_steal_pointer(&ifindexes);

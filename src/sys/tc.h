@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <net/if.h>
 #include "src/sys/netlink.h"
 
 enum tc_hook {
@@ -31,8 +32,25 @@ struct tc_filter {
 void tc_append_clsact(struct netlink *nl, uint32_t ifindex);
 /* And its filters. −EINVAL or −ENOENT where there is none. */
 void tc_append_clsact_delete(struct netlink *nl, uint32_t ifindex);
-/* Indexes of the devices that have a clsact qdisc: uint32_t, owned by the caller. */
-NODISCARD int tc_clsact_dump(struct netlink *nl, GArray **ret_ifindexes, GError **error);
+
+/* Of others too. */
+struct tc_qdisc {
+	uint32_t ifindex;
+	bool is_root;
+	bool is_ingress; /* "ingress" or "clsact": a device has one of the two */
+	char kind[IFNAMSIZ];
+};
+
+/* Decodes RTM_NEWQDISC or RTM_DELQDISC. 0 or −EBADMSG. */
+NODISCARD int tc_qdisc_decode(const struct nlmsghdr *message, struct tc_qdisc *ret_qdisc);
+/* Of a root qdisc: packets wait in it. "" is no qdisc. */
+bool tc_qdisc_is_queue(const char *kind);
+/* −ENOENT where the device has neither ingress nor clsact; −ENODEV. */
+NODISCARD int tc_ingress_get(struct netlink *nl, uint32_t ifindex, struct tc_qdisc *ret_qdisc,
+			     GError **error);
+/* Indexes of the devices that have a qdisc of the kind: uint32_t, owned by the caller. */
+NODISCARD int tc_qdisc_dump(struct netlink *nl, const char *kind, GArray **ret_ifindexes,
+			    GError **error);
 
 /* Puts the program there, instead of the one that is there. */
 void tc_append_filter(struct netlink *nl, uint32_t ifindex, enum tc_hook hook, int program_fd,
