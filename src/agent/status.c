@@ -28,8 +28,10 @@ static json_t *state_to_json(const char *state)
 static bool append_problem(const struct row *row, void *data)
 {
 	const struct source_problem *problem = (const struct source_problem *)row;
+	/* The name of a file may be any bytes. */
+	g_autofree char *file = g_utf8_make_valid(problem->file, -1);
 
-	json_array_append_new(data, json_pack("{s:s*, s:i, s:s*, s:s*, s:s}", "file", problem->file,
+	json_array_append_new(data, json_pack("{s:s*, s:i, s:s*, s:s*, s:s}", "file", file,
 					      "line", problem->line, "object", problem->object,
 					      "field", problem->field, "reason", problem->reason));
 	return true;

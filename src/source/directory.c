@@ -10,26 +10,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/base/atomic_file.h"
+#include "src/source/stamp.h"
 #include "src/wire/value.h"
 
 /* How often what inotify cannot tell is looked at: mounts, and what lies behind symbolic links. */
 #define CHECK_INTERVAL_MS 2000
 /* Checks until a directory that is not there is an empty one: whoever replaces it needs a moment. */
 #define MAX_MISSING 2
+/* Of events, one after another: far more than come while they are read. */
+#define MAX_READS 64
 
 #define CONTENT_EVENTS                                                                      \
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | \
 	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define PARENT_EVENTS (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
-
-/* What changes when a file does. All zero: not looked at yet. */
-struct stamp {
-	dev_t device;
-	ino_t inode;
-	off_t n_bytes;
-	mode_t mode;
-	struct timespec modified, changed;
-};
 
 /* What is known of a file, to tell whether it has to be read again. */
 struct entry {
@@ -48,6 +42,8 @@ struct directory {
 	struct file_set *files;
 	GHashTable *entries; /* path below the directory, as "a.yaml" or "sub/a.yaml", to entry */
 	GHashTable *subdirs; /* inotify watch to name */
+	GPtrArray *touched;  /* names, owned: of files that events were about, each once */
+	GHashTable *touched_set; /* the same, borrowed */
 	int inotify_fd;
 	int watch;              /* of the directory; −1: it is not there */
 	int parent_watch;       /* of the nearest directory above it that is there */
@@ -55,6 +51,8 @@ struct directory {
 	unsigned int n_missing; /* checks in a row that found it elsewhere, or nowhere */
 	size_t n_read_bytes;    /* since the last commit */
 	bool must_scan;         /* something happened that a single file does not explain */
+	char *trouble;   /* why the last scan did not see or watch everything; NULL: it did */
+	bool is_partial; /* it did not see everything */
 	uv_poll_t poll;
 	uv_timer_t timer;
 	unsigned int n_handles; /* still open */
@@ -73,30 +71,6 @@ static uint64_t hash_text(const char *text, size_t n_bytes)
 static bool is_same_file(const struct stat *a, const struct stat *b)
 {
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
-static struct stamp stamp_of(const struct stat *status)
-{
-	return (struct stamp){
-		.device = status->st_dev,
-		.inode = status->st_ino,
-		.n_bytes = status->st_size,
-		.mode = status->st_mode,
-		.modified = status->st_mtim,
-		.changed = status->st_ctim,
-	};
-}
-
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool is_unchanged(const struct stamp *a, const struct stamp *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->n_bytes == b->n_bytes &&
-	       a->mode == b->mode && is_same_time(&a->modified, &b->modified) &&
-	       is_same_time(&a->changed, &b->changed);
 }
 
 static bool is_manifest_name(const char *name)
@@ -168,7 +142,7 @@ static void check_file(struct directory *directory, const char *name, bool after
 	if (fstat(fd, &status) < 0)
 		goto out;
 	stamp = stamp_of(&status);
-	if (after_event || !is_unchanged(&entry->stamp, &stamp)) {
+	if (after_event || !stamp_equal(&entry->stamp, &stamp)) {
 		/* The stamp is from before the reading: a change meanwhile shows in the next one. */
 		entry->stamp = stamp;
 		read_content(directory, fd, path, entry);
@@ -183,33 +157,66 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* The first trouble of a scan is told; it is tried again until there is none. */
+static void note_trouble(struct directory *directory, const char *what, const char *path, int err)
+{
+	if (!directory->trouble)
+		directory->trouble =
+			g_strdup_printf("%s %s failed: %s", what, path, g_strerror(err));
+}
+
+static int add_watch(struct directory *directory, const char *path, uint32_t events)
+{
+	int watch = inotify_add_watch(directory->inotify_fd, path, events);
+
+	/* Other errors say that the path leads to no directory. */
+	if (watch < 0 && (errno == ENOSPC || errno == ENOMEM))
+		note_trouble(directory, "watching", path, errno);
+	return watch;
+}
+
 static void watch_subdir(struct directory *directory, const char *path, const char *name)
 {
-	int watch = inotify_add_watch(directory->inotify_fd, path, CONTENT_EVENTS | IN_DONT_FOLLOW);
+	int watch = add_watch(directory, path, CONTENT_EVENTS | IN_DONT_FOLLOW);
 
 	if (watch >= 0)
 		g_hash_table_replace(directory->subdirs, GINT_TO_POINTER(watch), g_strdup(name));
 }
 
-/*
- * In the order of names, so that which of two files says an object first does not depend on the disk.
- * subdir: NULL for the directory itself.
- */
-static void scan(struct directory *directory, const char *subdir)
+/* The names in a directory, sorted. NULL: it is not there, or cannot be read, which is noted. */
+static GPtrArray *list_names(struct directory *directory, const char *path)
 {
-	g_autofree char *path = g_build_filename(directory->path, subdir, NULL);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
 	DIR *stream = opendir(path);
 	const struct dirent *found;
 
-	if (!stream)
-		return;
-	while ((found = readdir(stream)))
-		if (found->d_name[0] != '.')
-			g_ptr_array_add(names, g_strdup(found->d_name));
-	closedir(stream);
+	if (stream) {
+		while ((errno = 0, found = readdir(stream)))
+			if (found->d_name[0] != '.')
+				g_ptr_array_add(names, g_strdup(found->d_name));
+		closedir(stream);
+	}
+	if (errno) {
+		if (errno != ENOENT && errno != ENOTDIR) {
+			note_trouble(directory, "reading", path, errno);
+			directory->is_partial = true;
+		}
+		return NULL;
+	}
 	g_ptr_array_sort(names, compare_names);
-	for (unsigned int i = 0; i < names->len; i++) {
+	return g_steal_pointer(&names);
+}
+
+/*
+ * In the order of names, so that which of two files says an object first does not depend on the disk.
+ * subdir: NULL for the directory itself. False where it is not there.
+ */
+static bool scan(struct directory *directory, const char *subdir)
+{
+	g_autofree char *path = g_build_filename(directory->path, subdir, NULL);
+	g_autoptr(GPtrArray) names = list_names(directory, path);
+
+	for (unsigned int i = 0; names && i < names->len; i++) {
 		const char *name = g_ptr_array_index(names, i);
 		g_autofree char *below =
 			g_build_filename(subdir ? subdir : name, subdir ? name : NULL, NULL);
@@ -226,6 +233,7 @@ static void scan(struct directory *directory, const char *subdir)
 			check_file(directory, below, false);
 		}
 	}
+	return names || directory->is_partial;
 }
 
 static void drop_watches(struct directory *directory)
@@ -259,8 +267,7 @@ static void arm(struct directory *directory)
 	char *above = g_path_get_dirname(directory->path);
 
 	drop_watches(directory);
-	while ((directory->parent_watch =
-			inotify_add_watch(directory->inotify_fd, above, PARENT_EVENTS)) < 0 &&
+	while ((directory->parent_watch = add_watch(directory, above, PARENT_EVENTS)) < 0 &&
 	       strcmp(above, "/") != 0) {
 		char *next = g_path_get_dirname(above);
 
@@ -268,8 +275,7 @@ static void arm(struct directory *directory)
 		above = next;
 	}
 	g_free(above);
-	directory->watch =
-		inotify_add_watch(directory->inotify_fd, directory->path, CONTENT_EVENTS);
+	directory->watch = add_watch(directory, directory->path, CONTENT_EVENTS);
 	if (directory->watch >= 0 && stat(directory->path, &directory->status) < 0) {
 		inotify_rm_watch(directory->inotify_fd, directory->watch);
 		directory->watch = -1;
@@ -296,22 +302,24 @@ static void rescan(struct directory *directory)
 {
 	GHashTableIter iter;
 	gpointer entry;
+	bool is_there;
 
-	directory->must_scan = false;
+	directory->must_scan = directory->is_partial = false;
+	g_clear_pointer(&directory->trouble, g_free);
 	if (!is_in_place(directory))
 		arm(directory);
 	g_hash_table_iter_init(&iter, directory->entries);
 	while (g_hash_table_iter_next(&iter, NULL, &entry))
 		((struct entry *)entry)->is_seen = false;
-	if (directory->watch >= 0) {
+	is_there = scan(directory, NULL);
+	if (is_there && !directory->trouble)
 		file_set_remove(directory->files, directory->path);
-		scan(directory, NULL);
-	} else {
-		file_set_put_unreadable(directory->files, directory->path, "is not there");
-		if (directory->n_missing < MAX_MISSING)
-			return;
-	}
-	forget_unseen(directory);
+	else
+		file_set_put_unreadable(directory->files, directory->path,
+					is_there ? directory->trouble : "is not there");
+	/* What was not seen need not be gone. */
+	if (!directory->is_partial && (is_there || directory->n_missing >= MAX_MISSING))
+		forget_unseen(directory);
 }
 
 /* The kernel has dropped it: what it watched is gone. */
@@ -366,7 +374,10 @@ static void on_event(struct directory *directory, const struct inotify_event *ev
 	if ((event->mask & IN_CREATE) && lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
 	    status.st_nlink == 1)
 		return;
-	check_file(directory, name, true);
+	if (g_hash_table_contains(directory->touched_set, name))
+		return;
+	g_hash_table_add(directory->touched_set, name);
+	g_ptr_array_add(directory->touched, g_steal_pointer(&name));
 }
 
 /* So much text leaves so much free memory inside the heap that giving it back is worth the time. */
@@ -381,21 +392,37 @@ static void commit(struct directory *directory)
 	store_settle(directory->store);
 }
 
-static void on_readable(uv_poll_t *poll, int status, int events)
+/*
+ * All events first, and then each file once: whoever writes a file more often than it can be read must
+ * not keep the loop here.
+ */
+static void read_events(struct directory *directory)
 {
-	struct directory *directory = poll->data;
 	_Alignas(struct inotify_event) char buffer[64 * 1024];
-	ssize_t n;
 
-	file_set_begin(directory->files);
-	while ((n = read(directory->inotify_fd, buffer, sizeof(buffer))) > 0) {
+	for (unsigned int i = 0; i < MAX_READS; i++) {
+		ssize_t n = read(directory->inotify_fd, buffer, sizeof(buffer));
 		const struct inotify_event *event;
 
+		if (n <= 0)
+			break;
 		for (char *p = buffer; p < buffer + n; p += sizeof(*event) + event->len) {
 			event = (const struct inotify_event *)(void *)p;
 			on_event(directory, event);
 		}
 	}
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events)
+{
+	struct directory *directory = poll->data;
+
+	file_set_begin(directory->files);
+	read_events(directory);
+	for (unsigned int i = 0; i < directory->touched->len; i++)
+		check_file(directory, g_ptr_array_index(directory->touched, i), true);
+	g_hash_table_remove_all(directory->touched_set);
+	g_ptr_array_set_size(directory->touched, 0);
 	if (directory->must_scan)
 		rescan(directory);
 	commit(directory);
@@ -421,7 +448,7 @@ static void on_timer(uv_timer_t *timer)
 
 	file_set_begin(directory->files);
 	directory->n_missing = is_in_place(directory) ? 0 : directory->n_missing + 1;
-	if (directory->n_missing)
+	if (directory->n_missing || directory->trouble)
 		rescan(directory);
 	check_unwatched(directory);
 	commit(directory);
@@ -445,6 +472,8 @@ struct directory *directory_new(uv_loop_t *loop, struct store *store, const stru
 	directory->files = file_set_new(store, tables, problem, data);
 	directory->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	directory->subdirs = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	directory->touched = g_ptr_array_new_with_free_func(g_free);
+	directory->touched_set = g_hash_table_new(g_str_hash, g_str_equal);
 	directory->inotify_fd = fd;
 	directory->watch = directory->parent_watch = -1;
 	uv_poll_init(loop, &directory->poll, fd);
@@ -482,6 +511,9 @@ static void on_closed(uv_handle_t *handle)
 	close(directory->inotify_fd);
 	g_hash_table_unref(directory->entries);
 	g_hash_table_unref(directory->subdirs);
+	g_hash_table_unref(directory->touched_set);
+	g_ptr_array_unref(directory->touched);
+	g_free(directory->trouble);
 	g_free(directory->path);
 	g_free(directory);
 }

@@ -2,11 +2,14 @@
 /* A real directory, a real loop. Each step waits until the loop has nothing to do. */
 #include "src/source/directory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <glib/gstdio.h>
@@ -300,6 +303,87 @@ static void the_first_name_wins(void **state)
 	wait_for(f, "a=2", SOON_NS);
 }
 
+/* Writes a long file again and again, faster than it can be read. */
+static void *rewrite(void *data)
+{
+	int64_t end_ns = clock_monotonic_ns() + 3 * NSEC_PER_SEC;
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (unsigned int i = 0; i < 1000; i++)
+		g_string_append_printf(
+			text, "apiVersion: v1\nkind: Pod\nmetadata: {name: p%u}\n---\n", i);
+	for (unsigned int i = 0; clock_monotonic_ns() < end_ns; i++) {
+		g_string_append_printf(text, "# %u\n", i);
+		if (!g_file_set_contents("m/.x", text->str, text->len, NULL) ||
+		    g_rename("m/.x", "m/x.yaml"))
+			return GINT_TO_POINTER(errno);
+	}
+	return NULL;
+}
+
+static void a_busy_writer_does_not_keep_the_loop(void **state)
+{
+	struct fixture *f = *state;
+	int64_t begin_ns;
+	GThread *writer;
+
+	run("mkdir m && pod a 1 > m/a.yaml");
+	start(f);
+	writer = g_thread_new("writer", rewrite, NULL);
+	g_usleep(200 * 1000);
+	begin_ns = clock_monotonic_ns();
+	uv_run(&f->loop, UV_RUN_NOWAIT);
+	assert_true(clock_monotonic_ns() - begin_ns < 2 * NSEC_PER_SEC);
+	assert_null(g_thread_join(writer));
+	wait_for(f, "a=1", SOON_NS);
+	assert_int_equal(table_n_rows(f->tables.pods), 1001);
+}
+
+/* Nothing is gone because it cannot be looked at. */
+static void without_descriptors_everything_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit before, none;
+	int free_fd;
+
+	run("mkdir -p m/s && pod a 1 > m/x.yaml && pod b 1 > m/s/y.yaml");
+	start(f);
+	free_fd = dup(0);
+	close(free_fd);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = free_fd, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(mkdir("m/t", 0755), 0);
+	assert_stays(f, "a=1 b=1");
+	assert_int_equal(table_n_rows(f->tables.source_problems), 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	run("rm m/x.yaml");
+	wait_for(f, "b=1", SOON_NS);
+	for (int64_t end_ns = clock_monotonic_ns() + LATE_NS;
+	     table_n_rows(f->tables.source_problems) && clock_monotonic_ns() < end_ns;)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	assert_int_equal(table_n_rows(f->tables.source_problems), 0);
+}
+
+/* In a user namespace of its own, whose limits are nobody else's: the last test of this process. */
+static void without_watches_it_is_looked_at_from_time_to_time(void **state)
+{
+	struct fixture *f = *state;
+
+	if (unshare(CLONE_NEWUSER) ||
+	    !g_file_set_contents_full("/proc/sys/user/max_inotify_watches", "0", -1,
+				      G_FILE_SET_CONTENTS_NONE, 0, NULL))
+		skip();
+	run("mkdir m && pod a 1 > m/x.yaml");
+	start(f);
+	wait_for(f, "a=1", 0);
+	assert_int_equal(table_n_rows(f->tables.source_problems), 1);
+	run("pod a 2 > m/x.yaml && mkdir m/s && pod b 1 > m/s/y.yaml");
+	wait_for(f, "a=2 b=1", LATE_NS);
+	run("rm m/x.yaml");
+	wait_for(f, "b=1", LATE_NS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +401,12 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(strange_things_are_problems, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_first_name_wins, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_busy_writer_does_not_keep_the_loop, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(without_descriptors_everything_stays, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(without_watches_it_is_looked_at_from_time_to_time,
+						set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,12 @@ void manifest_free(struct manifest *manifest)
 	g_free(manifest);
 }
 
+/* A character that was cut in two is no UTF-8, and who shows the text wants that. */
+static char *readable(const char *text)
+{
+	return text && *text ? g_utf8_make_valid(text, -1) : NULL;
+}
+
 struct source_problem *manifest_problem_new(const char *file, unsigned int line, const char *object,
 					    const char *field, const char *reason)
 {
@@ -43,9 +49,9 @@ struct source_problem *manifest_problem_new(const char *file, unsigned int line,
 	problem->key = g_strdup_printf("%s:%u %s", file, line, field ? field : "");
 	problem->file = g_strdup(file);
 	problem->line = line;
-	problem->object = g_strdup(object);
-	problem->field = field && *field ? g_strdup(field) : NULL;
-	problem->reason = g_strdup(reason);
+	problem->object = readable(object);
+	problem->field = readable(field);
+	problem->reason = readable(reason);
 	return problem;
 }
 

@@ -251,6 +251,23 @@ static void problems_are_summed_up(void **state)
 	manifest_free(manifest);
 }
 
+/* A status that is JSON would leave out what is not UTF-8. */
+static void problems_are_utf8(void **state)
+{
+	static const char input[] = "apiVersion: v1\nmetadata: {name: a}\nkind: x";
+	g_autoptr(GString) text = g_string_new(input);
+	struct manifest *manifest;
+	const struct source_problem *problem;
+
+	for (int i = 0; i < 100; i++)
+		g_string_append(text, "é");
+	manifest = manifest_parse("x.yaml", text->str, text->len);
+	assert_int_equal(manifest->problems->len, 1);
+	problem = g_ptr_array_index(manifest->problems, 0);
+	assert_true(g_utf8_validate(problem->reason, -1, NULL));
+	manifest_free(manifest);
+}
+
 static void names(void **state)
 {
 	char long_label[65];
@@ -282,10 +299,15 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pods),          cmocka_unit_test(every_problem_of_an_object),
-		cmocka_unit_test(nodes),         cmocka_unit_test(bad_addresses),
-		cmocka_unit_test(kinds),         cmocka_unit_test(lists),
-		cmocka_unit_test(syntax_errors), cmocka_unit_test(problems_are_summed_up),
+		cmocka_unit_test(pods),
+		cmocka_unit_test(every_problem_of_an_object),
+		cmocka_unit_test(nodes),
+		cmocka_unit_test(bad_addresses),
+		cmocka_unit_test(kinds),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(syntax_errors),
+		cmocka_unit_test(problems_are_summed_up),
+		cmocka_unit_test(problems_are_utf8),
 		cmocka_unit_test(names),
 	};
 

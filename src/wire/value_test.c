@@ -163,6 +163,17 @@ static void bombs_are_defused(void **state)
 		g_string_append_printf(text, "a%d: &a%d [*a%d]\n", i, i, i - 1);
 	assert_refused(value_parse_yaml, text->str, text->len, 64, "nested deeper");
 
+	/* Short documents, each within its limit. */
+	g_string_assign(text, "");
+	for (int i = 0; i < 1000; i++) {
+		g_string_append(text, "---\na: &a [x,x,x,x,x,x,x,x,x,x]\n");
+		for (char name = 'b'; name <= 'e'; name++)
+			g_string_append_printf(text, "%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c]\n", name,
+					       name, name - 1, name - 1, name - 1, name - 1,
+					       name - 1, name - 1);
+	}
+	assert_refused(value_parse_yaml, text->str, text->len, 690, "aliases stand for more");
+
 	for (int i = 0; i < 2; i++) {
 		g_string_set_size(text, 0);
 		for (int j = 0; j < 100000; j++)

@@ -13,7 +13,8 @@ struct anchor {
 struct yaml {
 	yaml_parser_t parser;
 	struct value_tree tree;
-	GArray *anchors; /* struct anchor, of this document */
+	GArray *anchors;       /* struct anchor, of this document */
+	unsigned int n_copied; /* nodes that aliases stand for, in all documents */
 };
 
 static unsigned int line_of(const yaml_event_t *event)
@@ -93,14 +94,23 @@ static struct value *parse_scalar(struct yaml *yaml, const yaml_event_t *event)
 	return value;
 }
 
-/* A copy, because a node stands in one list. Every node of it counts, which bounds the expansion. */
-static struct value *copy_tree(struct value_tree *tree, const struct value *from, unsigned int line,
+/*
+ * A copy, because a node stands in one list. Every node of it counts, in its document and in the text:
+ * what takes long to expand must not come again in each of thousands of short documents.
+ */
+static struct value *copy_tree(struct yaml *yaml, const struct value *from, unsigned int line,
 			       unsigned int depth)
 {
+	struct value_tree *tree = &yaml->tree;
 	struct value *value;
 
 	if (depth > VALUE_MAX_DEPTH) {
 		value_tree_set_error(tree, line, "nested deeper than %d", VALUE_MAX_DEPTH);
+		return NULL;
+	}
+	if (++yaml->n_copied > VALUE_MAX_NODES) {
+		value_tree_set_error(tree, line, "aliases stand for more than %d values",
+				     VALUE_MAX_NODES);
 		return NULL;
 	}
 	/* Too many are the fault of the alias, not of the line it stands for. */
@@ -114,7 +124,7 @@ static struct value *copy_tree(struct value_tree *tree, const struct value *from
 	value->first = value->last = NULL;
 	value->n = 0;
 	for (const struct value *item = from->first; item; item = item->next) {
-		struct value *copy = copy_tree(tree, item, line, depth + 1);
+		struct value *copy = copy_tree(yaml, item, line, depth + 1);
 
 		if (!copy)
 			return NULL;
@@ -132,7 +142,7 @@ static struct value *expand_alias(struct yaml *yaml, const yaml_event_t *event, 
 		const struct anchor *anchor = &g_array_index(yaml->anchors, struct anchor, i);
 
 		if (strcmp(anchor->name, name) == 0)
-			return copy_tree(&yaml->tree, anchor->value, line_of(event), depth);
+			return copy_tree(yaml, anchor->value, line_of(event), depth);
 	}
 	value_tree_set_error(&yaml->tree, line_of(event), "alias *%.60s has no anchor", name);
 	return NULL;
@@ -300,6 +310,7 @@ int value_parse_yaml(const char *text, size_t n_bytes, value_document document, 
 
 	value_tree_init(&yaml.tree, &error);
 	yaml.anchors = g_array_new(FALSE, FALSE, sizeof(struct anchor));
+	yaml.n_copied = 0;
 	if (!yaml_parser_initialize(&yaml.parser))
 		g_error("out of memory");
 	yaml_parser_set_encoding(&yaml.parser, YAML_UTF8_ENCODING);

@@ -2,7 +2,9 @@
 """The agent as a program: configuration, a second one, what is left when it is cleaned up."""
 
 import json
+import os
 import re
+import time
 
 import pytest
 
@@ -158,3 +160,13 @@ def test_capabilities_of_the_unit_are_enough(site, family):
     a, b = node.pod("a", labels={"app": "a"}), node.run("b")
     paths.check_all(node, a, b, family)
     a.delete()
+
+
+def test_problem_of_a_file_whose_name_is_not_utf8(site):
+    node = site.node()
+    (node.manifest_dir / os.fsdecode(b"\xff.yaml")).write_text("kind: [")
+    deadline = time.monotonic() + 5
+    while not (problems := node.request("GET", "/v1/healthz")[1]["axoneme"]["source-problems"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert problems[0]["file"].endswith("\ufffd.yaml")
