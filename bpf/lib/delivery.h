@@ -119,9 +119,18 @@ static __always_inline void deliver_copy_words(__u32 *to, const __be32 *from)
 static __always_inline void deliver_fib_init(struct bpf_fib_lookup *fib, struct __sk_buff *skb,
 					     const struct packet *packet)
 {
+	__u32 n_bytes;
+
 	fib->ifindex = skb->ifindex;
 	fib->l4_protocol = packet->flow.protocol;
-	fib->tot_len = deliver_l3_bytes(skb, packet);
+	n_bytes = deliver_l3_bytes(skb, packet);
+	fib->tot_len = n_bytes < 0xffff ? n_bytes : 0xffff;
+	/* Rules and the choice among several paths may look at ports, where each packet has them. */
+	if (packet->flow.protocol != IPPROTO_ICMP && packet->flow.protocol != IPPROTO_ICMPV6 &&
+	    !(packet->flow.flags & FLOW_F_FRAGMENT)) {
+		fib->sport = packet->flow.sport;
+		fib->dport = packet->flow.dport;
+	}
 	if (packet_is_ipv6(packet)) {
 		fib->family = AF_INET6;
 		deliver_copy_words(fib->ipv6_src, packet->flow.saddr.words);

@@ -44,11 +44,8 @@ static __noinline int fragment_resolve(struct flow *flow)
  */
 static __always_inline int fragment_parse(struct __sk_buff *skb, struct flow *flow)
 {
-	int ret = parse_l3(skb, flow);
+	int ret = parse_headers(skb, flow);
 
-	if (unlikely(ret < 0))
-		return ret;
-	ret = parse_l4(skb, flow);
 	if (unlikely(ret < 0))
 		return ret;
 	return unlikely(flow->flags & FLOW_F_FRAGMENT) ? fragment_resolve(flow) : 0;

@@ -62,5 +62,8 @@ static __noinline int icmp_parse_inner(struct __sk_buff *skb, const struct flow 
 	}
 	if (inner->flags & FLOW_F_ICMP_ERROR)
 		return DROP(PARSE, CT_TRUNCATED_OR_INVALID_HEADER);
+	/* An error goes to whoever sent what it is about. */
+	if (!addr_equal(&inner->saddr, &outer->daddr))
+		return DROP(PARSE, INVALID_PACKET_DROPPED);
 	return 0;
 }

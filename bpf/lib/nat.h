@@ -26,13 +26,11 @@ static __always_inline const struct addr *nat_device_addr(const struct packet *p
 }
 
 /* Whether a connection of an endpoint to this destination is masqueraded. */
-static __noinline bool nat_is_wanted(const struct packet *packet, const struct device_info *device)
+static __noinline bool nat_is_wanted(const struct packet *packet)
 {
 	struct ipcache_prefix_key key = {.prefix_len = 128};
 	const struct ipcache_info *info;
 
-	if (addr_is_zero(nat_device_addr(packet, device)))
-		return false;
 	__builtin_memcpy(&key.addr, &packet->flow.daddr, sizeof(key.addr));
 	if (bpf_map_lookup_elem(&cilium_ipmasq, &key))
 		return false;
@@ -47,6 +45,21 @@ static __always_inline void nat_key_init(struct nat_key *key, const struct flow 
 	key->peer = flow->daddr;
 	key->peer_port = flow->flags & FLOW_F_ICMP_ECHO ? 0 : flow->dport;
 	key->protocol = flow->protocol;
+}
+
+/*
+ * Whether the node still has the address that a connection was given: answers to one that it has
+ * lost come to nobody, and a connection that goes on sending would never be given another.
+ */
+static __always_inline bool nat_is_still_here(const struct addr *addr,
+					      const struct addr *device_addr)
+{
+	const struct endpoint_info *owner;
+
+	if (likely(addr_equal(addr, device_addr)))
+		return true;
+	owner = endpoint_get(addr);
+	return owner && endpoint_is_host(owner);
 }
 
 /* Makes sure that the way back leads to this connection, and sends the packet out under it. */
@@ -65,14 +78,15 @@ static __noinline int nat_translate(struct __sk_buff *skb, struct packet *packet
 	int ret;
 
 	nat_key_init(&key, &packet->flow);
-	if (ct->nat == CT_NAT_SOURCE) {
+	key.addr = *device_addr;
+	key.port = entry.port;
+	if (ct->nat == CT_NAT_SOURCE && nat_is_still_here(&ct->nat_addr, device_addr)) {
 		key.addr = ct->nat_addr;
 		key.port = ct->nat_port;
 		present = bpf_map_lookup_elem(&cilium_snat_external, &key);
 	}
 	/* New; or the way back was evicted from the map, and perhaps given to another. */
 	if (!present || !nat_is_owner(present, &entry)) {
-		key.addr = ct->nat == CT_NAT_SOURCE ? ct->nat_addr : *device_addr;
 		ret = nat_port_allocate(skb, &key, &entry);
 		if (ret < 0)
 			return ret;
@@ -98,10 +112,13 @@ static __noinline int nat_send_error(struct __sk_buff *skb, struct packet *packe
 	const struct ct_entry *ct = NULL;
 	int ret;
 
-	if (icmp_parse_inner(skb, &packet->flow, &inner) >= 0)
+	/* An endpoint is no router: others' connections are not its to complain of. */
+	if (icmp_parse_inner(skb, &packet->flow, &inner) >= 0 &&
+	    (from_host || addr_equal(&inner.daddr, &packet->flow.saddr)))
 		ct = ct_find(&inner);
 	if (!ct || ct->expires <= ct_now()) {
-		if (from_host || !nat_is_wanted(packet, device))
+		if (from_host || addr_is_zero(nat_device_addr(packet, device)) ||
+		    !nat_is_wanted(packet))
 			return 0;
 		return DROP(NAT, UNSUPPORTED_PROTOCOL_FOR_NAT_MASQUERADE);
 	}
@@ -124,6 +141,8 @@ static __noinline struct ct_entry *nat_connection(struct __sk_buff *skb, struct 
 
 	if (ct && ct_entry_matches(ct, packet, ct_source_side(&packet->flow)))
 		return ct;
+	/* Between there and here the stack has given it another destination, and knows the way back. */
+	packet->via_stack = packet->src_generation != 0;
 	if (ct_track(skb, packet) < 0)
 		return NULL;
 	return ct_find(&packet->flow);
@@ -142,7 +161,10 @@ static __noinline int nat_send(struct __sk_buff *skb, struct packet *packet,
 		return DROP(NAT, CT_MAP_INSERTION_FAILED);
 	if (ct->nat == CT_NAT_NONE || !ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
 		return 0;
-	if (ct->nat == CT_NAT_UNDECIDED && !nat_is_wanted(packet, device)) {
+	/* Not for ever: the device may yet be given one. */
+	if (addr_is_zero(nat_device_addr(packet, device)) && ct->nat == CT_NAT_UNDECIDED)
+		return 0;
+	if (ct->nat == CT_NAT_UNDECIDED && !nat_is_wanted(packet)) {
 		ct->nat = CT_NAT_NONE;
 		return 0;
 	}

@@ -175,22 +175,18 @@ __attribute__((noinline)) int nat_port_walk(struct __sk_buff *skb)
 	return 0;
 }
 
-/*
- * Takes a port, which it leaves in key->port: the connection's own where that is free, else
- * another.
- */
+/* Takes a port, which it leaves in key->port: the one that stands there where it is free. */
 static __noinline int nat_port_allocate(struct __sk_buff *skb, struct nat_key *key,
 					const struct nat_entry *entry)
 {
 	__u32 min = node_config.nat_port_min, n_ports = node_config.nat_port_max - min + 1;
 	struct nat_candidate *candidate = nat_candidate_get();
-	__u32 own = bpf_ntohs(entry->port);
+	__u32 own = bpf_ntohs(key->port);
 
 	if (!candidate)
 		return DROP(NAT, NO_MAPPING_FOR_NAT_MASQUERADE);
 	candidate->key = *key;
 	candidate->entry = *entry;
-	key->port = entry->port;
 	if (nat_may_keep_port(key->protocol, own - min, n_ports) && nat_port_try(skb, own))
 		return 0;
 	/* Another port would need a new CRC over the whole packet. */

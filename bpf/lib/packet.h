@@ -122,10 +122,10 @@ static __always_inline bool addr_is_link_local(const struct addr *addr)
 	return (addr->words[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 }
 
-/* One host somewhere: no group, no broadcast, and none that only the link knows. */
+/* One host somewhere: no group, no broadcast, not "this host", and none that only the link knows. */
 static __always_inline bool addr_is_routable(const struct addr *addr)
 {
 	if (addr->halves[0] || addr->words[2] != bpf_htonl(0xffff))
 		return addr->bytes[0] != 0xff && !addr_is_link_local(addr);
-	return addr->bytes[12] < 0xe0;
+	return addr->bytes[12] && addr->bytes[12] < 0xe0;
 }

@@ -329,3 +329,11 @@ static __always_inline int parse_l4(struct __sk_buff *skb, struct flow *flow)
 	}
 	return parse_l4_header(flow, l4);
 }
+
+/* flow is zero but for l3_off. */
+static __always_inline int parse_headers(struct __sk_buff *skb, struct flow *flow)
+{
+	int ret = parse_l3(skb, flow);
+
+	return unlikely(ret < 0) ? ret : parse_l4(skb, flow);
+}

@@ -34,6 +34,9 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 {
 	int ret;
 
+	/* Groups, broadcast, addresses of the link: the stack refuses to forward them. */
+	if (!addr_is_routable(&packet->flow.saddr))
+		return TC_ACT_OK;
 	/* Addresses of this node and its endpoints do not come from outside. */
 	if (endpoint_get(&packet->flow.saddr))
 		return DROP(NETDEV, INVALID_SOURCE_IP);
@@ -42,6 +45,10 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	trace_entry(skb, packet, TRACE_FROM_NETWORK);
 	/* The stack routes it to the endpoint's programs, which do what follows. */
 	if (node_config.enable_host_legacy_routing || unlikely(packet->needs_stack)) {
+		/* But for a forgotten connection: nobody behind this knows that it answers. */
+		packet->counted = true;
+		if (packet->nat_reply && ct_track(skb, packet) < 0)
+			return DROP(NETDEV, CT_MAP_INSERTION_FAILED);
 		packet->trace_point = TRACE_TO_STACK;
 		return TC_ACT_OK;
 	}
@@ -49,9 +56,10 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	if (unlikely(ret < 0))
 		return ret;
 	/*
-	 * No room for the link-layer header that the endpoint's device wants: the stack makes it.
+	 * The stack has the rest of the way back; or there is no room for the link-layer header that
+	 * the endpoint's device wants, which the stack makes.
 	 */
-	if (!packet->flow.l3_off)
+	if (unlikely(packet->via_stack) || !packet->flow.l3_off)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_NETWORK);
 }

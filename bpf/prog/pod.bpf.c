@@ -30,7 +30,7 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 
 	if (skb->protocol == bpf_htons(ETH_P_ARP))
 		return arp_from_endpoint(skb, packet);
-	ret = fragment_parse(skb, &packet->flow);
+	ret = parse_headers(skb, &packet->flow);
 	if (unlikely(ret < 0)) {
 		endpoint_set_source_by_device(skb, packet);
 		return ret;
@@ -38,6 +38,9 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (unlikely(packet->flow.flags & FLOW_F_LINK_LOCAL))
 		return ndp_from_endpoint(skb, packet);
 	ret = endpoint_resolve_source(skb, packet);
+	/* Ports are remembered under the source: after it has been checked. */
+	if (likely(ret >= 0) && unlikely(packet->flow.flags & FLOW_F_FRAGMENT))
+		ret = fragment_resolve(&packet->flow);
 	if (unlikely(ret < 0))
 		return ret;
 	trace_entry(skb, packet, TRACE_FROM_ENDPOINT);

@@ -211,10 +211,13 @@ static void run_nat_fill(void **state)
 
 int main(void)
 {
-	const struct case_group *const groups[] = {
-		&pod_cases,  &malformed_cases, &conntrack_cases, &neighbour_cases, &fragment_cases,
-		&host_cases, &netdev_cases,    &nat_cases,       &nat_error_cases, &queued_cases,
-	};
+	const struct case_group *const groups[] =
+		{
+			&pod_cases,       &malformed_cases,  &conntrack_cases,
+			&neighbour_cases, &fragment_cases,   &host_cases,
+			&netdev_cases,    &nat_change_cases, /* before those whose sockets stay */
+			&nat_cases,       &nat_error_cases,  &queued_cases,
+		};
 	struct CMUnitTest tests[512] = {};
 	size_t n_tests = 0;
 

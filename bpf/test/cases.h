@@ -53,7 +53,8 @@ struct case_group {
 };
 
 extern const struct case_group pod_cases, malformed_cases, conntrack_cases, neighbour_cases,
-	fragment_cases, host_cases, netdev_cases, nat_cases, nat_error_cases, queued_cases;
+	fragment_cases, host_cases, netdev_cases, nat_cases, nat_error_cases, queued_cases,
+	nat_change_cases;
 
 /* What a delivery to pod b does to the link layer. */
 #define TO_B .dst_mac = MAC_B, .src_mac = MAC_B_NODE

@@ -43,6 +43,8 @@ static const char *const set_up[] = {
 	"ip route add default via 192.0.2.254",
 	"ip -6 route add default via 2001:db8::fe",
 	"ip route add blackhole 203.0.113.0/24",
+	"ip rule add ipproto udp dport 4242 blackhole",
+	"ip -6 rule add ipproto udp dport 4242 blackhole",
 	"ip route add 198.18.0.0/24 via 192.0.2.254 mtu lock 1000",
 };
 
