@@ -1,28 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /map: the pinned maps, and what the plan wants in them. */
 #include "src/agent/rest_private.h"
-
-static const char *const map_names[PLAN_MAP__MAX] = {
-#define MAP(name, key, value) [PLAN_MAP_##name] = #name,
-#include "abi/map.def"
-#undef MAP
-};
-
-/* Whether the entries of a map are planned, so that the agent knows what should be in it. */
-static bool is_planned(enum plan_map map)
-{
-	switch (map) {
-	case PLAN_MAP_cilium_lxc:
-	case PLAN_MAP_cilium_lxc_device:
-	case PLAN_MAP_cilium_ipcache:
-	case PLAN_MAP_cilium_ipcache_prefix:
-	case PLAN_MAP_cilium_ipmasq:
-	case PLAN_MAP_cilium_devices:
-		return true;
-	default:
-		return false;
-	}
-}
+#include "src/datapath/layout.h"
 
 static bool count_entry(const struct row *row, void *data)
 {
@@ -38,7 +17,7 @@ static void count_failure(const struct reconciler_failure *failure, void *data)
 
 	/* The object of a map entry is "<map> <key>". */
 	for (int map = 0; map < PLAN_MAP__MAX; map++) {
-		g_autofree char *prefix = g_strconcat(map_names[map], " ", NULL);
+		g_autofree char *prefix = g_strconcat(map_layout_get(map)->name, " ", NULL);
 
 		if (g_str_has_prefix(failure->object, prefix))
 			counts[map]++;
@@ -63,8 +42,8 @@ void rest_map_list(struct rest_call *call)
 		json_array_append_new(
 			list, json_pack("{s:o, s:i, s:i, s:b}", "path",
 					json_sprintf("%s/tc/globals/%s", agent->settings->bpf_root,
-						     map_names[map]),
+						     map_layout_get(map)->name),
 					"num-entries", n_entries[map], "num-errors", n_errors[map],
-					"cache-enabled", is_planned(map)));
+					"cache-enabled", map_layout_get(map)->is_planned));
 	rest_reply(call, 200, json_pack("{s:o}", "maps", list));
 }
