@@ -138,6 +138,21 @@ class Bench:
                 return int(line.split()[1]) * 1024 / 1e6
         raise AssertionError("no VmRSS")
 
+    def run_manifest(self):
+        """From the rename of the file to a REST answer that shows the change."""
+        with self.node() as node:
+            pod = node.pod("web", labels={"app": "v0"})
+            path, took = f"/v1/endpoint/pod-name:default:{pod.pod_name}", []
+            for number in range(1, 101):
+                start = time.monotonic()
+                node.put_pod_manifest("web", {"app": f"v{number}"})
+                while f'"k8s:app=v{number}"' not in str(node.request("GET", path)[1]).replace(
+                        "'", '"'):
+                    pass
+                took.append((time.monotonic() - start) * 1000)
+        self.report.add("Manifest written to change in force, seen through REST", took, 10, False,
+                        " ms", note=f"p99 {quantile(took, 0.99):.1f} ms")
+
     def run_size(self):
         sizes = {}
         with tempfile.TemporaryDirectory() as directory:

@@ -3,7 +3,6 @@
 
 import json
 import socket
-import statistics
 import time
 
 import pytest
@@ -42,18 +41,13 @@ def test_label_change_changes_the_identity(node):
     assert identity(pod) == first, "the same labels have the same number"
 
 
-def test_change_is_in_force_within_10_ms(node):
-    """Median of nine, seen from outside: from the rename of the file to the REST answer."""
+def test_every_change_is_in_force(node):
+    """How soon is measured by test/bench; here, that none of several in a row is overlooked."""
     pod = node.pod("web", labels={"app": "v0"})
-    path = f"/v1/endpoint/pod-name:default:{pod.pod_name}"
-    took = []
     for number in range(1, 10):
-        start = time.monotonic()
         node.put_pod_manifest("web", {"app": f"v{number}"})
-        while f"k8s:app=v{number}" not in json.dumps(node.request("GET", path)[1]):
-            assert time.monotonic() - start < 2
-        took.append((time.monotonic() - start) * 1000)
-    assert statistics.median(took) <= 10, took
+        probe.eventually(lambda: f"k8s:app=v{number}" in json.dumps(pod.endpoint()),
+                         what=f"app=v{number}")
 
 
 def cilium_node(*cidrs):

@@ -36,7 +36,6 @@ class Flows:
         results = [flow.stop() for flow in self.flows]
         if kind is None:
             assert all(each["sent"] == each["received"] > 0 for each in results), results
-            assert max(each["gap_ms"] for each in results) < 1000, results
 
 
 def summary(node):

@@ -43,10 +43,9 @@ class Flow:
         self.server.wait(timeout=10)
         return result
 
-    def assert_nothing_lost(self, longest_gap_ms=1000):
+    def assert_nothing_lost(self):
         result = self.stop()
         assert result["sent"] > 0 and result["sent"] == result["received"], f"lost: {result}"
-        assert result["gap_ms"] < longest_gap_ms, f"stalled: {result}"
         return result
 
 
