@@ -58,6 +58,15 @@ def test_kill_and_restart_loses_nothing(node):
             assert summary(node) == before
 
 
+def test_pods_change_between_clsact_and_tcx(node):
+    with Flows(node):
+        for mode, shown in ("tcx", "TCX"), ("clsact", "Legacy TC"):
+            node.kill_agent()
+            node.configure(pod_attach_mode=mode)
+            node.start_agent()
+            assert f"Pods: {shown}" in node.cli("status", "--verbose").stdout
+
+
 def test_udp_at_a_thousand_a_second(node, family):
     """The figure of the budget, on the path with the most in it: masqueraded."""
     flow = Flow("udp", node.pod("a"), node.site.far, FAR[family], rate=1000)
