@@ -14,7 +14,7 @@
 /* Between two steps of a sweep. */
 #define STEP_INTERVAL_NS (50 * NSEC_PER_MSEC)
 /* A translation is made a moment before its connection. */
-#define NAT_GRACE_TICKS 60
+#define NAT_GRACE_TICKS 5
 
 /* Translations last: they are judged by what connections are left. */
 static const enum plan_map swept_maps[] = {
@@ -95,6 +95,13 @@ static struct ct_key connection_key(const struct nat_key *nat, const struct nat_
 	return key;
 }
 
+/* As the programs ask it before they take a port over. */
+static bool names(const struct ct_entry *connection, const struct nat_key *nat)
+{
+	return connection->nat == CT_NAT_SOURCE && connection->nat_port == nat->port &&
+	       addr_equal(&connection->nat_addr, &nat->addr);
+}
+
 static bool is_dead_translation(const void *key, const void *value, void *data)
 {
 	const struct nat_key *nat = key;
@@ -104,11 +111,13 @@ static bool is_dead_translation(const void *key, const void *value, void *data)
 							 : PLAN_MAP_cilium_ct_any_global;
 	struct ct_key connection = connection_key(nat, entry);
 	struct ct_entry found;
+	int err;
 
 	gc->n_seen++;
 	if ((int32_t)(gc->now_tick - entry->created) < NAT_GRACE_TICKS)
 		return false;
-	if (gc->datapath->ops->map_get(gc->datapath, map, &connection, &found) != -ENOENT)
+	err = gc->datapath->ops->map_get(gc->datapath, map, &connection, &found);
+	if (err ? err != -ENOENT : names(&found, nat))
 		return false;
 	gc->n_removed++;
 	return true;

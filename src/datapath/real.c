@@ -86,6 +86,7 @@ struct datapath *datapath_real_new(const char *bpf_root, const char *state_dir)
 	real->configured_root = g_strdup(bpf_root);
 	real->bpf_root = g_strdup(bpffs_find(bpf_root));
 	real->state_dir = g_strdup(state_dir);
+	real->sweep_room = REAL_SWEEP_ROOM;
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
 		real->maps[map].fd = real->old_maps[map].fd = -1;
 	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++)

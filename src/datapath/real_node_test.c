@@ -2,6 +2,8 @@
 /* What load and ensure do to the node, routes, and the purge of it all, against the kernel. */
 #include "src/datapath/real_test.h"
 
+#include <arpa/inet.h>
+#include "abi/conntrack.h"
 #include "src/sys/bpffs.h"
 #include "src/sys/route.h"
 
@@ -101,6 +103,46 @@ static void test_router_address_changes_while_running(void **state)
 		assert_true(addr_equal(addr, &router4) || addr_equal(addr, &router6));
 	}
 	assert_ensured(world, (const char *const[]){NULL});
+}
+
+struct sweep {
+	unsigned int n_seen;
+};
+
+static bool every_second_is_dead(const void *key, const void *value, void *data)
+{
+	((struct sweep *)data)->n_seen++;
+	return ((const struct ct_key *)key)->port[0] & htons(1);
+}
+
+/* From room for one entry on: a bucket with two needs more. */
+static void test_sweep_goes_on_where_a_bucket_is_full(void **state)
+{
+	struct world *world = *state;
+	const enum plan_map map = PLAN_MAP_cilium_ct_tcp_global;
+	struct real *real = real_get(world->dp);
+	struct map_cursor cursor = {0};
+	struct sweep sweep = {0};
+	unsigned int n_steps = 0;
+	int err;
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		const struct ct_key key = {.port = {htons(i)}};
+		const struct ct_entry entry = {.expires = i};
+
+		assert_int_equal(world->dp->ops->map_update(world->dp, map, &key, &entry), 0);
+	}
+	real->sweep_room = 1;
+	do {
+		err = world->dp->ops->map_sweep(world->dp, map, &cursor, every_second_is_dead,
+						&sweep);
+		n_steps++;
+	} while (!err);
+	assert_int_equal(err, -ENOENT);
+	assert_int_equal(sweep.n_seen, 1000);
+	assert_in_range(real->sweep_room, 2, 64);
+	assert_true(n_steps > 10);
+	assert_int_equal(n_pinned_entries("cilium_ct_tcp_global"), 500);
 }
 
 struct routes {
@@ -232,6 +274,7 @@ int main(void)
 		TEST(test_load_fills_in_what_it_found),
 		TEST(test_ensure_repairs),
 		TEST(test_router_address_changes),
+		TEST(test_sweep_goes_on_where_a_bucket_is_full),
 		TEST(test_router_address_changes_while_running),
 		TEST(test_routes),
 		TEST(test_purge_leaves_nothing),

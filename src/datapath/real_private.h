@@ -29,6 +29,7 @@ struct real {
 	struct bpf_map_ref maps[PLAN_MAP__MAX];
 	struct bpf_map_ref old_maps[PLAN_MAP__MAX]; /* replaced by maps; closed by load_finish */
 	char *digest;                               /* of the program set; NULL before load */
+	uint32_t sweep_room; /* entries that a sweep reads at once; a bucket that has more raises it */
 	GPtrArray *sysctls; /* struct saved_sysctl: what was before us. NULL: not read yet */
 };
 
@@ -88,6 +89,8 @@ int real_map_foreach(struct datapath *dp, enum plan_map map,
 int real_map_update(struct datapath *dp, enum plan_map map, const void *key, const void *value);
 int real_map_delete(struct datapath *dp, enum plan_map map, const void *key);
 /* real_sweep.c */
+/* A bucket of the kernel's hash table hardly ever has more. */
+#define REAL_SWEEP_ROOM 512
 int real_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value);
 int real_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
 		   bool (*fn)(const void *key, const void *value, void *data), void *data);

@@ -4,9 +4,6 @@
 #include <bpf/bpf.h>
 #include <string.h>
 
-/* More than a bucket of the kernel's hash table ever holds. */
-#define BATCH 512
-
 int real_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value)
 {
 	return bpf_map_get(&real_get(dp)->maps[map], key, ret_value);
@@ -25,29 +22,49 @@ static void remove_dead(const struct bpf_map_ref *map, const void *key, const vo
 		(void)!bpf_map_remove(map, key);
 }
 
+struct batch {
+	uint8_t *keys;
+	uint8_t *values;
+	uint32_t n;
+	uint8_t next[sizeof(((struct map_cursor *)0)->position)];
+};
+
+static int read_batch(const struct bpf_map_ref *map, const struct map_cursor *cursor, uint32_t room,
+		      struct batch *batch)
+{
+	batch->n = room;
+	batch->keys = g_realloc_n(batch->keys, room, map->n_key_bytes);
+	batch->values = g_realloc_n(batch->values, room, map->n_value_bytes);
+	if (bpf_map_lookup_batch(map->fd, cursor->started ? (void *)cursor->position : NULL,
+				 batch->next, batch->keys, batch->values, &batch->n, NULL))
+		return -errno;
+	return 0;
+}
+
 int real_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
 		   bool (*fn)(const void *key, const void *value, void *data), void *data)
 {
-	const struct bpf_map_ref *ref = &real_get(dp)->maps[map];
-	g_autofree uint8_t *keys = g_malloc_n(BATCH, ref->n_key_bytes);
-	g_autofree uint8_t *values = g_malloc_n(BATCH, ref->n_value_bytes);
-	uint8_t next[sizeof(cursor->position)] = {0};
-	uint32_t n = BATCH;
-	int err = 0;
+	struct real *real = real_get(dp);
+	const struct bpf_map_ref *ref = &real->maps[map];
+	struct batch batch = {0};
+	int err;
 
-	if (bpf_map_lookup_batch(ref->fd, cursor->started ? cursor->position : NULL, next, keys,
-				 values, &n, NULL))
-		err = -errno;
-	if (err && err != -ENOENT)
-		return err;
-	for (uint32_t i = 0; i < n; i++) {
-		const void *key = keys + (size_t)i * ref->n_key_bytes;
-		const void *value = values + (size_t)i * ref->n_value_bytes;
+	/* The kernel gives a bucket as a whole or not at all. */
+	while ((err = read_batch(ref, cursor, real->sweep_room, &batch)) == -ENOSPC &&
+	       real->sweep_room < ref->max_entries)
+		real->sweep_room *= 2;
+	for (uint32_t i = 0; (!err || err == -ENOENT) && i < batch.n; i++) {
+		const void *key = batch.keys + (size_t)i * ref->n_key_bytes;
+		const void *value = batch.values + (size_t)i * ref->n_value_bytes;
 
 		if (fn(key, value, data))
 			remove_dead(ref, key, value);
 	}
-	cursor->started = true;
-	memcpy(cursor->position, next, sizeof(next));
+	if (!err) {
+		cursor->started = true;
+		memcpy(cursor->position, batch.next, sizeof(batch.next));
+	}
+	g_free(batch.keys);
+	g_free(batch.values);
 	return err;
 }

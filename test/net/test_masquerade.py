@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whose address the world sees."""
 
+import json
 import socket
 
 import pytest
@@ -88,6 +89,33 @@ def test_node_keeps_its_own_ports(node, family):
             assert probe.exchange(of_pod, b"pod") == b"pod"
             assert probe.exchange(of_node, b"node") == b"node"
             assert probe.exchange(of_pod, b"again") == b"again"
+
+
+def entries(node, name):
+    """Keys and values of a map that counts connections."""
+    shown = node.exec("bpftool", "-j", "map", "dump", "pinned",
+                      f"/sys/fs/bpf/tc/globals/{name}").stdout
+    return len(json.loads(shown))
+
+
+def test_dead_connections_are_swept(site, family):
+    """Expired connections go, and their translations with them; a live one keeps both."""
+    node = site.node(conntrack_gc_interval="1s", bpf_ct_timeout_regular_any="1s")
+    pod = node.pod("a")
+    with probe.Server(site.far, family, probe.TCP) as server, \
+            probe.connect(pod, probe.TCP, FAR[family], server.port) as client:
+        probe.exchange(client)
+        with probe.Server(site.far, family, probe.UDP) as datagrams:
+            for _ in range(30):
+                probe.talk(pod, probe.UDP, FAR[family], datagrams.port)
+        assert entries(node, "cilium_snat_external") >= 31
+        assert entries(node, "cilium_ct_any_global") >= 30
+        probe.eventually(lambda: entries(node, "cilium_snat_external") == 1, seconds=20,
+                         what="translations swept")
+        assert entries(node, "cilium_ct_any_global") == 0
+        assert entries(node, "cilium_ct_tcp_global") == 1
+        assert probe.exchange(client, b"still") == b"still"
+        assert {address for address, _ in server.peers} == {node.addresses[family]}
 
 
 def test_many_connections_to_one_destination(node, family):
