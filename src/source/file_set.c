@@ -11,6 +11,8 @@ struct claim {
 	struct file *file;
 	unsigned int line; /* where it stands now; the row may be from when it stood elsewhere */
 	bool shadowed;     /* another file said it before */
+	/* The ring of those who say the object: the one in force, then the others, oldest first. */
+	struct claim *next, *previous;
 };
 
 struct file {
@@ -27,10 +29,9 @@ struct file_set {
 	const struct tables *tables;
 	file_set_problem problem;
 	void *data;
-	GHashTable *files;   /* name to struct file, owned */
-	GHashTable *owners;  /* struct claim, borrowed: those in force */
-	GPtrArray *shadowed; /* struct claim, borrowed, oldest first */
-	GPtrArray *changed;  /* struct file, borrowed */
+	GHashTable *files;  /* name to struct file, owned */
+	GHashTable *owners; /* struct claim, borrowed: those in force */
+	GPtrArray *changed; /* struct file, borrowed */
 	struct txn *txn;
 };
 
@@ -101,7 +102,6 @@ struct file_set *file_set_new(struct store *store, const struct tables *tables,
 	set->data = data;
 	set->files = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, file_free);
 	set->owners = g_hash_table_new(claim_hash, claim_equal);
-	set->shadowed = g_ptr_array_new();
 	set->changed = g_ptr_array_new();
 	return set;
 }
@@ -112,7 +112,6 @@ void file_set_free(struct file_set *set)
 		return;
 	txn_abort(set->txn);
 	g_hash_table_unref(set->owners);
-	g_ptr_array_unref(set->shadowed);
 	g_ptr_array_unref(set->changed);
 	g_hash_table_unref(set->files);
 	g_free(set);
@@ -148,37 +147,39 @@ static void put_in_force(struct file_set *set, struct claim *claim)
 /* Behind a new claim that is in its file's set already. */
 static void acquire(struct file_set *set, struct claim *claim)
 {
-	if (!g_hash_table_contains(set->owners, claim)) {
+	struct claim *owner = g_hash_table_lookup(set->owners, claim);
+
+	claim->next = claim->previous = claim;
+	if (!owner) {
 		put_in_force(set, claim);
 		return;
 	}
 	claim->shadowed = true;
 	claim->file->n_shadowed++;
-	g_ptr_array_add(set->shadowed, claim);
+	claim->next = owner;
+	claim->previous = owner->previous;
+	claim->previous->next = owner->previous = claim;
 }
 
 /* Before a claim is freed. The oldest claim that it shadowed takes its place. */
 static void release(struct file_set *set, struct claim *claim)
 {
 	const char *key = claim->object->meta.key;
+	struct claim *next = claim->next;
 
+	claim->previous->next = next;
+	next->previous = claim->previous;
 	if (claim->shadowed) {
 		claim->file->n_shadowed--;
-		g_ptr_array_remove(set->shadowed, claim);
 		return;
 	}
 	g_hash_table_remove(set->owners, claim);
-	for (unsigned int i = 0; i < set->shadowed->len; i++) {
-		struct claim *next = g_ptr_array_index(set->shadowed, i);
-
-		if (!claim_equal(next, claim))
-			continue;
-		g_ptr_array_remove_index(set->shadowed, i);
-		next->file->n_shadowed--;
-		put_in_force(set, next);
+	if (next == claim) {
+		txn_remove(set->txn, table_of(set, claim->kind), key, strlen(key));
 		return;
 	}
-	txn_remove(set->txn, table_of(set, claim->kind), key, strlen(key));
+	next->file->n_shadowed--;
+	put_in_force(set, next);
 }
 
 static void release_all(struct file_set *set, GHashTable *claims)
@@ -322,7 +323,8 @@ void file_set_remove(struct file_set *set, const char *name)
 	release_all(set, file->claims);
 	for (unsigned int i = 0; i < file->published->len; i++)
 		remove_problem(set, g_ptr_array_index(file->published, i));
-	g_ptr_array_remove(set->changed, file);
+	if (file->changed)
+		g_ptr_array_remove(set->changed, file);
 	g_hash_table_remove(set->files, name);
 }
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <cmocka.h>
+#include "src/base/clock.h"
 #include "src/model/pod.h"
 
 #define POD(name, app) \
@@ -205,6 +206,29 @@ static void unreadable_files_keep_their_objects(void **state)
 	assert_int_equal(table_n_rows(f->tables.source_problems), 0);
 }
 
+/* A copy beside a long file, which then goes: work in proportion to the file, not to its square. */
+static void a_long_file_is_moved_by_copying(void **state)
+{
+	struct fixture *f = *state;
+	g_autoptr(GString) text = g_string_new(NULL);
+	int64_t begin_ns;
+
+	for (unsigned int i = 0; i < 50000; i++)
+		g_string_append_printf(
+			text, "kind: Pod\napiVersion: v1\nmetadata: {name: p%u}\n---\n", i);
+	put(f, "x.yaml", text->str);
+	put(f, "y.yaml", text->str);
+	begin_ns = clock_monotonic_ns();
+	put(f, "x.yaml", NULL);
+	assert_true(clock_monotonic_ns() - begin_ns < 2 * NSEC_PER_SEC);
+	assert_int_equal(table_n_rows(f->tables.pods), 50000);
+	put(f, "x.yaml", text->str);
+	put(f, "x.yaml", NULL);
+	put(f, "y.yaml", NULL);
+	assert_int_equal(table_n_rows(f->tables.pods), 0);
+	assert_int_equal(table_n_rows(f->tables.source_problems), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +240,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(twice_in_one_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(unreadable_files_keep_their_objects, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(a_long_file_is_moved_by_copying, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
