@@ -193,6 +193,43 @@ static void test_routes(void **state)
 	assert_int_equal(routes.n, 0);
 }
 
+static unsigned int n_routes(uint8_t protocol)
+{
+	g_autoptr(GArray) routes = NULL;
+
+	assert_int_equal(route_dump(nl, 0, protocol, &routes, NULL), 0);
+	return routes->len;
+}
+
+static void test_routes_of_others_stay(void **state)
+{
+	struct world *world = *state;
+	const uint8_t theirs = 201;
+	const char *const texts[] = {"10.7.0.0/24", "fd00:7::/64"};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+		struct plan_route *row = (struct plan_route *)row_new(&plan_route_class);
+		struct route route = {.protocol = theirs, .ifindex = world->device_ifindex};
+
+		assert_int_equal(cidr_parse(texts[i], &row->destination), 0);
+		row->ifname = g_strdup("cilium_host");
+		route.destination = row->destination.addr;
+		route.prefix_len = cidr_text_len(&row->destination);
+		route_append_replace(nl, &route);
+		root_test_send(nl);
+		assert_int_equal(world->dp->ops->route_replace(world->dp, row), -EEXIST);
+		assert_int_equal(world->dp->ops->route_remove(world->dp, &row->destination), 0);
+		assert_int_equal(n_routes(theirs), 1);
+		assert_int_equal(n_routes(DATAPATH_ROUTE_PROTOCOL), 0);
+		route_append_delete(nl, &route);
+		root_test_send(nl);
+		assert_int_equal(world->dp->ops->route_replace(world->dp, row), 0);
+		assert_int_equal(n_routes(DATAPATH_ROUTE_PROTOCOL), 1);
+		assert_int_equal(world->dp->ops->route_remove(world->dp, &row->destination), 0);
+		row_unref(&row->row);
+	}
+}
+
 static unsigned int n_entries_of(const char *path)
 {
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
@@ -277,6 +314,7 @@ int main(void)
 		TEST(test_sweep_goes_on_where_a_bucket_is_full),
 		TEST(test_router_address_changes_while_running),
 		TEST(test_routes),
+		TEST(test_routes_of_others_stay),
 		TEST(test_purge_leaves_nothing),
 		TEST(test_strict_filter_moves_to_the_devices),
 		TEST(test_runtime),

@@ -49,10 +49,29 @@ static struct route route_to(const struct cidr *destination)
 	};
 }
 
+/* 1 where we have a route to the destination, else 0. */
+static int is_ours(struct real *real, const struct cidr *destination)
+{
+	g_autoptr(GArray) routes = NULL;
+	int err = route_dump(real->netlink, 0, DATAPATH_ROUTE_PROTOCOL, &routes, NULL);
+	int found = 0;
+
+	if (err)
+		return err;
+	for (guint i = 0; i < routes->len && !found; i++) {
+		const struct route *route = &g_array_index(routes, struct route, i);
+
+		found = addr_equal(&route->destination, &destination->addr) &&
+			route->prefix_len == cidr_text_len(destination);
+	}
+	return found;
+}
+
 int real_route_replace(struct datapath *dp, const struct plan_route *wanted)
 {
 	struct real *real = real_get(dp);
 	struct route route = route_to(&wanted->destination);
+	int err;
 
 	route.gateway = wanted->gateway;
 	route.source = wanted->source;
@@ -60,6 +79,14 @@ int real_route_replace(struct datapath *dp, const struct plan_route *wanted)
 	route.ifindex = if_nametoindex(wanted->ifname);
 	if (!route.ifindex)
 		return -errno;
+	route_append_add(real->netlink, &route);
+	err = netlink_send(real->netlink, NULL, NULL, NULL);
+	if (err != -EEXIST)
+		return err;
+	/* To replace does not ask whose route that is: somebody else's stays, and ours fails. */
+	err = is_ours(real, &wanted->destination);
+	if (err <= 0)
+		return err ? err : -EEXIST;
 	route_append_replace(real->netlink, &route);
 	return netlink_send(real->netlink, NULL, NULL, NULL);
 }

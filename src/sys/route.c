@@ -161,11 +161,11 @@ static struct rtmsg *put_route(struct nlmsghdr *message, const struct route *rou
 	return header;
 }
 
-void route_append_replace(struct netlink *nl, const struct route *route)
+static void append_new(struct netlink *nl, const struct route *route, uint16_t flag)
 {
 	char buffer[INET6_ADDRSTRLEN];
 	struct nlmsghdr *message =
-		netlink_append(nl, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE,
+		netlink_append(nl, RTM_NEWROUTE, NLM_F_CREATE | flag,
 			       "setting the route to %s/%u on device %u", route_text(route, buffer),
 			       route->prefix_len, route->ifindex);
 
@@ -176,6 +176,16 @@ void route_append_replace(struct netlink *nl, const struct route *route)
 		mnl_attr_put_u32(message, RTAX_MTU, route->mtu);
 		mnl_attr_nest_end(message, metrics);
 	}
+}
+
+void route_append_add(struct netlink *nl, const struct route *route)
+{
+	append_new(nl, route, NLM_F_EXCL);
+}
+
+void route_append_replace(struct netlink *nl, const struct route *route)
+{
+	append_new(nl, route, NLM_F_REPLACE);
 }
 
 void route_append_delete(struct netlink *nl, const struct route *route)

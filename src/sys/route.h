@@ -26,6 +26,8 @@ NODISCARD int route_decode(const struct nlmsghdr *message, struct route *ret_rou
  */
 NODISCARD int route_dump(struct netlink *nl, uint32_t table, uint8_t protocol, GArray **ret_routes,
 			 GError **error);
+/* −EEXIST where there is one of this destination and metric, whosesoever. */
+void route_append_add(struct netlink *nl, const struct route *route);
 void route_append_replace(struct netlink *nl, const struct route *route);
 /* −ESRCH where it is not there. */
 void route_append_delete(struct netlink *nl, const struct route *route);
