@@ -164,10 +164,9 @@ static struct rtmsg *put_route(struct nlmsghdr *message, const struct route *rou
 static void append_new(struct netlink *nl, const struct route *route, uint16_t flag)
 {
 	char buffer[INET6_ADDRSTRLEN];
-	struct nlmsghdr *message =
-		netlink_append(nl, RTM_NEWROUTE, NLM_F_CREATE | flag,
-			       "setting the route to %s/%u on device %u", route_text(route, buffer),
-			       route->prefix_len, route->ifindex);
+	struct nlmsghdr *message = netlink_append(
+		nl, RTM_NEWROUTE, NLM_F_CREATE | flag, "setting the route to %s/%u on device %u",
+		route_text(route, buffer), route->prefix_len, route->ifindex);
 
 	put_route(message, route);
 	if (route->mtu) {
