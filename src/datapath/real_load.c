@@ -70,6 +70,10 @@ static int adopt_map(struct real *real, enum plan_map map, struct bpf_map *decla
 		err = bpf_map__set_max_entries(declared, real->config.max_entries[map]);
 	if (err)
 		return error_set_errno(error, -err, "sizing the map %s", map_layout_get(map)->name);
+	if (real->maps[map].fd >= 0) {
+		err = bpf_map__reuse_fd(declared, real->maps[map].fd);
+		return err ? error_set_errno(error, -err, "reusing the map %s", path) : 0;
+	}
 	err = bpf_map_open_path(path, &pinned);
 	if (err == -ENOENT)
 		return 0;
@@ -215,6 +219,36 @@ static int load_set(struct real *real, GError **error)
 		err = error_set_libbpf(error, -errno, "opening the BPF programs");
 	datapath_bpf__destroy(skeleton);
 	libbpf_text = NULL;
+	return err;
+}
+
+static void close_programs(const int fds[PLAN_PROGRAM__MAX])
+{
+	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++)
+		if (fds[program] >= 0)
+			close(fds[program]);
+}
+
+int real_load_programs_again(struct real *real, GError **error)
+{
+	struct real before = *real;
+	int err;
+
+	real->digest = NULL;
+	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++)
+		real->program_fds[program] = -1;
+	err = load_set(real, error);
+	if (!err) {
+		close_programs(before.program_fds);
+		g_free(before.digest);
+		real_program_prune(real, real->digest);
+		return 0;
+	}
+	close_programs(real->program_fds);
+	g_free(real->digest);
+	memcpy(real->program_fds, before.program_fds, sizeof(real->program_fds));
+	memcpy(real->program_ids, before.program_ids, sizeof(real->program_ids));
+	real->digest = before.digest;
 	return err;
 }
 

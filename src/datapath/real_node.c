@@ -16,17 +16,14 @@ static int random_mac(struct mac *ret_mac, GError **error)
 	return 0;
 }
 
-/*
- * Where somebody deleted the pair it comes back under the index it had: the programs that run have that
- * number built in.
- */
-static int make_pair(struct real *real, GError **error)
+/* ifindex: of cilium_host; 0: any. */
+static int make_pair(struct real *real, uint32_t ifindex, GError **error)
 {
 	struct link_veth veth = {
 		.name = REAL_HOST_IFNAME,
 		.peer_name = REAL_NET_IFNAME,
 		.mtu = real->config.mtu,
-		.ifindex = real->config.node.host_ifindex,
+		.ifindex = ifindex,
 		.peer_netns_fd = -1,
 	};
 	int err = random_mac(&veth.mac, error);
@@ -37,6 +34,20 @@ static int make_pair(struct real *real, GError **error)
 		return err;
 	link_append_veth(real->netlink, &veth);
 	return netlink_send(real->netlink, NULL, NULL, error);
+}
+
+/*
+ * Where somebody deleted the pair it comes back under the index it had: the programs that run have that
+ * number built in. Where another device has the number by now, other programs are needed: real_ensure().
+ */
+static int make_pair_again(struct real *real, GError **error)
+{
+	uint32_t ifindex = real->config.node.host_ifindex;
+	struct link_info link;
+
+	if (ifindex && !link_get_by_index(real->netlink, ifindex, &link, NULL))
+		ifindex = 0;
+	return make_pair(real, ifindex, error);
 }
 
 static int ensure_pair(struct real *real, struct link_info *ret_host, struct link_info *ret_net,
@@ -59,7 +70,7 @@ static int ensure_pair(struct real *real, struct link_info *ret_host, struct lin
 			return err;
 	}
 	real_note(repaired, "%s was missing", has_host ? REAL_NET_IFNAME : REAL_HOST_IFNAME);
-	err = make_pair(real, error);
+	err = make_pair_again(real, error);
 	if (!err)
 		err = link_get_by_name(real->netlink, REAL_HOST_IFNAME, ret_host, error);
 	if (!err)
@@ -179,9 +190,18 @@ static int ensure_pins(struct real *real, GString *repaired, GError **error)
 int real_ensure(struct datapath *dp, GString *ret_repaired, GError **error)
 {
 	struct real *real = real_get(dp);
+	uint32_t ifindex = real->config.node.host_ifindex;
 	int err = real_node_ensure(real, ret_repaired, error);
 
-	return err ? err : ensure_pins(real, ret_repaired, error);
+	if (!err)
+		err = ensure_pins(real, ret_repaired, error);
+	if (err || real->config.node.host_ifindex == ifindex)
+		return err;
+	real_note(ret_repaired, "another device has the index %u", ifindex);
+	err = real_load_programs_again(real, error);
+	if (err)
+		real->config.node.host_ifindex = ifindex; /* the next call tries again */
+	return err;
 }
 
 int real_set_router(struct datapath *dp, const struct addr *router4, const struct addr *router6,

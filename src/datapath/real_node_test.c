@@ -71,6 +71,38 @@ static void test_ensure_repairs(void **state)
 	assert_ensured(world, (const char *const[]){NULL});
 }
 
+/* cilium_host was deleted, and before anybody looked another device was given its index. */
+static void test_index_of_another(void **state)
+{
+	struct world *world = *state;
+	struct link_veth thief = {
+		.name = "thief",
+		.peer_name = "thiefp",
+		.mtu = 1500,
+		.ifindex = world->config.node.host_ifindex,
+		.mac = {{2, 0, 0, 0, 0, 1}},
+		.peer_mac = {{2, 0, 0, 0, 0, 2}},
+		.peer_netns_fd = -1,
+	};
+	struct link_info link;
+
+	attach_all(world);
+	root_test_delete(nl, "cilium_net");
+	link_append_veth(nl, &thief);
+	root_test_send(nl);
+	assert_ensured(world, (const char *const[]){"cilium_host was missing",
+						    "another device has the index", NULL});
+	assert_int_equal(link_get_by_name(nl, "cilium_host", &link, NULL), 0);
+	assert_int_not_equal(link.ifindex, thief.ifindex);
+	/* The programs that run have the other number; they are replaced in place. */
+	assert_attached(world, 0, N_ATTACHMENTS - 1);
+	world->config.node.host_ifindex = link.ifindex;
+	attach_all(world);
+	assert_attached(world, N_ATTACHMENTS, 0);
+	assert_ensured(world, (const char *const[]){NULL});
+	root_test_delete(nl, "thief");
+}
+
 static void test_router_address_changes(void **state)
 {
 	struct world *world = *state;
@@ -310,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_load_fills_in_what_it_found),
 		TEST(test_ensure_repairs),
+		TEST(test_index_of_another),
 		TEST(test_router_address_changes),
 		TEST(test_sweep_goes_on_where_a_bucket_is_full),
 		TEST(test_router_address_changes_while_running),

@@ -48,6 +48,11 @@ void real_note(GString *repaired, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* real_load.c */
 int real_load(struct datapath *dp, struct datapath_config *config, GError **error);
 int real_load_finish(struct datapath *dp, GError **error);
+/*
+ * The programs anew, with the configuration as it is now and the same maps. What is attached counts as
+ * of another set until it is replaced. On failure the set stays the one before.
+ */
+NODISCARD int real_load_programs_again(struct real *real, GError **error);
 
 /*
  * real_program.c: the programs stay pinned under a digest of all that they were made of, so that the

@@ -99,3 +99,16 @@ def test_host_device(node, family):
     node.wait_log("repaired", since=mark, seconds=SECONDS)
     probe.eventually(lambda: probe.ping(pod, node.addresses[family], seconds=1), SECONDS, "ping")
     paths.check_all(node, pod, other, family)
+
+
+def test_index_of_the_host_device_is_taken(node, family):
+    """Another device has the number that the programs know cilium_host by: they are made anew."""
+    pod = node.pod("a")
+    index = int(node.exec("cat", "/sys/class/net/cilium_host/ifindex").stdout)
+    node.ip("link del cilium_host", f"link add thief index {index} type veth")
+    probe.eventually(lambda: node.exec("ip", "link", "show", "cilium_host", check=False)
+                     .returncode == 0, SECONDS, "cilium_host")
+    assert int(node.exec("cat", "/sys/class/net/cilium_host/ifindex").stdout) != index
+    node.wait_log("another device has the index", seconds=SECONDS)
+    probe.eventually(lambda: probe.ping(pod, node.addresses[family], seconds=1), SECONDS, "ping")
+    paths.check_all(node, pod, node.pod("b"), family)
