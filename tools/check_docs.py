@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-Fails where a document says what the tree does not: links and files that are not there, make targets, commands
-and keys that do not exist, a table of the house that differs from check_layers.py, a key without help.
+Fails where a document says what the tree does not: links and files that are not there, make
+targets, commands and keys that do not exist, a table of the house that differs from
+check_layers.py, a key without help.
 """
 
 import pathlib
@@ -21,13 +22,15 @@ LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 FILE = re.compile(r"`((?:abi|bpf|deploy|docs|src|test|tools)/[\w./-]*)`")
 TARGET = re.compile(r"(?:^    |`)make ([a-z][a-z-]*)", re.M)
 COMMAND = re.compile(r"(?:^    |`)cilium ([a-z][a-z ]*)", re.M)
-OPTION = re.compile(r'OPTION\(\s*(\w+),(?:\s*\w+,)?\s*"([^"]*)",\s*"([^"]*)",\s*"([^"]*)",\s*((?:"[^"]*"\s*)+)\)')
+# Key, default, what is allowed, help.
+OPTION = re.compile(r'OPTION\(\s*\w+,(?:\s*\w+,)?\s*"([^"]*)",\s*"[^"]*",\s*"[^"]*",'
+                    r'\s*((?:"[^"]*"\s*)+)\)')
 
 
 def options(name):
     """(key, help) of each row of a .def file."""
     text = (ROOT / "src/agent" / name).read_text(encoding="utf-8")
-    return [(match.group(2), "".join(re.findall(r'"([^"]*)"', match.group(5))))
+    return [(match.group(1), "".join(re.findall(r'"([^"]*)"', match.group(2))))
             for match in OPTION.finditer(text)]
 
 
@@ -81,8 +84,8 @@ def check_house():
         said = {word for word in re.split(r"[,\s]+", rows.get(folder, "")) if word}
         meant = {name.removeprefix("src/") for name in allowed}
         if folder not in rows or (allowed and said != meant):
-            yield (f"docs/architecture.md: {folder} may include {', '.join(sorted(meant)) or 'nothing'}, "
-                   f"not {', '.join(sorted(said)) or 'nothing'}")
+            yield (f"docs/architecture.md: {folder} may include "
+                   f"{', '.join(sorted(meant)) or 'nothing'}, not {', '.join(sorted(said)) or 'nothing'}")
 
 
 def main():

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-What can be said about the tree without running it: layers, documents, licence headers, format, Python, shell,
-static analysis. Each check prints its complaints; the last line counts the checks.
+What can be said about the tree without running it: layers, documents, licence headers, format,
+Python, shell, static analysis. Each check prints its complaints; the last line counts the checks.
 """
 
 import ast
