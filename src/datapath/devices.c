@@ -284,10 +284,13 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	struct devices *devices = poll->data;
 
 	/* Events were lost, or the socket is broken: only reading everything helps. */
-	if (status < 0 || netlink_receive(devices->listener, note_event, devices)) {
+	if (netlink_receive(devices->listener, note_event, devices) || status < 0) {
 		devices->all_stale = true;
 		devices->ours_changed = true;
 	}
+	/* To lose events is an error of the socket, on which libuv stops polling. */
+	if (status < 0)
+		uv_poll_start(poll, UV_READABLE, on_readable);
 	bring_up_to_date(devices);
 }
 

@@ -352,6 +352,11 @@ static void test_survives_lost_events(void **state)
 	/* Among the lost may have been any: it counts as a change. */
 	run_loop(world, 400);
 	assert_int_equal(world->n_changed, 1);
+	/* And it goes on listening. */
+	link_append_mtu(nl, ifindex, 1234);
+	root_test_send(nl);
+	run_loop(world, 100);
+	assert_int_equal(find_device(world, "eth0")->mtu, 1234);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
