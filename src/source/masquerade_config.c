@@ -7,6 +7,8 @@
 
 #define LINK_LOCAL4 "169.254.0.0/16"
 #define LINK_LOCAL6 "fe80::/10"
+/* A longer list is a mistake; each is compared with those before it. */
+#define MAX_RANGES 4096
 
 static const char *const builtin_ranges[] = {
 	"10.0.0.0/8",   "172.16.0.0/12",   "192.168.0.0/16", "100.64.0.0/10",
@@ -76,8 +78,13 @@ static bool read_document(const struct value *value, void *data)
 	ranges = field_member(&root, "nonMasqueradeCIDRs");
 	link_local4 = field_member(&root, "masqLinkLocal");
 	link_local6 = field_member(&root, "masqLinkLocalIPv6");
-	for (struct field item = field_first(&ranges); item.value; item = field_next(&item))
+	for (struct field item = field_first(&ranges); item.value; item = field_next(&item)) {
+		if (reading->ranges->len == MAX_RANGES)
+			break;
 		read_range(&item, reading->ranges);
+	}
+	if (ranges.value && reading->ranges->len == MAX_RANGES)
+		field_add_problem(&ranges, "more than %u prefixes", MAX_RANGES - 1);
 	if (!field_bool(&link_local4, false))
 		add_builtin(reading->ranges, LINK_LOCAL4);
 	if (!field_bool(&link_local6, false))
