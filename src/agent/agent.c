@@ -157,9 +157,9 @@ static int read_masquerade_file(struct agent *agent, GError **error)
 {
 	if (!agent->settings->enable_ip_masq_agent)
 		return 0;
-	agent->masquerade_file = masquerade_file_new(agent->loop, agent->store, &agent->tables,
-						     agent->settings->ip_masq_agent_config_path,
-						     log_problem, NULL);
+	agent->masquerade_file =
+		masquerade_file_new(agent->loop, agent->store, &agent->tables,
+				    agent->settings->ip_masq_agent_config_path, log_problem, NULL);
 	masquerade_file_start(agent->masquerade_file);
 	return 0;
 }

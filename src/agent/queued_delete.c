@@ -30,5 +30,6 @@ void queued_delete_run(struct endpoint_manager *manager, const char *socket_path
 		log_warning("endpoint", "The delete queue cannot be read", "error=%s",
 			    error->message);
 	else if (n_removed)
-		log_info("endpoint", "Endpoints queued for removal are gone", "count=%d", n_removed);
+		log_info("endpoint", "Endpoints queued for removal are gone", "count=%d",
+			 n_removed);
 }

@@ -31,9 +31,9 @@ static bool append_problem(const struct row *row, void *data)
 	/* The name of a file may be any bytes. */
 	g_autofree char *file = g_utf8_make_valid(problem->file, -1);
 
-	json_array_append_new(data, json_pack("{s:s*, s:i, s:s*, s:s*, s:s}", "file", file,
-					      "line", problem->line, "object", problem->object,
-					      "field", problem->field, "reason", problem->reason));
+	json_array_append_new(data, json_pack("{s:s*, s:i, s:s*, s:s*, s:s}", "file", file, "line",
+					      problem->line, "object", problem->object, "field",
+					      problem->field, "reason", problem->reason));
 	return true;
 }
 

@@ -53,11 +53,11 @@ NODISCARD int api_client_config_get(struct api_client *client, struct api_config
 
 struct api_ipam_request {
 	const struct addr *addr; /* this one and no other; NULL: the next of the family */
-	const char *family; /* "ipv4", "ipv6"; NULL: one of each that is on */
-	const char *owner;  /* "namespace/pod" */
-	const char *attachment; /* "container-id:ifname": asked again, the same answer; or NULL */
-	const char *pool;   /* NULL: "default" */
-	bool expires;       /* given back by itself unless an endpoint claims it with the uuid */
+	const char *family;      /* "ipv4", "ipv6"; NULL: one of each that is on */
+	const char *owner;       /* "namespace/pod" */
+	const char *attachment;  /* "container-id:ifname": asked again, the same answer; or NULL */
+	const char *pool;        /* NULL: "default" */
+	bool expires; /* given back by itself unless an endpoint claims it with the uuid */
 };
 
 struct api_ipam_reply {

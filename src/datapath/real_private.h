@@ -29,7 +29,8 @@ struct real {
 	struct bpf_map_ref maps[PLAN_MAP__MAX];
 	struct bpf_map_ref old_maps[PLAN_MAP__MAX]; /* replaced by maps; closed by load_finish */
 	char *digest;                               /* of the program set; NULL before load */
-	uint32_t sweep_room; /* entries that a sweep reads at once; a bucket that has more raises it */
+	uint32_t
+		sweep_room; /* entries that a sweep reads at once; a bucket that has more raises it */
 	GPtrArray *sysctls; /* struct saved_sysctl: what was before us. NULL: not read yet */
 };
 

@@ -9,7 +9,7 @@
 struct ip_allocation {
 	struct row row;
 	struct addr addr;
-	char *owner;           /* "namespace/pod", "router", … */
+	char *owner; /* "namespace/pod", "router", … */
 	/*
 	 * "container-id:ifname" that the address was asked for; NULL: nobody said, or an endpoint has
 	 * claimed it. Whoever asks again for the same attachment is given the same.

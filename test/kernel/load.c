@@ -25,9 +25,9 @@ struct variant {
 };
 
 /* What all have. */
-#define COMMON                                                                                    \
-	.host_ifindex = 2, .ct_timeout_tcp = 8000, .ct_timeout_tcp_syn = 60,                      \
-	.ct_timeout_tcp_fin = 10, .ct_timeout_any = 60, .nat_port_min = 32768,                    \
+#define COMMON                                                                 \
+	.host_ifindex = 2, .ct_timeout_tcp = 8000, .ct_timeout_tcp_syn = 60,   \
+	.ct_timeout_tcp_fin = 10, .ct_timeout_any = 60, .nat_port_min = 32768, \
 	.nat_port_max = 65535, .enable_source_ip_verification = 1, .enable_fragment_tracking = 1
 
 static const struct variant variants[] = {
