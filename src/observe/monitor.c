@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,7 +11,10 @@
 
 #define READ_INTERVAL_LISTENING_MS 5
 #define READ_INTERVAL_IDLE_MS      500
-#define LISTENERS_MAX              64
+/* So many at once, for who fills the ring faster than it is read must not keep the loop. */
+#define EVENTS_PER_TURN 1024
+#define NEXT_TURN_MS    1
+#define LISTENERS_MAX   64
 /* About 5,000 events until a listener that does not read loses any. */
 #define LISTENER_BUFFER_BYTES (1024 * 1024)
 #define N_HANDLES             3
@@ -25,6 +29,7 @@ struct monitor {
 	uv_timer_t timer;
 	unsigned int n_open_handles;
 	GPtrArray *listeners; /* struct listener */
+	unsigned int n_left;  /* of this turn */
 	uint64_t n_events;
 	uint64_t n_malformed;
 	uint64_t n_lost;
@@ -119,10 +124,11 @@ static int on_record(void *data, void *record, size_t n_bytes)
 	struct monitor *monitor = data;
 	struct event event = {0};
 	size_t n_head = offsetof(struct event, packet);
+	int result = --monitor->n_left ? 0 : -EAGAIN;
 
 	if (n_bytes < n_head || n_bytes > sizeof(event)) {
 		monitor->n_malformed++;
-		return 0;
+		return result;
 	}
 	memcpy(&event, record, n_bytes);
 	event.cap_len = MIN(event.cap_len, n_bytes - n_head);
@@ -131,7 +137,7 @@ static int on_record(void *data, void *record, size_t n_bytes)
 		monitor->callbacks.event(&event, monitor->callbacks.data);
 	if (monitor->listeners->len)
 		publish(monitor, &event);
-	return 0;
+	return result;
 }
 
 static void on_timer(uv_timer_t *timer);
@@ -145,19 +151,26 @@ static void set_interval(struct monitor *monitor)
 		uv_timer_start(&monitor->timer, on_timer, interval_ms, interval_ms);
 }
 
+/* What is left after a turn waits until the others on the loop had theirs. */
+static void consume(struct monitor *monitor)
+{
+	monitor->n_left = EVENTS_PER_TURN;
+	if (ring_buffer__consume(monitor->ring) == -EAGAIN)
+		uv_timer_start(&monitor->timer, on_timer, NEXT_TURN_MS,
+			       uv_timer_get_repeat(&monitor->timer));
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct monitor *monitor = timer->data;
 
-	ring_buffer__consume(monitor->ring);
 	set_interval(monitor);
+	consume(monitor);
 }
 
 static void on_ring(uv_poll_t *poll, int status, int events)
 {
-	struct monitor *monitor = poll->data;
-
-	ring_buffer__consume(monitor->ring);
+	consume(poll->data);
 }
 
 static void on_listener_event(uv_poll_t *poll, int status, int events)
