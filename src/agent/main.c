@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include "src/agent/agent.h"
 #include "src/base/log.h"
 
@@ -11,6 +13,19 @@ static void on_signal(uv_signal_t *signal, int number)
 {
 	log_info("agent", "Stopping; traffic goes on", "signal=%d", number);
 	uv_stop(signal->loop);
+}
+
+/* The soft limit is kept low for the sake of select(), which nothing here calls. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warning("agent", "The limit of open files stays", "error=%s",
+			    g_strerror(errno));
 }
 
 /* Runs until a signal comes. What is in the kernel stays as it is. */
@@ -23,6 +38,7 @@ static int run(const struct config *config)
 	struct agent *agent;
 
 	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
 	agent = agent_new(loop, config, &error);
 	if (!agent) {
 		log_error("agent", "The agent cannot start", "error=%s", error->message);

@@ -160,8 +160,10 @@ static void decode_labels(struct decode *decode, const struct member *member, co
 
 		if (!text || label_parse(text, &labels[n_parsed]) < 0)
 			problem(decode, member->name, "element %zu is not source:key=value", i);
-		else
-			n_parsed++;
+		else if (!strcmp(labels[n_parsed++].source, "reserved"))
+			/* They make an identity that only the agent gives: the host's, the world's. */
+			problem(decode, member->name,
+				"element %zu: \"reserved\" is no source to give", i);
 	}
 	*field = label_set_new(labels, n_parsed);
 	for (size_t i = 0; i < n_parsed; i++)

@@ -79,6 +79,8 @@ static const struct {
 	{"{\"addressing\":{\"ipv5\":\"x\"}}", "addressing.ipv5: unknown member"},
 	{"{\"labels\":\"app=web\"}", "labels: expected a list"},
 	{"{\"labels\":[5]}", "labels: element 0 is not source:key=value"},
+	{"{\"labels\":[\"k8s:a=b\",\"reserved:host\"]}",
+	 "labels: element 1: \"reserved\" is no source to give"},
 	{"{\"sync-build-endpoint\":1}", "sync-build-endpoint: expected true or false"},
 	{"{\"policy-enabled\":true}", "policy-enabled: not supported"},
 	{"{\"datapath-configuration\":{\"disable-sip-verification\":true}}",

@@ -100,10 +100,13 @@ static int add(const struct call *call, json_t **ret_answer, GError **error)
 		return status;
 	status = code_of_join(join_netns(call->client, &request, &result, error));
 	close(request.netns_fd);
-	if (!status)
-		*ret_answer = result_encode(call->netconf->version, &result, environment->ifname,
-					    environment->netns);
-	return status;
+	if (status)
+		return status;
+	/* A DEL that the agent did not answer in time may have left it: it meant what was before. */
+	delete_queue_remove(call->queue_directory, &call->attachment);
+	*ret_answer = result_encode(call->netconf->version, &result, environment->ifname,
+				    environment->netns);
+	return 0;
 }
 
 static int del(const struct call *call, GError **error)

@@ -192,6 +192,23 @@ def test_del_while_the_agent_is_down(site):
     assert probe.ping(node, stays.ipv4)
 
 
+def test_a_late_del_does_not_meet_the_next_container(site):
+    """A DEL that was answered late leaves its file; the same name joins again; the agent restarts."""
+    node = site.node()
+    pod = node.sandbox("again").add()
+    node.kill_agent()
+    pod.cni("DEL")
+    queued, = node.dir.glob("run/deleteQueue/*")
+    text = queued.read_text()
+    node.start_agent()
+    queued.write_text(text)
+    pod.add()
+    node.kill_agent()
+    node.start_agent()
+    assert len(endpoints(node)) == 1
+    assert probe.ping(node, pod.ipv4)
+
+
 def test_a_namespace_that_goes_takes_its_endpoint_along(shared_node):
     """A container that died without DEL: the agent sees the interface go."""
     pod = shared_node.sandbox("crashed").add()
