@@ -141,6 +141,7 @@ static int on_record(void *data, void *record, size_t n_bytes)
 }
 
 static void on_timer(uv_timer_t *timer);
+static void on_connection(uv_poll_t *poll, int status, int events);
 
 static void set_interval(struct monitor *monitor)
 {
@@ -165,6 +166,8 @@ static void on_timer(uv_timer_t *timer)
 	struct monitor *monitor = timer->data;
 
 	set_interval(monitor);
+	if (!uv_is_active((uv_handle_t *)&monitor->listen_poll))
+		uv_poll_start(&monitor->listen_poll, UV_READABLE, on_connection);
 	consume(monitor);
 }
 
@@ -204,8 +207,12 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	int buffer_bytes = LISTENER_BUFFER_BYTES;
 	struct listener *listener;
 
-	if (fd < 0)
+	if (fd < 0) {
+		/* It goes on waiting, and would be told of again and again: the timer tries next. */
+		if (errno == EMFILE || errno == ENFILE)
+			uv_poll_stop(poll);
 		return;
+	}
 	if (monitor->listeners->len >= LISTENERS_MAX) {
 		close(fd);
 		return;

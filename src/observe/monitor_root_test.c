@@ -4,7 +4,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
@@ -114,10 +116,54 @@ static void a_flood_does_not_keep_the_loop(void **state)
 	close(ring_fd);
 }
 
+/* A listener that cannot be let in waits, and costs no turns of the loop meanwhile. */
+static void without_descriptors_a_listener_waits(void **state)
+{
+	int ring_fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "quiet", 0, 0, RING_BYTES, NULL);
+	int listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	const struct monitor_callbacks callbacks = {0};
+	struct monitor_statistics statistics = {0};
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	socklen_t n_bytes = sizeof(name);
+	struct rlimit before, none;
+	struct monitor *monitor;
+	unsigned int n_turns = 0;
+	int64_t begin_ns;
+	uv_loop_t loop;
+
+	assert_true(ring_fd >= 0 && listen_fd >= 0 && fd >= 0);
+	assert_int_equal(bind(listen_fd, (struct sockaddr *)&name, sizeof(name.sun_family)), 0);
+	assert_int_equal(getsockname(listen_fd, (struct sockaddr *)&name, &n_bytes), 0);
+	assert_int_equal(listen(listen_fd, 1), 0);
+	uv_loop_init(&loop);
+	monitor = monitor_new(&loop, ring_fd, listen_fd, &callbacks, NULL);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, n_bytes), 0);
+	begin_ns = clock_monotonic_ns();
+	for (; clock_monotonic_ns() - begin_ns < 600 * NSEC_PER_MSEC; n_turns++)
+		uv_run(&loop, UV_RUN_ONCE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_true(n_turns < 10);
+	while (!statistics.n_listeners && clock_monotonic_ns() - begin_ns < 5 * NSEC_PER_SEC) {
+		uv_run(&loop, UV_RUN_ONCE);
+		monitor_get_statistics(monitor, &statistics);
+	}
+	assert_int_equal(statistics.n_listeners, 1);
+	monitor_free(monitor);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&loop), 0);
+	close(fd);
+	close(ring_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_does_not_keep_the_loop),
+		cmocka_unit_test(without_descriptors_a_listener_waits),
 	};
 
 	return geteuid() ? EXIT_SKIP : cmocka_run_group_tests(tests, NULL, NULL);
