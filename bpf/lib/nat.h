@@ -193,10 +193,7 @@ static __noinline bool nat_host_collides(const struct packet *packet)
 	present = bpf_map_lookup_elem(&cilium_snat_external, &key);
 	if (!present || (present->port == flow->sport && addr_equal(&present->addr, &flow->saddr)))
 		return false;
-	if (nat_entry_alive(&key, present))
-		return true;
-	bpf_map_delete_elem(&cilium_snat_external, &key);
-	return false;
+	return nat_entry_alive(&key, present) || !nat_entry_bury(&key);
 }
 
 /* A packet of the host itself leaves the node. */

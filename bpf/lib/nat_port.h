@@ -48,6 +48,35 @@ static __noinline bool nat_entry_alive(const struct nat_key *key, const struct n
 	       ct->nat_port == key->port && addr_equal(&ct->nat_addr, &key->addr);
 }
 
+/* Keys of entries that a CPU is taking away. Private to this file; one at a time for each CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct nat_key);
+	__type(value, __u32);
+} nat_claims SEC(".maps");
+
+/*
+ * Takes the entry away if it is dead: true when none is there now. One CPU at a time, and each looks
+ * again: else the slower of two, which found the same entry dead, would delete what the faster has
+ * put in its place.
+ */
+static __always_inline bool nat_entry_bury(const struct nat_key *key)
+{
+	const struct nat_entry *present;
+	__u32 claim = 1;
+	bool alive;
+
+	if (bpf_map_update_elem(&nat_claims, key, &claim, BPF_NOEXIST))
+		return false;
+	present = bpf_map_lookup_elem(&cilium_snat_external, key);
+	alive = present && nat_entry_alive(key, present);
+	if (present && !alive)
+		bpf_map_delete_elem(&cilium_snat_external, key);
+	bpf_map_delete_elem(&nat_claims, key);
+	return !alive;
+}
+
 static __always_inline __u32 nat_socket_tuple(struct bpf_sock_tuple *tuple,
 					      const struct nat_key *key)
 {
@@ -123,9 +152,8 @@ __attribute__((noinline)) int nat_port_try(struct __sk_buff *skb, __u32 port)
 	if (present) {
 		if (nat_is_owner(present, &candidate->entry))
 			return 1;
-		if (nat_entry_alive(&candidate->key, present))
+		if (nat_entry_alive(&candidate->key, present) || !nat_entry_bury(&candidate->key))
 			return 0;
-		bpf_map_delete_elem(&cilium_snat_external, &candidate->key);
 	}
 	if (nat_port_has_socket(skb, &candidate->key))
 		return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Masquerading while the world around a connection changes. */
+#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "bpf/test/cases.h"
@@ -91,7 +92,82 @@ static void connection_expired(struct harness *harness)
 	nat_world_forget_ct(harness, &kept6);
 }
 
+/* The port's connection is gone, and another CPU is about to take the port. */
+static void claimed(struct harness *harness)
+{
+	struct nat_key key = {
+		.peer = harness_addr(WORLD4),
+		.addr = harness_addr(NODE4),
+		.peer_port = htons(80),
+		.port = htons(40000),
+		.protocol = IPPROTO_UDP,
+	};
+	__u32 claim = 1;
+
+	nat_world_put(harness, &kept4, 40000);
+	nat_world_forget_ct(harness, &kept4);
+	bpf_map_update_elem(bpf_map__fd(harness->skel->maps.nat_claims), &key, &claim, BPF_ANY);
+}
+
+static void unclaim(struct harness *harness)
+{
+	struct nat_key key;
+	int fd = bpf_map__fd(harness->skel->maps.nat_claims);
+
+	while (!bpf_map_get_next_key(fd, NULL, &key))
+		bpf_map_delete_elem(fd, &key);
+}
+
+/* Moved off the port, whose entry is still there for the other CPU. */
+static void check_left_to_the_other(struct harness *harness, const struct run *run)
+{
+	__u16 port = nat_world_port(harness, &(struct frame_spec){KEPT4, .src = B4});
+
+	unclaim(harness);
+	if (!port || port == 40000 || !nat_world_forget(harness, &kept4, 40000))
+		abort();
+}
+
+static void check_host_left_it(struct harness *harness, const struct run *run)
+{
+	__u16 port = nat_world_port(harness, &(struct frame_spec){KEPT4, .src = NODE4});
+
+	unclaim(harness);
+	if (!port || port == 40000 || !nat_world_forget(harness, &kept4, 40000))
+		abort();
+}
+
+static void check_no_claim(struct harness *harness, const struct run *run)
+{
+	struct nat_key key;
+
+	if (!bpf_map_get_next_key(bpf_map__fd(harness->skel->maps.nat_claims), NULL, &key))
+		abort();
+}
+
+static void dead_owner(struct harness *harness)
+{
+	nat_world_put(harness, &kept4, 40000);
+	nat_world_forget_ct(harness, &kept4);
+}
+
 static const struct test_case cases[] = {
+	{"one CPU at a time takes a dead connection's port", .set_up = claimed,
+	 .steps = {{.program = TO_NETDEV,
+		    .in = {KEPT4, .src = B4},
+		    .n_out = -1,
+		    .check = check_left_to_the_other}}},
+	{"… and so when the host wants it", .set_up = claimed,
+	 .steps = {{.program = TO_NETDEV,
+		    .in = {KEPT4, .src = NODE4},
+		    .n_out = -1,
+		    .check = check_host_left_it}}},
+	{"and gives up its claim", .set_up = dead_owner,
+	 .steps = {{.program = TO_NETDEV,
+		    .in = {KEPT4, .src = B4},
+		    .out = {KEPT4, .src = NODE4},
+		    .check = check_no_claim}}},
+
 	{"the way back was evicted: the connection keeps its port", .set_up = way_back_evicted,
 	 .steps = {{.program = TO_NETDEV,
 		    .in = {OUT4(IPPROTO_TCP), .tcp_flags = TCP_ACK},
