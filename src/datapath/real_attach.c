@@ -30,9 +30,28 @@ static bool is_place_taken(struct real *real, uint32_t ifindex)
 	       strcmp(qdisc.kind, "ingress") == 0;
 }
 
+static bool is_ours(const struct tc_filter *filter)
+{
+	return g_str_has_prefix(filter->name, REAL_PROGRAM_PREFIX);
+}
+
+/* On a device of the node somebody else may have a filter under our handle: it would be replaced. */
+static bool is_handle_taken(struct real *real, const struct plan_attachment *attachment)
+{
+	struct tc_filter filter;
+
+	return !is_of_container(attachment->program) &&
+	       !tc_filter_get(real->netlink, attachment->key.ifindex, attachment->key.hook, &filter,
+			      NULL) &&
+	       !is_ours(&filter);
+}
+
 static int put_filter(struct real *real, const struct plan_attachment *attachment)
 {
 	int err;
+
+	if (is_handle_taken(real, attachment))
+		return -EEXIST;
 
 	/* Alone: beside the ingress qdisc of another it fails, and the filter would go into that. */
 	tc_append_clsact(real->netlink, attachment->key.ifindex);
@@ -42,11 +61,6 @@ static int put_filter(struct real *real, const struct plan_attachment *attachmen
 	tc_append_filter(real->netlink, attachment->key.ifindex, attachment->key.hook,
 			 real->program_fds[attachment->program], program_name(attachment->program));
 	return netlink_send(real->netlink, NULL, NULL, NULL);
-}
-
-static bool is_ours(const struct tc_filter *filter)
-{
-	return g_str_has_prefix(filter->name, REAL_PROGRAM_PREFIX);
 }
 
 /* And the qdisc, where it was the last of its filters. −ENOENT where there is none of ours. */

@@ -279,6 +279,30 @@ static void test_leaves_filters_of_others(void **state)
 	assert_string_equal(filter.name, "theirs");
 }
 
+/* Nor is one of a device of the node replaced; on a kernel with tcx nobody is in the way. */
+static void test_filter_of_another_stays(void **state)
+{
+	struct world *world = *state;
+	struct plan_attachment row = {.key = {world->device_ifindex, PLAN_HOOK_INGRESS},
+				      .program = PLAN_PROGRAM_FROM_NETDEV,
+				      .ifname = (char *)"eth0.5"};
+	struct tc_filter filter;
+
+	world->config.enable_tcx = false;
+	restart(world);
+	tc_append_clsact(nl, world->device_ifindex);
+	tc_append_filter(nl, world->device_ifindex, TC_HOOK_INGRESS,
+			 real_get(world->dp)->program_fds[PLAN_PROGRAM_FROM_NETDEV], "theirs");
+	root_test_send(nl);
+	assert_int_equal(world->dp->ops->attach(world->dp, &row), -EEXIST);
+	assert_int_equal(tc_filter_get(nl, world->device_ifindex, TC_HOOK_INGRESS, &filter, NULL),
+			 0);
+	assert_string_equal(filter.name, "theirs");
+	tc_append_filter_delete(nl, world->device_ifindex, TC_HOOK_INGRESS);
+	root_test_send(nl);
+	assert_int_equal(world->dp->ops->attach(world->dp, &row), 0);
+}
+
 static void test_devices_that_go(void **state)
 {
 	struct world *world = *state;
@@ -317,6 +341,7 @@ int main(void)
 		TEST(test_pods_keep_tcx_beside_ingress),
 		TEST(test_detach),
 		TEST(test_leaves_filters_of_others),
+		TEST(test_filter_of_another_stays),
 		TEST(test_devices_that_go),
 		TEST(test_missing_device),
 	};
