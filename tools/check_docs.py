@@ -3,7 +3,7 @@
 """
 Fails where a document says what the tree does not: links and files that are not there, make
 targets, commands and keys that do not exist, a table of the house that differs from
-check_layers.py, a key without help.
+check_layers.py, a key without help, a drop reason without explanation.
 """
 
 import pathlib
@@ -54,6 +54,20 @@ def check_keys():
                 yield f"docs/standalone.md: there is no key {key}"
 
 
+def check_reasons():
+    """The table of drop reasons in standalone.md: all that the programs drop for, and no other."""
+    texts = dict(re.findall(r'DROP_REASON\((\w+), \d+, "([^"]*)"\)',
+                            (ROOT / "abi/drop_reason.def").read_text(encoding="utf-8")))
+    used = {texts[name] for path in (ROOT / "bpf").glob("[lp]*/*.[ch]")
+            for name in re.findall(r"\bDROP\(\w+, (\w+)\)", path.read_text(encoding="utf-8"))
+            if name in texts}
+    section = (ROOT / "docs/standalone.md").read_text(encoding="utf-8").split("| Reason |")[1]
+    said = set(re.findall(r"\*([^*|]+)\*", section))
+    for text in sorted(used ^ said):
+        what = "is not explained" if text in used else "is no reason of any program"
+        yield f"docs/standalone.md: the drop reason {text} {what}"
+
+
 def check_names(path, text):
     """Links, files, make targets and commands of one document."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -84,12 +98,12 @@ def check_house():
         said = {word for word in re.split(r"[,\s]+", rows.get(folder, "")) if word}
         meant = {name.removeprefix("src/") for name in allowed}
         if folder not in rows or (allowed and said != meant):
-            yield (f"docs/architecture.md: {folder} may include "
-                   f"{', '.join(sorted(meant)) or 'nothing'}, not {', '.join(sorted(said)) or 'nothing'}")
+            yield (f"docs/architecture.md: {folder} may include {sorted(meant) or 'nothing'}, "
+                   f"not {sorted(said) or 'nothing'}")
 
 
 def main():
-    complaints = [*check_help(), *check_keys(), *check_house()]
+    complaints = [*check_help(), *check_keys(), *check_reasons(), *check_house()]
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         complaints += [f"{path.relative_to(ROOT)}: {what}" for what in check_names(path, text)]
