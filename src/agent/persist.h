@@ -7,6 +7,7 @@
  *	<state-dir>/state/ipam/ADDRESS.json    an address that somebody has
  *	<state-dir>/state/ipam-cursor.json     the addresses that were handed out last
  *	<lib-dir>/state/identities.json        every identity
+ *	<lib-dir>/state/identity-limit.json    no identity number above this was used
  *	<lib-dir>/state/generation.json        no endpoint had this generation yet, nor one above
  *
  * Endpoints and addresses are worth something as long as the containers are: until the node boots. What
