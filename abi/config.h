@@ -9,7 +9,7 @@
 #include "abi/types.h"
 
 struct node_config {
-	__u32 host_ifindex; /* cilium_host */
+	__u32 host_ifindex;  /* cilium_host */
 	__u32 ct_tick_shift; /* tick = jiffies64 >> this */
 	/* Conntrack timeouts in ticks. */
 	__u32 ct_timeout_tcp;
@@ -40,19 +40,19 @@ ABI_ASSERT_SIZE(struct node_config, 48);
 
 /* monitor-aggregation: which forwarded packets become trace events. */
 enum trace_aggregation {
-	TRACE_AGGREGATION_NONE = 0, /* every packet */
-	TRACE_AGGREGATION_LOW = 1, /* every packet, at the last point only */
+	TRACE_AGGREGATION_NONE = 0,   /* every packet */
+	TRACE_AGGREGATION_LOW = 1,    /* every packet, at the last point only */
 	TRACE_AGGREGATION_MEDIUM = 3, /* new and closing connections, and one report an interval */
 	TRACE_AGGREGATION_MAX = 4,
 };
 
 struct runtime_config {
 	__u8 drop_events;
-	__u8 trace_events; /* off while nobody listens: an event costs more than its packet */
+	__u8 trace_events;      /* off while nobody listens: an event costs more than its packet */
 	__u8 trace_aggregation; /* enum trace_aggregation */
-	__u8 trace_tcp_flags; /* TCP flags whose first appearance is reported */
-	__u32 trace_interval; /* ticks between two reports of a connection */
-	__u32 wakeup_bytes; /* the reader is woken when so much is in the ring */
+	__u8 trace_tcp_flags;   /* TCP flags whose first appearance is reported */
+	__u32 trace_interval;   /* ticks between two reports of a connection */
+	__u32 wakeup_bytes;     /* the reader is woken when so much is in the ring */
 	__u32 pad;
 };
 ABI_ASSERT_SIZE(struct runtime_config, 16);

@@ -54,13 +54,13 @@ enum ct_nat {
  * entry.
  */
 struct ct_entry {
-	__u32 expires; /* tick; a later packet finds no connection */
-	__u16 flags; /* CT_F_* */
-	__u8 tx_flags; /* TCP flags seen from the initiator, ORed */
-	__u8 rx_flags; /* … and from the responder */
-	__u32 generation[2]; /* of the local endpoint behind key.addr[i]; 0: not local */
-	__u32 src_identity; /* of the initiator, when the connection was opened */
-	__u32 last_report; /* tick of the last trace event */
+	__u32 expires;        /* tick; a later packet finds no connection */
+	__u16 flags;          /* CT_F_* */
+	__u8 tx_flags;        /* TCP flags seen from the initiator, ORed */
+	__u8 rx_flags;        /* … and from the responder */
+	__u32 generation[2];  /* of the local endpoint behind key.addr[i]; 0: not local */
+	__u32 src_identity;   /* of the initiator, when the connection was opened */
+	__u32 last_report;    /* tick of the last trace event */
 	struct addr nat_addr; /* CT_NAT_SOURCE */
 	__be16 nat_port;
 	__u8 nat; /* enum ct_nat */

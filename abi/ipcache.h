@@ -25,7 +25,7 @@ ABI_ASSERT_SIZE(struct ipcache_prefix_key, 20);
 struct ipcache_info {
 	struct addr tunnel_endpoint; /* the node to encapsulate to; all zero: none */
 	__u32 identity;
-	__u8 flags; /* IPCACHE_F_* */
+	__u8 flags;       /* IPCACHE_F_* */
 	__u8 encrypt_key; /* 0: in the clear */
 	__u16 pad;
 };

@@ -12,7 +12,7 @@ struct nat_key {
 	struct addr peer; /* the other end */
 	struct addr addr; /* the node's address that the connection was given */
 	__be16 peer_port; /* 0 for ICMP */
-	__be16 port; /* the port, or the ICMP echo identifier, that the connection was given */
+	__be16 port;      /* the port, or the ICMP echo identifier, that the connection was given */
 	__u8 protocol;
 	__u8 pad[3];
 };
@@ -22,7 +22,7 @@ struct nat_entry {
 	struct addr addr; /* the initiator's own address and port */
 	__be16 port;
 	__u16 pad;
-	__u32 created; /* tick */
+	__u32 created;    /* tick */
 	__u32 generation; /* of the endpoint that the initiator is; 0: this node */
 	__u32 pad2;
 };

@@ -12,7 +12,7 @@
 
 #define ABI_ASSERT_SIZE(type, bytes) \
 	_Static_assert(sizeof(type) == (bytes), #type " must be " #bytes " bytes")
-#define ABI_ASSERT_OFFSET(type, member, bytes) \
+#define ABI_ASSERT_OFFSET(type, member, bytes)                      \
 	_Static_assert(__builtin_offsetof(type, member) == (bytes), \
 		       #type "." #member " must be at " #bytes)
 
