@@ -10,6 +10,7 @@
 #include "src/cli/map_dump.h"
 #include "src/datapath/datapath.h"
 #include "src/join/attachment.h"
+#include "src/join/delete_queue.h"
 #include "src/sys/bpffs.h"
 #include "src/sys/link.h"
 
@@ -74,10 +75,8 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 	return remove(path) < 0 && errno != ENOENT ? errno : 0;
 }
 
-/* The directory "state" in dir: what is beside it (sockets, manifests, logs) is not ours to judge. */
-static int remove_state(const char *dir)
+static int remove_tree(const char *path)
 {
-	g_autofree char *path = g_build_filename(dir, "state", NULL);
 	int err = nftw(path, remove_one, TREE_DEPTH_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 
 	if (err < 0 && errno == ENOENT)
@@ -85,6 +84,29 @@ static int remove_state(const char *dir)
 	if (err)
 		return cli_fail("remove %s: %s", path, g_strerror(err < 0 ? errno : err));
 	return EXIT_SUCCESS;
+}
+
+/* The directory "state" in dir: what is beside it (manifests, logs) is not ours to judge. */
+static int remove_state(const char *dir)
+{
+	g_autofree char *path = g_build_filename(dir, "state", NULL);
+
+	return remove_tree(path);
+}
+
+/* What an agent that was killed leaves lying, and what a CNI plugin wrote while none was there. */
+static int remove_leftovers(void)
+{
+	g_autofree char *directory = g_path_get_dirname(cli_socket_path());
+	g_autofree char *monitor = g_build_filename(directory, "monitor1_2.sock", NULL);
+	g_autofree char *pid = g_build_filename(arg_state_dir, "cilium.pid", NULL);
+	g_autofree char *queue = delete_queue_directory(cli_socket_path());
+	const char *const paths[] = {cli_socket_path(), monitor, pid, queue};
+	int status = EXIT_SUCCESS;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(paths) && !status; i++)
+		status = remove_tree(paths[i]);
+	return status;
 }
 
 static int purge(const char *bpf_root)
@@ -167,6 +189,8 @@ static int run_cleanup(int argc, char *const argv[])
 		status = remove_state(arg_state_dir);
 	if (!status && !arg_bpf_state)
 		status = remove_state(arg_lib_dir);
+	if (!status && !arg_bpf_state)
+		status = remove_leftovers();
 	return status;
 }
 

@@ -77,13 +77,14 @@ def state(node):
 
 
 @pytest.mark.core
-def test_cleanup_leaves_nothing(site):
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_cleanup_leaves_nothing(site, end):
     node = site.node(start=False)
     before = state(node)
     node.start_agent()
     pod = node.pod("a")
     assert state(node) != before
-    node.stop_agent()
+    getattr(node, f"{end}_agent")()
     node.cli("cleanup", "-f", "--all-state", "--state-dir", node.state_dir, "--lib-dir",
              node.lib_dir)
     assert state(node) == before
