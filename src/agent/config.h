@@ -175,8 +175,8 @@ void config_foreach_without_effect(const struct config *config,
 const char *const *config_get_unknown_keys(const struct config *config);
 const char *option_origin_text(enum option_origin origin);
 
-/* Sets the level and the form of the log as log-opt and debug say. */
-void settings_apply_log(const struct settings *settings);
+/* Sets the level and the form of the log as log-opt says; debug outranks its level. */
+void settings_apply_log(const struct settings *settings, bool debug);
 
 /*
  * Entries of each map whose size is configured; 0 for the others, which stay as declared. Sizes that

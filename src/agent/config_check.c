@@ -68,14 +68,14 @@ void settings_check(const struct settings *settings, GString *problems)
 	}
 }
 
-void settings_apply_log(const struct settings *settings)
+void settings_apply_log(const struct settings *settings, bool debug)
 {
 	enum log_level level = LOG_LEVEL_INFO;
 	enum log_format format = LOG_FORMAT_TEXT_TS;
 
 	for (char **pair = settings->log_opt; *pair; pair++)
 		parse_log_opt(*pair, &level, &format);
-	log_set_level(settings->debug ? LOG_LEVEL_DEBUG : level);
+	log_set_level(debug ? LOG_LEVEL_DEBUG : level);
 	log_set_format(format);
 }
 

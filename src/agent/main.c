@@ -67,7 +67,7 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "%s\n", error->message);
 		return EXIT_FAILURE;
 	}
-	settings_apply_log(config_get_settings(config));
+	settings_apply_log(config_get_settings(config), config_get_settings(config)->debug);
 	switch (config_get_action(config)) {
 	case CONFIG_ACTION_HELP:
 		help = config_format_help();

@@ -177,5 +177,5 @@ void rest_config_patch(struct rest_call *call)
 		rest_refuse_error(call, err, error);
 		return;
 	}
-	log_set_level(change.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+	settings_apply_log(call->agent->settings, change.debug);
 }

@@ -461,3 +461,14 @@ def test_silent_clients_do_not_keep_others_out(shared_node):
     silent[0].recv(1000)  # an answer or the end: it is not kept for ever
     for each in silent:
         each.close()
+
+
+def test_config_patch_keeps_the_level_of_the_log(site):
+    """log-opt's level is what the log goes back to, whatever option is changed."""
+    node = site.node(log_opt="level=warning")
+    for options, level in (({"DropNotification": "Enabled"}, None), ({"Debug": "Enabled"}, "info"),
+                           ({"Debug": "Disabled"}, None)):
+        assert node.request("PATCH", "/v1/config", {"options": options})[0] == 200
+        since = len(node.log())
+        node.pod(f"p{since}").delete()
+        assert ("Endpoint created" in node.log()[since:]) == (level is not None), options
