@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
+#include "src/base/remove_tree.h"
 #include "src/cli/commands.h"
 #include "src/cli/map_dump.h"
 #include "src/datapath/datapath.h"
@@ -14,11 +17,55 @@
 #include "src/sys/bpffs.h"
 #include "src/sys/link.h"
 
-#define TREE_DEPTH_FDS 16
-
 static bool arg_force, arg_all_state, arg_bpf_state;
 static const char *arg_state_dir; /* NULL: where the socket is */
 static const char *arg_lib_dir = "/var/lib/cilium";
+
+/* The process that listens on the API's socket; 0: none. */
+static pid_t find_listener(const char *path)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct ucred peer = {0};
+	socklen_t n_bytes = sizeof(peer);
+	int fd;
+
+	if (g_strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >= sizeof(sun.sun_path))
+		return 0;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0)
+		getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n_bytes);
+	if (fd >= 0)
+		close(fd);
+	return peer.pid;
+}
+
+/* The process that has a file locked, as /proc/locks says; 0: not to be found. */
+static pid_t find_lock_holder(ino_t inode)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (!g_file_get_contents("/proc/locks", &text, NULL, NULL))
+		return 0;
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		unsigned long long found;
+		int pid;
+
+		if (sscanf(*line, "%*d: FLOCK %*s %*s %d %*x:%*x:%llu", &pid, &found) == 2 &&
+		    found == inode && pid > 0)
+			return pid;
+	}
+	return 0;
+}
+
+static int refuse_running(pid_t pid, const char *what)
+{
+	g_autofree char *who =
+		pid ? g_strdup_printf("an agent (pid %d)", pid) : g_strdup("an agent");
+
+	return cli_fail("%s %s: stop it first, or what is removed would come back", who, what);
+}
 
 /*
  * Under a running agent everything would come back within its next comparison, and running containers
@@ -26,6 +73,7 @@ static const char *arg_lib_dir = "/var/lib/cilium";
  */
 static int check_no_agent(void)
 {
+	g_autofree char *what = g_strconcat("runs on ", cli_socket_path(), NULL);
 	json_auto_t *status = NULL;
 	GError *error = NULL;
 	int err = api_client_status_get(cli_api(), true, &status, &error);
@@ -33,7 +81,7 @@ static int check_no_agent(void)
 	g_clear_error(&error);
 	if (err == -ECONNREFUSED)
 		return EXIT_SUCCESS;
-	return cli_fail("an agent runs on %s: stop it first", cli_socket_path());
+	return refuse_running(find_listener(cli_socket_path()), what);
 }
 
 /*
@@ -44,16 +92,23 @@ static int lock_state(const char *dir)
 {
 	g_autofree char *path = g_build_filename(dir, "state", "lock", NULL);
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	struct stat info = {0};
 
 	if (fd < 0)
 		return errno == ENOENT ? EXIT_SUCCESS
 				       : cli_fail("open %s: %s", path, g_strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return cli_fail("an agent has the state in %s: stop it first", dir);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		g_autofree char *what = g_strconcat("has the state in ", dir, NULL);
+
+		fstat(fd, &info);
+		close(fd);
+		return refuse_running(find_lock_holder(info.st_ino), what);
+	}
 	return EXIT_SUCCESS;
 }
 
-static bool confirm(const char *bpf_root)
+/* 0, or the exit status of whoever does not want to. */
+static int confirm(const char *bpf_root)
 {
 	char answer[16] = "";
 
@@ -66,24 +121,22 @@ static bool confirm(const char *bpf_root)
 	puts("Running containers lose their network.");
 	printf("Do you want to continue? (y/N) ");
 	fflush(stdout);
-	return fgets(answer, sizeof(answer), stdin) &&
-	       (!g_ascii_strcasecmp(answer, "y\n") || !g_ascii_strcasecmp(answer, "yes\n"));
-}
-
-static int remove_one(const char *path, const struct stat *info, int type, struct FTW *walk)
-{
-	return remove(path) < 0 && errno != ENOENT ? errno : 0;
-}
-
-static int remove_tree(const char *path)
-{
-	int err = nftw(path, remove_one, TREE_DEPTH_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-
-	if (err < 0 && errno == ENOENT)
+	if (!fgets(answer, sizeof(answer), stdin)) {
+		putchar('\n');
+		return cli_fail("no answer, nothing was removed: give --force where nobody can be "
+				"asked");
+	}
+	if (!g_ascii_strcasecmp(answer, "y\n") || !g_ascii_strcasecmp(answer, "yes\n"))
 		return EXIT_SUCCESS;
-	if (err)
-		return cli_fail("remove %s: %s", path, g_strerror(err < 0 ? errno : err));
-	return EXIT_SUCCESS;
+	puts("Nothing was removed.");
+	return EXIT_FAILURE;
+}
+
+static int remove_path(const char *path)
+{
+	GError *error = NULL;
+
+	return remove_tree(path, &error) < 0 ? cli_fail_error(error) : EXIT_SUCCESS;
 }
 
 /* The directory "state" in dir: what is beside it (manifests, logs) is not ours to judge. */
@@ -91,7 +144,7 @@ static int remove_state(const char *dir)
 {
 	g_autofree char *path = g_build_filename(dir, "state", NULL);
 
-	return remove_tree(path);
+	return remove_path(path);
 }
 
 /* What an agent that was killed leaves lying, and what a CNI plugin wrote while none was there. */
@@ -105,7 +158,7 @@ static int remove_leftovers(void)
 	int status = EXIT_SUCCESS;
 
 	for (size_t i = 0; i < G_N_ELEMENTS(paths) && !status; i++)
-		status = remove_tree(paths[i]);
+		status = remove_path(paths[i]);
 	return status;
 }
 
@@ -180,9 +233,10 @@ static int run_cleanup(int argc, char *const argv[])
 		status = lock_state(arg_lib_dir);
 	if (status)
 		return status;
-	if (!arg_force && !confirm(bpf_root))
-		return EXIT_SUCCESS;
-	status = purge(bpf_root);
+	if (!arg_force)
+		status = confirm(bpf_root);
+	if (!status)
+		status = purge(bpf_root);
 	if (!status && !arg_bpf_state)
 		status = remove_interfaces();
 	if (!status && !arg_bpf_state)
