@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """
-What can be said about the tree without running it: layers, documents, licence headers, format,
-Python, shell, static analysis. Each check prints its complaints; the last line counts the checks.
+What can be said about the tree without running it: layers, documents, the API's description, licence
+headers, format, Python, shell, static analysis. Each check prints its complaints; the last line counts
+the checks.
 """
 
 import ast
@@ -40,6 +41,10 @@ def check_layers():
 
 def check_docs():
     return run([sys.executable, "tools/check_docs.py"])
+
+
+def check_openapi():
+    return run([sys.executable, "tools/check_openapi.py"])
 
 
 def check_licences():
@@ -104,6 +109,7 @@ def check_tidy():
 CHECKS = [
     ("layers", check_layers, None),
     ("documents", check_docs, None),
+    ("openapi", check_openapi, None),
     ("licences", check_licences, None),
     ("format", check_format, "clang-format-19"),
     ("python", check_python, None),
