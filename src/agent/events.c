@@ -13,9 +13,6 @@
 #include "src/sys/bpffs.h"
 
 #define MONITOR_SOCKET_NAME "monitor1_2.sock"
-/* Drops in the log: so many at once, then so many a second. */
-#define LOG_BURST       10
-#define LOG_INTERVAL_NS NSEC_PER_SEC
 
 struct events {
 	struct agent *agent;
@@ -23,10 +20,6 @@ struct events {
 	struct monitor *monitor; /* NULL before events_listen() */
 	struct events_options options;
 	bool listening;
-	/* Rate limit of the log. */
-	int64_t interval_start_ns;
-	unsigned int n_logged; /* in this interval */
-	uint64_t n_suppressed; /* since the last line */
 };
 
 static int apply(struct events *events, const struct events_options *options)
@@ -44,38 +37,29 @@ static int apply(struct events *events, const struct events_options *options)
 	return err;
 }
 
-static bool may_log(struct events *events)
-{
-	int64_t now_ns = clock_monotonic_ns();
-
-	if (now_ns - events->interval_start_ns >= LOG_INTERVAL_NS) {
-		events->interval_start_ns = now_ns;
-		events->n_logged = 0;
-	}
-	if (events->n_logged >= LOG_BURST) {
-		events->n_suppressed++;
-		return false;
-	}
-	events->n_logged++;
-	return true;
-}
-
+/* Of each endpoint, the drops for each reason: one that floods hides no other. */
 static void on_event(const struct event *event, void *data)
 {
-	struct events *events = data;
+	static const char message[] = "Packet dropped";
+	enum log_subsys subsys = log_subsys_of("monitor");
 	g_autofree char *connection = NULL;
+	unsigned int endpoint_id;
+	uint64_t object, n_suppressed;
 
-	if (event->type != EVENT_DROP || !may_log(events))
+	if (event->type != EVENT_DROP)
+		return;
+	endpoint_id =
+		event->direction == METRIC_DIR_INGRESS ? event->dst_endpoint : event->src_endpoint;
+	object = (uint64_t)endpoint_id << 32 | event->subtype;
+	if (!log_admit(LOG_LEVEL_INFO, subsys, message, object, &n_suppressed))
 		return;
 	connection = event_format_connection(event);
-	log_info("monitor", "Packet dropped",
-		 "reason=%s connection=%s endpointID=%u ifindex=%u identity=%u file=%s line=%u "
-		 "suppressed=%" PRIu64,
-		 event_drop_reason_text(event->subtype), connection,
-		 event->direction == METRIC_DIR_INGRESS ? event->dst_endpoint : event->src_endpoint,
-		 event->ifindex, event->src_identity, event_source_file_text(event->file),
-		 event->line, events->n_suppressed);
-	events->n_suppressed = 0;
+	log_write_admitted(LOG_LEVEL_INFO, subsys, message, object,
+			   "reason=%s endpointID=%u connection=%s ifindex=%u identity=%u file=%s "
+			   "line=%u suppressed=%" PRIu64,
+			   event_drop_reason_text(event->subtype), endpoint_id, connection,
+			   event->ifindex, event->src_identity, event_source_file_text(event->file),
+			   event->line, n_suppressed);
 }
 
 static void on_listening(bool listening, void *data)

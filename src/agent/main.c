@@ -81,5 +81,6 @@ int main(int argc, char *argv[])
 		break;
 	}
 	config_free(config);
+	log_flush(true);
 	return status;
 }

@@ -35,10 +35,11 @@ static json_t *options_to_json(const struct agent *agent)
 {
 	struct events_options options = events_get_options(agent->events);
 
-	return json_pack(
-		"{s:s, s:s, s:s, s:s}", "Debug", enabled_text(log_enabled(LOG_LEVEL_DEBUG)),
-		"DropNotification", enabled_text(options.drops), "MonitorAggregationLevel",
-		level_name(options.aggregation), "TraceNotification", enabled_text(options.traces));
+	return json_pack("{s:s, s:s, s:s, s:s}", "Debug",
+			 enabled_text(log_enabled(LOG_LEVEL_DEBUG, LOG_SUBSYS_AGENT)),
+			 "DropNotification", enabled_text(options.drops), "MonitorAggregationLevel",
+			 level_name(options.aggregation), "TraceNotification",
+			 enabled_text(options.traces));
 }
 
 /* Options of Cilium's list that are fixed when the programs are loaded. */
@@ -151,7 +152,7 @@ void rest_config_patch(struct rest_call *call)
 	json_t *options = json_object_get(body, "options"), *value;
 	struct option_change change = {
 		.events = events_get_options(call->agent->events),
-		.debug = log_enabled(LOG_LEVEL_DEBUG),
+		.debug = log_enabled(LOG_LEVEL_DEBUG, LOG_SUBSYS_AGENT),
 	};
 	g_autoptr(GError) error = NULL;
 	const char *name;

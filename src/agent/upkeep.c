@@ -93,6 +93,7 @@ static void on_timer(uv_timer_t *timer)
 	(void)identity_file_retry(agent->identity_file);
 	identity_file_reserve_soon(agent->identity_file, agent->loop);
 	state_dir_sync_soon(agent->lib_state, agent->loop);
+	log_flush(false);
 	next_ns = sooner(ipam_expire(agent->ipam), reconcilers_retry(agent->reconcilers));
 	next_ns = sooner(next_ns, conntrack_gc_run(agent->conntrack_gc));
 	store_settle(agent->store);

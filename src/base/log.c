@@ -2,36 +2,74 @@
 #include "src/base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
+#include "src/base/clock.h"
+#include "src/base/log_limit.h"
+#include "src/base/log_output.h"
+
+/* Of an entry: what it is about. */
+#define N_OBJECT_FIELDS 2
 
 static const char *const level_names[LOG_LEVEL__MAX] = {"error", "warning", "info", "debug"};
 static const char *const format_names[LOG_FORMAT__MAX] = {"text", "text-ts", "json", "json-ts"};
 
-static enum log_level max_level = LOG_LEVEL_INFO;
+static const char *const subsys_names[LOG_SUBSYS__MAX] = {
+#define LOG_SUBSYS(id, name, what) [LOG_SUBSYS_##id] = name,
+#include "src/base/log_subsys.def"
+#undef LOG_SUBSYS
+};
+
+static enum log_level levels[LOG_SUBSYS__MAX] = {
+#define LOG_SUBSYS(id, name, what) [LOG_SUBSYS_##id] = LOG_LEVEL_INFO,
+#include "src/base/log_subsys.def"
+#undef LOG_SUBSYS
+};
+
 static enum log_format format = LOG_FORMAT_TEXT_TS;
-static int output_fd = STDERR_FILENO;
+static uint64_t counts[LOG_LEVEL_WARNING + 1][LOG_SUBSYS__MAX];
+static struct log_limit *limit; /* lives as long as the program */
+static uint64_t n_lost_told;
 
 void log_set_level(enum log_level level)
 {
-	max_level = level;
+	for (unsigned int i = 0; i < LOG_SUBSYS__MAX; i++)
+		levels[i] = level;
+}
+
+void log_set_subsys_level(enum log_subsys subsys, enum log_level level)
+{
+	levels[subsys] = level;
+}
+
+enum log_level log_get_subsys_level(enum log_subsys subsys)
+{
+	return levels[subsys];
 }
 
 void log_set_format(enum log_format new_format)
 {
+	/* What is known of objects is known in the form of the old lines. */
+	if (format != new_format)
+		log_flush(true);
 	format = new_format;
 }
 
 void log_set_fd(int fd)
 {
-	output_fd = fd;
+	log_output_set_fd(fd);
 }
 
-bool log_enabled(enum log_level level)
+bool log_enabled(enum log_level level, enum log_subsys subsys)
 {
-	return level <= max_level;
+	return level <= levels[subsys];
+}
+
+enum log_subsys log_subsys_unknown(void)
+{
+	g_assert_not_reached();
 }
 
 static int find_name(const char *const *names, int n, const char *text)
@@ -61,6 +99,26 @@ int log_format_parse(const char *text, enum log_format *ret_format)
 		return found;
 	*ret_format = found;
 	return 0;
+}
+
+int log_subsys_parse(const char *text, enum log_subsys *ret_subsys)
+{
+	int found = find_name(subsys_names, LOG_SUBSYS__MAX, text);
+
+	if (found < 0)
+		return found;
+	*ret_subsys = found;
+	return 0;
+}
+
+const char *log_level_text(enum log_level level)
+{
+	return level_names[level];
+}
+
+const char *log_subsys_text(enum log_subsys subsys)
+{
+	return subsys_names[subsys];
 }
 
 static bool is_json(void)
@@ -203,49 +261,173 @@ static const char *append_field(GString *line, const char *field, va_list *args)
 	return p + 1;
 }
 
-static void append_fields(GString *line, const char *fields, va_list *args)
+/* At most so many fields; returns what is behind them. */
+static const char *append_fields(GString *line, const char *fields, unsigned int n_max,
+				 va_list *args)
 {
-	while (*fields) {
-		if (*fields == ' ')
+	while (*fields && n_max) {
+		if (*fields == ' ') {
 			fields++;
-		else
-			fields = append_field(line, fields, args);
-	}
-}
-
-static void write_line(const char *data, size_t n_bytes)
-{
-	while (n_bytes) {
-		ssize_t n = write(output_fd, data, n_bytes);
-
-		if (n < 0 && errno == EINTR)
 			continue;
-		/* There is nobody to tell that the log cannot be written. */
-		if (n <= 0)
-			return;
-		data += n;
-		n_bytes -= n;
+		}
+		fields = append_field(line, fields, args);
+		n_max--;
 	}
+	return fields;
 }
 
-void log_write(enum log_level level, const char *subsys, const char *message, const char *fields,
-	       ...)
+static GString *begin_line(enum log_level level, enum log_subsys subsys, const char *message)
 {
-	g_autoptr(GString) line = g_string_sized_new(256);
-	va_list args;
+	GString *line = g_string_sized_new(256);
 
-	if (!log_enabled(level))
-		return;
 	if (is_json())
 		g_string_append_c(line, '{');
 	if (has_time())
 		append_time(line);
 	append_text(line, "level", strlen("level"), level_names[level]);
 	append_text(line, "msg", strlen("msg"), message);
-	append_text(line, "subsys", strlen("subsys"), subsys);
-	va_start(args, fields);
-	append_fields(line, fields, &args);
-	va_end(args);
+	append_text(line, "subsys", strlen("subsys"), subsys_names[subsys]);
+	return line;
+}
+
+static void append_count(GString *line, const char *name, uint64_t n)
+{
+	append_name(line, name, strlen(name));
+	g_string_append_printf(line, "%" G_GUINT64_FORMAT, n);
+}
+
+/* Takes line. */
+static void end_line(GString *line)
+{
 	g_string_append(line, is_json() ? "}\n" : "\n");
-	write_line(line->str, line->len);
+	log_output_write(line->str, line->len);
+	g_string_free(line, true);
+}
+
+/* As soon as lines go out again. */
+static void tell_lost(void)
+{
+	uint64_t n_lost = log_output_n_lost();
+	GString *line;
+
+	if (n_lost == n_lost_told || log_output_is_stuck())
+		return;
+	line = begin_line(LOG_LEVEL_WARNING, LOG_SUBSYS_AGENT, "Lines of this log were lost");
+	append_count(line, "lines", n_lost - n_lost_told);
+	append_text(line, "reason", strlen("reason"),
+		    "nobody read them in time, or the disk was full");
+	n_lost_told = n_lost;
+	end_line(line);
+}
+
+static void count(enum log_level level, enum log_subsys subsys)
+{
+	if (level <= LOG_LEVEL_WARNING)
+		counts[level][subsys]++;
+}
+
+static bool admit(const struct log_subject *subject, uint64_t *ret_n_suppressed)
+{
+	if (!limit)
+		limit = log_limit_new();
+	return log_limit_admit(limit, subject, clock_monotonic_ns(), ret_n_suppressed);
+}
+
+void log_write(enum log_level level, enum log_subsys subsys, const char *message,
+	       const char *fields, ...)
+{
+	struct log_subject subject = {.level = level, .subsys = subsys, .message = message};
+	uint64_t n_suppressed = 0;
+	size_t object_offset;
+	GString *line;
+	va_list args;
+
+	count(level, subsys);
+	if (!log_enabled(level, subsys))
+		return;
+	line = begin_line(level, subsys, message);
+	object_offset = line->len;
+	va_start(args, fields);
+	fields = append_fields(line, fields, N_OBJECT_FIELDS, &args);
+	subject.object_text = line->str + object_offset;
+	subject.object = g_str_hash(subject.object_text);
+	if (level == LOG_LEVEL_DEBUG || admit(&subject, &n_suppressed)) {
+		append_fields(line, fields, UINT_MAX, &args);
+		if (n_suppressed)
+			append_count(line, "suppressed", n_suppressed);
+		end_line(line);
+		tell_lost();
+	} else {
+		g_string_free(line, true);
+	}
+	va_end(args);
+}
+
+void log_write_admitted(enum log_level level, enum log_subsys subsys, const char *message,
+			uint64_t object, const char *fields, ...)
+{
+	struct log_subject subject = {
+		.level = level,
+		.subsys = subsys,
+		.message = message,
+		.object = object,
+	};
+	GString *line = begin_line(level, subsys, message);
+	size_t object_offset = line->len;
+	va_list args;
+
+	va_start(args, fields);
+	fields = append_fields(line, fields, N_OBJECT_FIELDS, &args);
+	subject.object_text = line->str + object_offset;
+	if (limit)
+		log_limit_name(limit, &subject);
+	append_fields(line, fields, UINT_MAX, &args);
+	va_end(args);
+	end_line(line);
+	tell_lost();
+}
+
+bool log_admit(enum log_level level, enum log_subsys subsys, const char *message, uint64_t object,
+	       uint64_t *ret_n_suppressed)
+{
+	const struct log_subject subject = {
+		.level = level,
+		.subsys = subsys,
+		.message = message,
+		.object = object,
+	};
+
+	count(level, subsys);
+	return log_enabled(level, subsys) && admit(&subject, ret_n_suppressed);
+}
+
+static void write_suppressed(const struct log_subject *subject, uint64_t n_suppressed, void *data)
+{
+	GString *line = begin_line(subject->level, subject->subsys, subject->message);
+
+	if (subject->object_text)
+		g_string_append(line, subject->object_text);
+	append_count(line, "suppressed", n_suppressed);
+	end_line(line);
+}
+
+void log_flush(bool all)
+{
+	log_output_flush();
+	if (limit)
+		log_limit_flush(limit, clock_monotonic_ns(), all, write_suppressed, NULL);
+	tell_lost();
+}
+
+void log_foreach_count(void (*fn)(enum log_level level, const char *subsys, uint64_t n, void *data),
+		       void *data)
+{
+	for (int level = 0; level <= LOG_LEVEL_WARNING; level++)
+		for (int subsys = 0; subsys < LOG_SUBSYS__MAX; subsys++)
+			fn(level, subsys_names[subsys], counts[level][subsys], data);
+}
+
+uint64_t log_n_lost(void)
+{
+	return log_output_n_lost();
 }
