@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "src/agent/agent_events.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/events.h"
 #include "src/agent/health.h"
@@ -247,6 +248,8 @@ static int serve(struct agent *agent, GError **error)
 {
 	int fd = agent->api_fd;
 
+	agent->agent_events = agent_events_new(agent);
+	store_settle(agent->store);
 	agent->events = events_new(agent);
 	if (events_listen(agent->events, error))
 		return -EIO;
@@ -360,7 +363,7 @@ void agent_free(struct agent *agent)
 	http_server_free(agent->api_server);
 	if (agent->api_fd >= 0)
 		close(agent->api_fd);
-	events_free(agent->events);
+	g_clear_pointer(&agent->events, events_free);
 	upkeep_free(agent->upkeep);
 	conntrack_gc_free(agent->conntrack_gc);
 	devices_free(agent->devices);
@@ -377,6 +380,7 @@ void agent_free(struct agent *agent)
 	ipam_free(agent->ipam);
 	generation_free(agent->generation);
 	identity_file_free(agent->identity_file);
+	agent_events_free(agent->agent_events);
 	derive_free(agent->derive);
 	if (agent->store)
 		store_free(agent->store);

@@ -37,6 +37,7 @@ struct agent {
 	struct conntrack_gc *conntrack_gc;
 	struct upkeep *upkeep;
 	struct events *events;
+	struct agent_events *agent_events;
 	struct http_server *api_server;
 	struct http_server *health_server; /* NULL: switched off */
 	int64_t started_ns;                /* CLOCK_REALTIME */

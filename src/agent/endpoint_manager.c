@@ -214,8 +214,8 @@ static void note_failure(const struct reconciler_failure *failure, void *data)
 	search->text = g_strdup_printf("%s: %s", failure->object, g_strerror(failure->error));
 }
 
-/* That the endpoint is in force, as far as this node can tell. */
-static int check_applied(const struct endpoint_manager *manager, uint16_t id, GError **error)
+int endpoint_manager_check_applied(const struct endpoint_manager *manager, uint16_t id,
+				   GError **error)
 {
 	const struct endpoint_state *state = get_state(manager, id);
 	const GError *identity_error = identity_file_get_error(manager->parts.identity_file);
@@ -254,7 +254,7 @@ static int creation_run(struct creation *creation, GError **error)
 		txn_put(txn, parts->tables->endpoints, row_ref(&endpoint->row));
 		txn_commit(txn);
 		store_settle(parts->store);
-		err = check_applied(manager, endpoint->id, error);
+		err = endpoint_manager_check_applied(manager, endpoint->id, error);
 	}
 	if (err)
 		creation_undo(creation);

@@ -83,5 +83,11 @@ NODISCARD int endpoint_manager_delete_container(struct endpoint_manager *manager
 NODISCARD int endpoint_manager_remove_vanished(struct endpoint_manager *manager, GError **error);
 /* "container-id:ifname". Free with g_free. */
 char *endpoint_attachment_id(const struct endpoint *endpoint);
+/*
+ * 0: the endpoint is in force, as far as this node can tell. Else −errno and what is not: its identity,
+ * or the first object that the kernel refused.
+ */
+NODISCARD int endpoint_manager_check_applied(const struct endpoint_manager *manager, uint16_t id,
+					     GError **error);
 /* What the endpoint is doing now. */
 enum endpoint_phase endpoint_manager_get_phase(const struct endpoint_manager *manager, uint16_t id);

@@ -5,21 +5,22 @@
 #include <sys/socket.h>
 #include "abi/metrics.h"
 #include "src/agent/agent.h"
+#include "src/agent/agent_events.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/observe/agent_event_text.h"
 #include "src/observe/event_text.h"
+#include "src/observe/monitor_message.h"
 #include "src/rpc/unix_listen.h"
 #include "src/sys/bpf_map.h"
 #include "src/sys/bpffs.h"
-
-#define MONITOR_SOCKET_NAME "monitor1_2.sock"
 
 struct events {
 	struct agent *agent;
 	struct bpf_map_ref ring;
 	struct monitor *monitor; /* NULL before events_listen() */
 	struct events_options options;
-	bool listening;
+	unsigned int kinds; /* MONITOR_KIND_*: that somebody listens to */
 };
 
 static int apply(struct events *events, const struct events_options *options)
@@ -29,7 +30,7 @@ static int apply(struct events *events, const struct events_options *options)
 	int err;
 
 	runtime.drop_events = options->drops;
-	runtime.trace_events = options->traces && events->listening;
+	runtime.trace_events = options->traces && (events->kinds & MONITOR_KIND_TRACE);
 	runtime.trace_aggregation = options->aggregation;
 	err = agent->datapath->ops->set_runtime(agent->datapath, &runtime);
 	if (!err)
@@ -62,16 +63,38 @@ static void on_event(const struct event *event, void *data)
 			   event->line, n_suppressed);
 }
 
-static void on_listening(bool listening, void *data)
+static void on_wanted(unsigned int kinds, void *data)
 {
 	struct events *events = data;
+	unsigned int changed = kinds ^ events->kinds;
 	int err;
 
-	events->listening = listening;
+	events->kinds = kinds;
+	if (changed & MONITOR_KIND_AGENT)
+		agent_events_set_wanted(events->agent->agent_events, kinds & MONITOR_KIND_AGENT);
+	if (!(changed & MONITOR_KIND_TRACE))
+		return;
 	err = apply(events, &events->options);
 	if (err < 0)
 		log_warning("monitor", "Switching trace events failed", "error=%s",
 			    g_strerror(-err));
+}
+
+static void set_greeting(struct events *events)
+{
+	int64_t started_ns = events->agent->started_ns;
+	g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(started_ns / NSEC_PER_SEC);
+	g_autofree char *day = g_date_time_format(time, "%Y-%m-%dT%H:%M:%S");
+	g_autofree char *text =
+		g_strdup_printf("{\"time\":\"%s.%09dZ\"}", day, (int)(started_ns % NSEC_PER_SEC));
+
+	monitor_set_greeting(events->monitor, AGENT_EVENT_STARTED, text);
+}
+
+void events_publish_agent(struct events *events, uint64_t number, const char *json)
+{
+	if (events->monitor)
+		monitor_publish_agent(events->monitor, number, json);
 }
 
 int events_listen(struct events *events, GError **error)
@@ -81,7 +104,7 @@ int events_listen(struct events *events, GError **error)
 	g_autofree char *path = g_build_filename(directory, MONITOR_SOCKET_NAME, NULL);
 	const struct monitor_callbacks callbacks = {
 		.event = on_event,
-		.listening = on_listening,
+		.wanted = on_wanted,
 		.data = events,
 	};
 	int listen_fd, err;
@@ -94,7 +117,10 @@ int events_listen(struct events *events, GError **error)
 	if (listen_fd < 0)
 		return listen_fd;
 	events->monitor = monitor_new(agent->loop, events->ring.fd, listen_fd, &callbacks, error);
-	return events->monitor ? 0 : -EIO;
+	if (!events->monitor)
+		return -EIO;
+	set_greeting(events);
+	return 0;
 }
 
 struct events *events_new(struct agent *agent)

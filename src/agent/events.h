@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Events of the programs: the monitor socket beside the API's, drops into the log (a few a second), and
- * which events the programs make. Traces are made only while somebody listens.
+ * which events the programs make. Traces are made only while somebody listens to them.
  */
 #pragma once
 
@@ -16,10 +16,13 @@ void events_free(struct events *events); /* takes NULL */
 /* Opens the ring and the monitor socket. Without it (the fake datapath) there are no events. */
 NODISCARD int events_listen(struct events *events, GError **error);
 
+/* Tells whoever listens what the agent did: enum agent_event, and its JSON. */
+void events_publish_agent(struct events *events, uint64_t number, const char *json);
+
 /* What can be changed while the agent runs: PATCH /config. */
 struct events_options {
 	bool drops;
-	bool traces;              /* while somebody listens */
+	bool traces;              /* while somebody listens to them */
 	unsigned int aggregation; /* enum trace_aggregation */
 };
 

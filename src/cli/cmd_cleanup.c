@@ -14,6 +14,7 @@
 #include "src/datapath/datapath.h"
 #include "src/join/attachment.h"
 #include "src/join/delete_queue.h"
+#include "src/observe/monitor_message.h"
 #include "src/sys/bpffs.h"
 #include "src/sys/link.h"
 
@@ -151,7 +152,7 @@ static int remove_state(const char *dir)
 static int remove_leftovers(void)
 {
 	g_autofree char *directory = g_path_get_dirname(cli_socket_path());
-	g_autofree char *monitor = g_build_filename(directory, "monitor1_2.sock", NULL);
+	g_autofree char *monitor = g_build_filename(directory, MONITOR_SOCKET_NAME, NULL);
 	g_autofree char *pid = g_build_filename(arg_state_dir, "cilium.pid", NULL);
 	g_autofree char *queue = delete_queue_directory(cli_socket_path());
 	const char *const paths[] = {cli_socket_path(), monitor, pid, queue};

@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "src/base/clock.h"
 #include "src/cli/commands.h"
+#include "src/cli/json_get.h"
+#include "src/observe/agent_event_text.h"
 #include "src/observe/event_text.h"
-#include "src/observe/monitor_message.h"
+#include "src/observe/monitor_client.h"
 
-#define DEFAULT_SOCKET    "/var/run/cilium/monitor1_2.sock"
+#define DEFAULT_SOCKET    "/var/run/cilium/" MONITOR_SOCKET_NAME
 #define RECONNECT_MAX_NS  (12 * NSEC_PER_SEC)
 #define RETRY_INTERVAL_US (100 * 1000)
 
@@ -24,7 +24,7 @@ static const char *arg_socket;
 /* ---- which events ---- */
 
 struct filter {
-	bool drops, traces;
+	unsigned int kinds;          /* MONITOR_KIND_* */
 	GArray *from, *to, *related; /* uint16_t: endpoints; NULL: any */
 };
 
@@ -38,8 +38,6 @@ static bool contains(const GArray *ids, uint16_t id)
 
 static bool passes(const struct filter *filter, const struct event *event)
 {
-	if (event->type == EVENT_DROP ? !filter->drops : !filter->traces)
-		return false;
 	if (!filter->from && !filter->to && !filter->related)
 		return true;
 	return (filter->from && contains(filter->from, event->src_endpoint)) ||
@@ -48,49 +46,111 @@ static bool passes(const struct filter *filter, const struct event *event)
 				    contains(filter->related, event->dst_endpoint)));
 }
 
+/* "7", "pod-name:ns:name", "ipv4:…", …; a name alone is a pod's, of the namespace default. g_free. */
+static char *endpoint_selector(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	if (strchr(text, ':'))
+		return g_strdup(text);
+	if (!slash)
+		return g_strconcat("pod-name:default:", text, NULL);
+	return g_strdup_printf("pod-name:%.*s:%s", (int)(slash - text), text, slash + 1);
+}
+
+/* The number of an endpoint that is named otherwise: the agent knows. 0 or the exit status. */
+static int find_endpoint(const char *flag, const char *text, uint16_t *ret_id)
+{
+	g_autofree char *selector = endpoint_selector(text);
+	json_auto_t *endpoint = NULL;
+	GError *error = NULL;
+
+	if (api_client_endpoint_get(cli_api(), selector, &endpoint, &error) < 0) {
+		error_prefix(&error, "--%s \"%s\"", flag, text);
+		return cli_fail_error(error);
+	}
+	*ret_id = json_get_number(endpoint, "id", NULL);
+	return EXIT_SUCCESS;
+}
+
 /* 0 or the exit status. */
 static int parse_ids(const char *flag, const GPtrArray *texts, GArray **ret_ids)
 {
+	int status = EXIT_SUCCESS;
+
 	if (!texts)
 		return EXIT_SUCCESS;
 	*ret_ids = g_array_new(FALSE, FALSE, sizeof(uint16_t));
-	for (size_t i = 0; i < texts->len; i++) {
+	for (size_t i = 0; i < texts->len && !status; i++) {
 		const char *text = g_ptr_array_index(texts, i);
-		guint64 number;
+		guint64 number = 0;
 		uint16_t id;
 
-		if (!g_ascii_string_to_unsigned(text, 10, 0, UINT16_MAX, &number, NULL))
-			return cli_fail_usage("--%s \"%s\": expected the number of an endpoint",
-					      flag, text);
-		id = number;
-		g_array_append_val(*ret_ids, id);
+		if (g_ascii_isdigit(*text) || *text == '-') {
+			if (!g_ascii_string_to_unsigned(text, 10, 0, UINT16_MAX, &number, NULL))
+				return cli_fail_usage("--%s \"%s\": expected the number of an "
+						      "endpoint, 0 to 65535, or its name",
+						      flag, text);
+			id = number;
+		} else {
+			status = find_endpoint(flag, text, &id);
+		}
+		if (!status)
+			g_array_append_val(*ret_ids, id);
 	}
-	return EXIT_SUCCESS;
+	return status;
 }
 
 static int parse_types(struct filter *filter)
 {
-	/* Cilium's types that this agent has no events of: accepted, never seen. */
-	static const char *const others[] = {"agent",          "capture",  "debug",      "l7",
-					     "policy-verdict", "recorder", "trace-sock", NULL};
+	static const struct {
+		const char *name;
+		unsigned int kind; /* 0: one of Cilium's that this version makes nothing of */
+	} types[] = {
+		{"agent", MONITOR_KIND_AGENT},
+		{"capture", 0},
+		{"debug", 0},
+		{"drop", MONITOR_KIND_DROP},
+		{"l7", 0},
+		{"policy-verdict", 0},
+		{"recorder", 0},
+		{"trace", MONITOR_KIND_TRACE},
+		{"trace-sock", 0},
+	};
 
-	filter->drops = filter->traces = !arg_types;
+	if (!arg_types)
+		filter->kinds = MONITOR_KINDS;
 	for (size_t i = 0; arg_types && i < arg_types->len; i++) {
 		const char *type = g_ptr_array_index(arg_types, i);
+		size_t n = 0;
 
-		if (!strcmp(type, "drop"))
-			filter->drops = true;
-		else if (!strcmp(type, "trace"))
-			filter->traces = true;
-		else if (g_strv_contains(others, type))
-			fprintf(stderr, "This agent has no events of type %s\n", type);
-		else
-			return cli_fail_usage("unknown type \"%s\": expected drop or trace", type);
+		while (n < G_N_ELEMENTS(types) && strcmp(types[n].name, type))
+			n++;
+		if (n == G_N_ELEMENTS(types))
+			return cli_fail_usage("unknown type \"%s\": expected agent, capture, "
+					      "debug, drop, l7, policy-verdict, recorder, trace or "
+					      "trace-sock",
+					      type);
+		if (!types[n].kind)
+			fprintf(stderr, "This version makes no events of type %s\n", type);
+		filter->kinds |= types[n].kind;
 	}
-	return EXIT_SUCCESS;
+	return filter->kinds ? EXIT_SUCCESS
+			     : cli_fail("there is nothing to listen to: this version makes events "
+					"of the types agent, drop and trace");
 }
 
 /* ---- the stream ---- */
+
+/* Takes json. */
+static void print_json(json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	puts(text);
+	free(text);
+	json_decref(json);
+}
 
 static void print_event(const struct event *event)
 {
@@ -103,84 +163,75 @@ static void print_event(const struct event *event)
 	};
 
 	if (arg_json) {
-		json_t *json = event_to_json(event, &format);
-		char *text = json_dumps(json, JSON_COMPACT);
-
-		puts(text);
-		free(text);
-		json_decref(json);
+		print_json(event_to_json(event, &format));
 	} else {
 		g_autofree char *text = event_format(event, &format);
 
 		fputs(text, stdout);
 	}
-	fflush(stdout);
 }
 
-/* False where the other side speaks another version, or nonsense. */
-static bool take_message(const struct filter *filter, const struct monitor_message *message,
+static void print_agent_event(const struct monitor_message *message, size_t n_text_bytes)
+{
+	uint64_t number = message->header.n;
+
+	if (arg_json) {
+		print_json(agent_event_to_json(number, message->text, n_text_bytes));
+	} else {
+		g_autofree char *text = agent_event_format(number, message->text, n_text_bytes);
+
+		fputs(text, stdout);
+	}
+}
+
+static void take_message(const struct filter *filter, const struct monitor_message *message,
 			 size_t n_bytes)
 {
 	const struct monitor_message_header *header = &message->header;
 	long page_bytes = sysconf(_SC_PAGESIZE);
 
-	if (n_bytes < sizeof(*header) || header->version != MONITOR_MESSAGE_VERSION)
-		return false;
 	switch (header->type) {
 	case MONITOR_MESSAGE_HELLO:
 		fprintf(stderr,
 			"Listening for events on %u CPUs with %" PRIu64 "x%ld of shared memory\n"
 			"Press Ctrl-C to quit\n",
 			header->cpu_count, header->n / page_bytes, page_bytes);
-		return true;
+		break;
 	case MONITOR_MESSAGE_LOST:
 		fflush(stdout);
-		fprintf(stderr, "Lost %" PRIu64 " events\n", header->n);
-		return true;
+		fprintf(stderr, "Lost %" PRIu64 " events: they came faster than this could print\n",
+			header->n);
+		break;
 	case MONITOR_MESSAGE_EVENT:
-		if (n_bytes < offsetof(struct monitor_message, event.packet))
-			return false;
 		if (passes(filter, &message->event))
 			print_event(&message->event);
-		return true;
+		break;
+	case MONITOR_MESSAGE_AGENT:
+		print_agent_event(message, monitor_message_n_text_bytes(n_bytes));
+		break;
 	default:
-		return false;
+		break;
 	}
 }
 
-static int connect_monitor(const char *path)
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int fd;
-
-	if (strlen(path) >= sizeof(sun.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(sun.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
-}
-
-/* Prints until the agent goes away: 0, or −EPROTO. */
+/*
+ * Prints until the agent goes away. 0; −EPROTO; −ECONNRESET where it has gone without a word, as it
+ * does to more listeners than it serves; −EIO: nobody takes what is printed.
+ */
 static int listen_to(const struct filter *filter, int fd)
 {
-	for (;;) {
-		struct monitor_message message = {0};
-		ssize_t n = recv(fd, &message, sizeof(message), 0);
+	bool is_greeted = false;
 
-		if (n < 0 && errno == EINTR)
-			continue;
+	for (;;) {
+		struct monitor_message message;
+		int n = monitor_client_receive(fd, false, &message);
+
 		if (n <= 0)
-			return 0;
-		if (!take_message(filter, &message, n))
-			return -EPROTO;
+			return n < 0 || is_greeted ? n : -ECONNRESET;
+		is_greeted = true;
+		take_message(filter, &message, n);
+		if (fflush(stdout) || ferror(stdout))
+			return -EIO;
 	}
 }
 
@@ -193,31 +244,50 @@ static char *socket_path(void)
 	if (path && *path)
 		return g_strdup(path);
 	directory = g_path_get_dirname(cli_socket_path());
-	return g_build_filename(directory, "monitor1_2.sock", NULL);
+	return g_build_filename(directory, MONITOR_SOCKET_NAME, NULL);
+}
+
+static int fail_listening(const char *path, int err)
+{
+	if (err == -EPROTO)
+		return cli_fail("%s speaks another protocol: agent and command line are of "
+				"different versions",
+				path);
+	if (err == -ECONNRESET)
+		return cli_fail("%s turns listeners away: as many listen as the agent serves",
+				path);
+	return cli_fail("writing the output: %s", g_strerror(errno));
 }
 
 /* Listens over restarts of the agent; gives up when none comes back. */
 static int monitor(const struct filter *filter)
 {
 	g_autofree char *path = socket_path();
-	int64_t gone_ns = 0;
+	int64_t gone_ns = 0; /* 0: it has never been there */
 
 	for (;;) {
-		int fd = connect_monitor(path);
-		int err;
+		GError *error = NULL;
+		int fd = monitor_client_connect(path, filter->kinds, &error);
+		bool waits = gone_ns && clock_monotonic_ns() - gone_ns < RECONNECT_MAX_NS;
+		int err = 0;
 
-		if (fd < 0 && (!gone_ns || clock_monotonic_ns() - gone_ns > RECONNECT_MAX_NS))
-			return cli_fail("cannot connect to %s: %s", path, g_strerror(-fd));
-		if (fd < 0) {
-			g_usleep(RETRY_INTERVAL_US);
-			continue;
+		if (fd < 0 && !waits)
+			return cli_fail_error(error);
+		g_clear_error(&error);
+		if (fd >= 0) {
+			err = listen_to(filter, fd);
+			close(fd);
+			/* A new agent may be going already, or serve other listeners first. */
+			if (err && !(err == -ECONNRESET && waits))
+				return fail_listening(path, err);
 		}
-		err = listen_to(filter, fd);
-		close(fd);
-		if (err < 0)
-			return cli_fail("%s speaks another protocol", path);
-		fputs("The agent has gone; waiting for it\n", stderr);
-		gone_ns = clock_monotonic_ns();
+		if (fd >= 0 && !err) {
+			fputs("The agent has gone; waiting for it. What happens meanwhile is not "
+			      "shown\n",
+			      stderr);
+			gone_ns = clock_monotonic_ns();
+		}
+		g_usleep(RETRY_INTERVAL_US);
 	}
 }
 
@@ -232,11 +302,20 @@ static int run_monitor(int argc, char *const argv[])
 		status = parse_ids("to", arg_to, &filter.to);
 	if (!status)
 		status = parse_ids("related-to", arg_related, &filter.related);
-	return status ? status : monitor(&filter);
+	if (status)
+		return status;
+	if (filter.from || filter.to || filter.related)
+		filter.kinds &= ~MONITOR_KIND_AGENT;
+	if (!filter.kinds)
+		return cli_fail_usage("--from, --to and --related-to choose among packets: events "
+				      "of type agent have none");
+	return monitor(&filter);
 }
 
 static const struct cli_flag flags[] = {
-	{"from", 0, CLI_FLAG_LIST, "Filter by source endpoint id", &arg_from},
+	{"from", 0, CLI_FLAG_LIST,
+	 "Filter by source endpoint: its number, or its name as for endpoint get; [namespace/]pod",
+	 &arg_from},
 	{"hex", 0, CLI_FLAG_BOOL, "Do not dissect, print payload in HEX", &arg_hex},
 	{"json", 'j', CLI_FLAG_BOOL, "Enable json output", &arg_json},
 	{"monitor-socket", 0, CLI_FLAG_TEXT,
@@ -244,10 +323,14 @@ static const struct cli_flag flags[] = {
 	 &arg_socket},
 	{"numeric", 'n', CLI_FLAG_BOOL, "Display all security identities as numeric values",
 	 &arg_numeric},
-	{"related-to", 0, CLI_FLAG_LIST, "Filter by either source or destination endpoint id",
-	 &arg_related},
-	{"to", 0, CLI_FLAG_LIST, "Filter by destination endpoint id", &arg_to},
-	{"type", 't', CLI_FLAG_LIST, "Filter by event types [drop trace]", &arg_types},
+	{"related-to", 0, CLI_FLAG_LIST,
+	 "Filter by either source or destination endpoint, as --from", &arg_related},
+	{"to", 0, CLI_FLAG_LIST, "Filter by destination endpoint, as --from", &arg_to},
+	{"type", 't', CLI_FLAG_LIST,
+	 "Filter by event types: agent, drop, trace (accepted, but not made by this version: "
+	 "capture, "
+	 "debug, l7, policy-verdict, recorder, trace-sock)",
+	 &arg_types},
 	{"verbose", 'v', CLI_FLAG_COUNT, "Enable verbose output (-v, -vv)", &arg_verbose},
 	{NULL},
 };

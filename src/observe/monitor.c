@@ -33,14 +33,18 @@ struct monitor {
 	uint64_t n_events;
 	uint64_t n_malformed;
 	uint64_t n_lost;
+	unsigned int kinds; /* that some listener wants */
+	uint64_t greeting_number;
+	char *greeting; /* JSON; NULL: none */
 	bool freeing;
 };
 
 struct listener {
 	struct monitor *monitor;
 	int fd;
-	uint64_t n_lost; /* since the last message that it took */
-	uv_poll_t poll;  /* tells when it has gone */
+	unsigned int kinds; /* MONITOR_KIND_*: that it has subscribed to */
+	uint64_t n_lost;    /* since the last message that it took */
+	uv_poll_t poll;     /* tells when it has gone */
 };
 
 /* ---- listeners ---- */
@@ -48,6 +52,19 @@ struct listener {
 static void on_listener_closed(uv_handle_t *handle)
 {
 	g_free(handle->data);
+}
+
+static void update_kinds(struct monitor *monitor)
+{
+	unsigned int kinds = 0;
+
+	for (size_t i = 0; i < monitor->listeners->len; i++)
+		kinds |= ((const struct listener *)g_ptr_array_index(monitor->listeners, i))->kinds;
+	if (kinds == monitor->kinds)
+		return;
+	monitor->kinds = kinds;
+	if (monitor->callbacks.wanted && !monitor->freeing)
+		monitor->callbacks.wanted(kinds, monitor->callbacks.data);
 }
 
 static void listener_close(struct listener *listener)
@@ -58,8 +75,7 @@ static void listener_close(struct listener *listener)
 	uv_poll_stop(&listener->poll);
 	uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
 	close(listener->fd);
-	if (!monitor->listeners->len && !monitor->freeing && monitor->callbacks.listening)
-		monitor->callbacks.listening(false, monitor->callbacks.data);
+	update_kinds(monitor);
 }
 
 /* 0; −EAGAIN: no room; another −errno: it has gone. */
@@ -93,28 +109,77 @@ static int listener_send_lost(struct listener *listener)
 	return err;
 }
 
-static void publish(struct monitor *monitor, const struct event *event)
+/* False where the listener has gone, and is freed. */
+static bool listener_put(struct listener *listener, const void *message, size_t n_bytes)
 {
-	struct monitor_message message = {
-		.header = {.version = MONITOR_MESSAGE_VERSION, .type = MONITOR_MESSAGE_EVENT},
-		.event = *event,
-	};
-	size_t n_bytes = offsetof(struct monitor_message, event.packet) + event->cap_len;
+	int err = listener_send_lost(listener);
 
+	if (!err)
+		err = listener_send(listener, message, n_bytes);
+	if (err == -EAGAIN) {
+		listener->n_lost++;
+		listener->monitor->n_lost++;
+	} else if (err < 0) {
+		listener_close(listener);
+		return false;
+	}
+	return true;
+}
+
+static void publish(struct monitor *monitor, unsigned int kind, const void *message, size_t n_bytes)
+{
 	/* Backwards, because a listener that has gone leaves the array. */
 	for (size_t i = monitor->listeners->len; i > 0; i--) {
 		struct listener *listener = g_ptr_array_index(monitor->listeners, i - 1);
-		int err = listener_send_lost(listener);
 
-		if (!err)
-			err = listener_send(listener, &message, n_bytes);
-		if (err == -EAGAIN) {
-			listener->n_lost++;
-			monitor->n_lost++;
-		} else if (err < 0) {
-			listener_close(listener);
-		}
+		if (listener->kinds & kind)
+			listener_put(listener, message, n_bytes);
 	}
+}
+
+static void publish_event(struct monitor *monitor, const struct event *event)
+{
+	struct {
+		struct monitor_message_header header;
+		struct event event;
+	} message = {
+		.header = {.version = MONITOR_MESSAGE_VERSION, .type = MONITOR_MESSAGE_EVENT},
+		.event = *event,
+	};
+
+	publish(monitor, event->type == EVENT_DROP ? MONITOR_KIND_DROP : MONITOR_KIND_TRACE,
+		&message, sizeof(message.header) + offsetof(struct event, packet) + event->cap_len);
+}
+
+static size_t fill_agent_message(struct monitor_message *message, uint64_t number, const char *json)
+{
+	size_t n_bytes = strlen(json);
+
+	message->header = (struct monitor_message_header){
+		.version = MONITOR_MESSAGE_VERSION,
+		.type = MONITOR_MESSAGE_AGENT,
+		.n = number,
+	};
+	if (n_bytes > sizeof(message->text))
+		n_bytes = 0;
+	memcpy(message->text, json, n_bytes);
+	return offsetof(struct monitor_message, text) + n_bytes;
+}
+
+void monitor_publish_agent(struct monitor *monitor, uint64_t number, const char *json)
+{
+	struct monitor_message message;
+
+	if (monitor->kinds & MONITOR_KIND_AGENT)
+		publish(monitor, MONITOR_KIND_AGENT, &message,
+			fill_agent_message(&message, number, json));
+}
+
+void monitor_set_greeting(struct monitor *monitor, uint64_t number, const char *json)
+{
+	monitor->greeting_number = number;
+	g_free(monitor->greeting);
+	monitor->greeting = g_strdup(json);
 }
 
 /* ---- the ring ---- */
@@ -135,8 +200,8 @@ static int on_record(void *data, void *record, size_t n_bytes)
 	monitor->n_events++;
 	if (monitor->callbacks.event)
 		monitor->callbacks.event(&event, monitor->callbacks.data);
-	if (monitor->listeners->len)
-		publish(monitor, &event);
+	if (monitor->kinds)
+		publish_event(monitor, &event);
 	return result;
 }
 
@@ -176,14 +241,33 @@ static void on_ring(uv_poll_t *poll, int status, int events)
 	consume(poll->data);
 }
 
+static void listener_subscribe(struct listener *listener, unsigned int kinds)
+{
+	struct monitor *monitor = listener->monitor;
+	bool greets = monitor->greeting && (kinds & ~listener->kinds & MONITOR_KIND_AGENT);
+	struct monitor_message message;
+
+	listener->kinds = kinds;
+	update_kinds(monitor);
+	if (greets)
+		listener_put(
+			listener, &message,
+			fill_agent_message(&message, monitor->greeting_number, monitor->greeting));
+}
+
 static void on_listener_event(uv_poll_t *poll, int status, int events)
 {
 	struct listener *listener = poll->data;
-	char byte;
+	struct monitor_message_header header = {0};
+	ssize_t n = -1;
 
-	/* A listener has nothing to say; what it says is read and forgotten. */
-	if (status < 0 || (events & UV_DISCONNECT) ||
-	    recv(listener->fd, &byte, sizeof(byte), MSG_DONTWAIT) == 0)
+	if (status == 0 && (events & UV_READABLE))
+		n = recv(listener->fd, &header, sizeof(header), MSG_DONTWAIT);
+	/* What it says beside that is read and forgotten. */
+	if (n == sizeof(header) && header.version == MONITOR_MESSAGE_VERSION &&
+	    header.type == MONITOR_MESSAGE_SUBSCRIBE)
+		listener_subscribe(listener, header.n & MONITOR_KINDS);
+	else if (status < 0 || n == 0 || (n < 0 && (events & UV_DISCONNECT)))
 		listener_close(listener);
 }
 
@@ -225,8 +309,6 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	uv_poll_init(monitor->timer.loop, &listener->poll, fd);
 	uv_poll_start(&listener->poll, UV_READABLE | UV_DISCONNECT, on_listener_event);
 	g_ptr_array_add(monitor->listeners, listener);
-	if (monitor->listeners->len == 1 && monitor->callbacks.listening)
-		monitor->callbacks.listening(true, monitor->callbacks.data);
 	set_interval(monitor);
 	greet(listener);
 }
@@ -272,8 +354,10 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct monitor *monitor = handle->data;
 
-	if (!--monitor->n_open_handles)
+	if (!--monitor->n_open_handles) {
+		g_free(monitor->greeting);
 		g_free(monitor);
+	}
 }
 
 void monitor_free(struct monitor *monitor)

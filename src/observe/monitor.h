@@ -19,8 +19,8 @@ struct monitor;
 struct monitor_callbacks {
 	/* Every event, as it was read. */
 	void (*event)(const struct event *event, void *data);
-	/* The first listener came, or the last went: trace events are wanted, or not. */
-	void (*listening)(bool listening, void *data);
+	/* Listeners want these kinds now, MONITOR_KIND_*: called where that changes. */
+	void (*wanted)(unsigned int kinds, void *data);
 	void *data;
 };
 
@@ -32,6 +32,14 @@ struct monitor *monitor_new(uv_loop_t *loop, int ring_fd, int listen_fd,
 			    const struct monitor_callbacks *callbacks, GError **error);
 /* Takes NULL. The memory is freed when the loop has run once more. */
 void monitor_free(struct monitor *monitor);
+
+/*
+ * Tells listeners of MONITOR_KIND_AGENT what the agent did. json: at most MONITOR_TEXT_BYTES, else it is
+ * cut to nothing.
+ */
+void monitor_publish_agent(struct monitor *monitor, uint64_t number, const char *json);
+/* The same to each new listener of them, before anything else: since when the agent runs. */
+void monitor_set_greeting(struct monitor *monitor, uint64_t number, const char *json);
 
 struct monitor_statistics {
 	uint64_t n_events;    /* read since start */

@@ -22,7 +22,8 @@ from harness.site import FAR
 pytestmark = pytest.mark.core
 
 HEADER = struct.Struct("=HHIQ")  # of src/observe/monitor_message.h
-HELLO, EVENT, LOST = range(3)
+HELLO, EVENT, LOST, SUBSCRIBE, AGENT = range(5)
+DROPS, TRACES, AGENTS = 1, 2, 4
 PORT = 4321
 STRANGER = {socket.AF_INET: "203.0.113.9", socket.AF_INET6: "2001:db8:bad::9"}
 NOBODY = {socket.AF_INET: "10.200.1.200", socket.AF_INET6: "fd00:200:1::f0f0"}
@@ -31,20 +32,21 @@ NOBODY = {socket.AF_INET: "10.200.1.200", socket.AF_INET6: "fd00:200:1::f0f0"}
 class Listener:
     """A listener that reads when it is told to."""
 
-    def __init__(self, node):
+    def __init__(self, node, kinds=DROPS | TRACES):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(5)
         self.socket.connect(str(node.socket_path.parent / "monitor1_2.sock"))
         self.events = self.lost = 0
         kind, self.ring_bytes = self._take()
         assert kind == HELLO
+        self.socket.send(HEADER.pack(2, SUBSCRIBE, 0, kinds))
 
     def _take(self):
         data = self.socket.recv(4096)
         if not data:
             return None, 0
         version, kind, _, n = HEADER.unpack(data[:HEADER.size])
-        assert version == 1
+        assert version == 2
         self.events += kind == EVENT
         self.lost += n if kind == LOST else 0
         return kind, n
@@ -136,17 +138,129 @@ def test_traces_are_made_only_for_listeners(node):
     """What costs nothing while nobody looks."""
     a, b = node.pod("a"), node.pod("b")
 
-    def on():
-        text = node.exec("bpftool", "-j", "map", "dump", "pinned",
-                         "/sys/fs/bpf/tc/globals/cilium_runtime_config").stdout
-        return json.loads(text)[0]["formatted"]["value"]["trace_events"]
-
-    assert not on()
+    assert not traces_are_on(node)
     with observe.monitor(node, "-t", "trace", "-j") as monitor:
-        assert on()
+        probe.eventually(lambda: traces_are_on(node), what="traces are on")
         assert probe.ping(a, b.ipv4)
         assert records(monitor, 1)[0]["type"] == "trace"
-    probe.eventually(lambda: not on(), what="traces are off again")
+    probe.eventually(lambda: not traces_are_on(node), what="traces are off again")
+
+
+def traces_are_on(node):
+    text = node.exec("bpftool", "-j", "map", "dump", "pinned",
+                     "/sys/fs/bpf/tc/globals/cilium_runtime_config").stdout
+    return json.loads(text)[0]["formatted"]["value"]["trace_events"]
+
+
+def test_who_wants_no_traces_pays_for_none(node):
+    """-t drop costs nothing but drops, and a killed monitor nothing at all."""
+    pod = node.pod("a")
+    with observe.monitor(node, "-t", "drop,agent", "-j") as drops:
+        provoke(pod)
+        assert [each["type"] for each in records(drops, 2)] == ["agent", "drop"]
+        assert not traces_are_on(node)
+        with observe.monitor(node, "-t", "trace") as traces:
+            probe.eventually(lambda: traces_are_on(node), what="traces are on")
+            traces.process.kill()
+            probe.eventually(lambda: not traces_are_on(node), what="traces are off again")
+        mute = Listener(node, kinds=0)
+        provoke(pod)
+        records(drops, 3)
+        mute.drain(0.2)
+        assert mute.events == 0
+        mute.close()
+
+
+def test_many_come_and_go(node):
+    """A thousand listeners, one after the other, leave nothing behind."""
+    pod = node.pod("a")
+    node.request("GET", "/v1/healthz")
+    before = len(os.listdir(f"/proc/{node.agent.pid}/fd"))
+    for _ in range(1000):
+        Listener(node, DROPS | TRACES | AGENTS).close()
+    provoke(pod)
+    probe.eventually(lambda: len(os.listdir(f"/proc/{node.agent.pid}/fd")) <= before,
+                     what="descriptors are closed")
+    assert not traces_are_on(node)
+    with observe.monitor(node, "-t", "drop") as monitor:
+        provoke(pod)
+        monitor.wait_line("xx drop")
+
+
+def test_nonsense_of_a_listener_is_forgotten(node):
+    pod = node.pod("a")
+    listener = Listener(node, DROPS)
+    for junk in b"x", b"\0" * 16, HEADER.pack(2, 99, 0, 7), HEADER.pack(1, SUBSCRIBE, 0, 7), \
+            HEADER.pack(2, SUBSCRIBE, 0, 2**64 - 1) + b"more", os.urandom(5000):
+        listener.socket.send(junk)
+    provoke(pod)
+    listener.drain()
+    assert listener.events >= 1 and node.agent.poll() is None
+    listener.close()
+
+
+def test_a_monitor_too_many_says_so(node):
+    listeners = [Listener(node, DROPS) for _ in range(64)]
+    done = node.cli("monitor", check=False)
+    assert done.returncode == 1 and "turns listeners away" in done.stderr
+    for each in listeners:
+        each.close()
+
+
+def test_agent_events(node):
+    """What the agent does: as lines and as JSON, with Cilium's members."""
+    with observe.monitor(node, "-t", "agent") as lines, \
+            observe.monitor(node, "-t", "agent", "-j") as shown:
+        started, = records(shown, 1)
+        assert started["subtype"] == "Cilium agent started"
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z",
+                            started["message"]["time"])
+        pod = node.pod("web", labels={"app": "web"})
+        endpoint = pod.endpoint()
+        labels = endpoint["status"]["identity"]["labels"]
+        identity = endpoint["status"]["identity"]["id"]
+        created = records(shown, 5)[1:]
+        kinds = [each["subtype"] for each in created]
+        assert sorted(kinds) == ["Endpoint created", "Endpoint regenerated",
+                                 "IPCache entry upserted", "IPCache entry upserted"]
+        assert kinds.index("Endpoint created") < kinds.index("Endpoint regenerated")
+        by = {each["subtype"]: each["message"] for each in created}
+        assert by["Endpoint created"]["id"] == endpoint["id"]
+        assert by["Endpoint created"]["pod-name"] == "web"
+        assert by["Endpoint created"]["namespace"] == "default"
+        assert set(labels) <= set(by["Endpoint regenerated"]["labels"])
+        cidrs = {each["message"]["cidr"]: each["message"] for each in created
+                 if each["subtype"].startswith("IPCache")}
+        assert set(cidrs) == {pod.ipv4 + "/32", pod.ipv6 + "/128"}
+        assert cidrs[pod.ipv4 + "/32"] == {
+            "cidr": pod.ipv4 + "/32", "id": identity, "encrypt-key": 0, "namespace": "default",
+            "pod-name": "web"}
+        # Other labels: another identity.
+        node.put_pod_manifest("web", {"app": "other"})
+        changed = records(shown, 8)[5:]
+        assert {each["subtype"] for each in changed} == {"Endpoint regenerated",
+                                                         "IPCache entry upserted"}
+        new = pod.endpoint()["status"]["identity"]["id"]
+        assert all((each["message"]["id"], each["message"]["old-id"]) == (new, identity)
+                   for each in changed if "cidr" in each["message"])
+        pod.delete()
+        gone = records(shown, 11)[8:]
+        assert sorted(each["subtype"] for each in gone) == [
+            "Endpoint deleted", "IPCache entry deleted", "IPCache entry deleted"]
+        assert lines.wait_line(">> Endpoint created: {", '"pod-name":"web"')
+        assert lines.wait_line(">> IPCache entry deleted: {", pod.ipv6)
+
+
+def test_a_restart_is_seen_in_the_stream(node):
+    with observe.monitor(node, "-t", "agent", "-j") as shown:
+        first, = records(shown, 1)
+        node.kill_agent()
+        node.start_agent()
+        both = records(shown, 2, seconds=10)
+        assert both[1]["subtype"] == "Cilium agent started"
+        assert both[1]["message"]["time"] > first["message"]["time"]
+        node.pod("a")
+        assert len(records(shown, 6)) == 6
 
 
 @pytest.mark.parametrize("how", ["kill", "stop"])
@@ -183,6 +297,9 @@ def test_filters(node):
              ("--from", f"{ids[0]},{ids[1]}"): lambda each: each["source"] in ids[:2],
              ("-t", "drop"): lambda each: each["type"] == "drop",
              ("-t", "trace"): lambda each: each["type"] == "trace",
+             ("--from", "default/a"): lambda each: each["source"] == ids[0],
+             ("--related-to", "b"): lambda each: ids[1] in (each["source"], each["dstID"]),
+             ("--to", f"ipv4:{c.ipv4}"): lambda each: each["dstID"] == ids[2],
              ("-t", "drop,trace"): lambda each: True, (): lambda each: True}
     monitors = {argv: observe.Monitor(node, "-j", *map(str, argv)) for argv in cases}
     for source, target in (a, b), (b, c), (c, a):
@@ -191,22 +308,28 @@ def test_filters(node):
         provoke(pod)
     monitors[()].read_until(lambda: False, 0.5)
     everything = records(monitors[()], 0)  # what each of the others shows a part of
+    assert everything[0]["type"] == "agent" and everything[0]["subtype"] == "Cilium agent started"
+    everything = everything[1:]
     assert {each["type"] for each in everything} == {"drop", "trace"}
     for argv, passes in cases.items():
         wanted = [each for each in everything if passes(each)]
         assert 0 < len(wanted), argv
+        if not argv:
+            continue
         assert records(monitors[argv], len(wanted)) == wanted, argv
         monitors[argv].close()
 
 
 @pytest.mark.parametrize("argv, word", [
     (["-t", "nonsense"], "nonsense"), (["--from", "x"], "--from"), (["--to", "70000"], "--to"),
-    (["--related-to", "-1"], "--related-to"), (["--nonsense"], "--nonsense"),
+    (["--related-to", "-1"], "--related-to"), (["--from", "no/such"], "no/such"),
+    (["-t", "agent", "--from", "1"], "agent"), (["-t", "l7"], "nothing to listen to"),
+     (["--nonsense"], "--nonsense"),
     (["extra"], "extra"), (["--monitor-socket", "/no/such"], "/no/such")])
 def test_bad_use(shared_node, argv, word):
     done = shared_node.cli("monitor", *argv, check=False)
     assert done.returncode == 1 and not done.stdout
-    assert done.stderr.startswith("Error: ") and word in done.stderr
+    assert "Error: " in done.stderr and word in done.stderr
 
 
 # How they look.

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/agent_events.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "src/agent/agent.h"
+#include "src/agent/events.h"
+#include "src/model/ipcache_entry.h"
+#include "src/observe/agent_event_text.h"
+#include "src/observe/monitor_message.h"
+
+struct agent_events {
+	struct agent *agent;
+	bool wanted;
+	/* As they were told last; empty while nobody listens. */
+	GHashTable *endpoints; /* id to struct seen_endpoint */
+	GHashTable *ipcache;   /* struct cidr in the row to struct ipcache_entry */
+};
+
+struct seen_endpoint {
+	struct endpoint *endpoint;
+	struct endpoint_state *state; /* NULL: none yet */
+};
+
+static void seen_endpoint_free(void *data)
+{
+	struct seen_endpoint *seen = data;
+
+	row_unref(&seen->endpoint->row);
+	if (seen->state)
+		row_unref(&seen->state->row);
+	g_free(seen);
+}
+
+static struct seen_endpoint *see_endpoint(struct agent_events *events,
+					  const struct endpoint *endpoint,
+					  const struct endpoint_state *state)
+{
+	struct seen_endpoint *seen = g_new0(struct seen_endpoint, 1);
+
+	seen->endpoint = (struct endpoint *)row_ref(&endpoint->row);
+	seen->state = state ? (struct endpoint_state *)row_ref(&state->row) : NULL;
+	g_hash_table_insert(events->endpoints, GUINT_TO_POINTER(endpoint->id), seen);
+	return seen;
+}
+
+static unsigned int hash_cidr(const void *key)
+{
+	const uint8_t *bytes = key;
+	unsigned int hash = 5381;
+
+	for (size_t i = 0; i < CIDR_KEY_BYTES; i++)
+		hash = hash * 33 + bytes[i];
+	return hash;
+}
+
+static gboolean equal_cidr(const void *a, const void *b)
+{
+	return !memcmp(a, b, CIDR_KEY_BYTES);
+}
+
+static void unref_entry(void *data)
+{
+	row_unref(&((struct ipcache_entry *)data)->row);
+}
+
+static void see_entry(struct agent_events *events, const struct ipcache_entry *entry)
+{
+	struct ipcache_entry *seen = (struct ipcache_entry *)row_ref(&entry->row);
+
+	g_hash_table_replace(events->ipcache, &seen->cidr, seen);
+}
+
+/* Takes json. */
+static void publish(struct agent_events *events, enum agent_event number, json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	/* Labels have no bound, the message has. */
+	if (strlen(text) > MONITOR_TEXT_BYTES) {
+		free(text);
+		json_object_del(json, "labels");
+		text = json_dumps(json, JSON_COMPACT);
+	}
+	if (events->agent->events)
+		events_publish_agent(events->agent->events, number, text);
+	free(text);
+	json_decref(json);
+}
+
+/* ---- endpoints ---- */
+
+static json_t *endpoint_json(const struct seen_endpoint *seen, bool with_names)
+{
+	json_t *labels = json_array();
+
+	for (size_t i = 0; seen->state && i < label_set_n(seen->state->labels); i++) {
+		g_autofree char *text = label_format(label_set_get(seen->state->labels, i));
+
+		json_array_append_new(labels, json_string(text));
+	}
+	return json_pack("{s:i, s:o, s:s*, s:s*}", "id", seen->endpoint->id, "labels", labels,
+			 "pod-name", with_names ? seen->endpoint->pod_name : NULL, "namespace",
+			 with_names ? seen->endpoint->namespace : NULL);
+}
+
+static void tell_regenerated(struct agent_events *events, const struct seen_endpoint *seen)
+{
+	json_t *json = endpoint_json(seen, false);
+	g_autoptr(GError) error = NULL;
+
+	if (endpoint_manager_check_applied(events->agent->endpoints, seen->endpoint->id, &error) ==
+	    0) {
+		publish(events, AGENT_EVENT_ENDPOINT_REGENERATE_SUCCESS, json);
+		return;
+	}
+	json_object_set_new(json, "error", json_string(error->message));
+	publish(events, AGENT_EVENT_ENDPOINT_REGENERATE_FAILURE, json);
+}
+
+static void look_at_endpoint(struct agent_events *events, uint16_t id)
+{
+	const struct tables *tables = &events->agent->tables;
+	const struct endpoint *endpoint =
+		(const struct endpoint *)table_get(tables->endpoints, &id, sizeof(id));
+	const struct endpoint_state *state =
+		(const struct endpoint_state *)table_get(tables->endpoint_states, &id, sizeof(id));
+	struct seen_endpoint *seen = g_hash_table_lookup(events->endpoints, GUINT_TO_POINTER(id));
+	bool is_same = seen && endpoint && seen->endpoint->generation == endpoint->generation;
+	bool is_new_state = state && !(is_same && seen->state == state);
+
+	if (seen && !is_same)
+		publish(events, AGENT_EVENT_ENDPOINT_DELETED, endpoint_json(seen, true));
+	if (!endpoint) {
+		g_hash_table_remove(events->endpoints, GUINT_TO_POINTER(id));
+		return;
+	}
+	seen = see_endpoint(events, endpoint, state);
+	if (!is_same)
+		publish(events, AGENT_EVENT_ENDPOINT_CREATED, endpoint_json(seen, true));
+	if (is_new_state)
+		tell_regenerated(events, seen);
+}
+
+/* ---- addresses ---- */
+
+static json_t *entry_json(const struct ipcache_entry *entry, const struct ipcache_entry *old)
+{
+	char cidr[CIDR_TEXT_BYTES], host[ADDR_TEXT_BYTES], old_host[ADDR_TEXT_BYTES];
+	json_t *json = json_pack("{s:s, s:I}", "cidr", cidr_format(&entry->cidr, cidr), "id",
+				 (json_int_t)entry->identity);
+
+	if (old)
+		json_object_set_new(json, "old-id", json_integer(old->identity));
+	if (!addr_is_zero(&entry->host))
+		json_object_set_new(json, "host-ip", json_string(addr_format(&entry->host, host)));
+	if (old && !addr_is_zero(&old->host))
+		json_object_set_new(json, "old-host-ip",
+				    json_string(addr_format(&old->host, old_host)));
+	json_object_set_new(json, "encrypt-key", json_integer(0));
+	if (entry->namespace)
+		json_object_set_new(json, "namespace", json_string(entry->namespace));
+	if (entry->name)
+		json_object_set_new(json, "pod-name", json_string(entry->name));
+	return json;
+}
+
+static void look_at_entry(struct agent_events *events, const struct row_key *key)
+{
+	const struct ipcache_entry *entry = (const struct ipcache_entry *)table_get(
+		events->agent->tables.ipcache, key->data, key->n_bytes);
+	const struct ipcache_entry *seen = g_hash_table_lookup(events->ipcache, key->data);
+
+	if (entry == seen)
+		return;
+	if (!entry) {
+		publish(events, AGENT_EVENT_IPCACHE_DELETED, entry_json(seen, NULL));
+		g_hash_table_remove(events->ipcache, key->data);
+		return;
+	}
+	publish(events, AGENT_EVENT_IPCACHE_UPSERTED, entry_json(entry, seen));
+	see_entry(events, entry);
+}
+
+/* ---- life ---- */
+
+static void run(struct watch *watch, void *data)
+{
+	struct agent_events *events = data;
+	struct table *table;
+	struct row_key key;
+
+	while (watch_pop(watch, &table, &key)) {
+		uint16_t id;
+
+		if (!events->wanted)
+			continue;
+		if (table == events->agent->tables.ipcache) {
+			look_at_entry(events, &key);
+			continue;
+		}
+		memcpy(&id, key.data, sizeof(id));
+		look_at_endpoint(events, id);
+	}
+}
+
+struct agent_events *agent_events_new(struct agent *agent)
+{
+	struct agent_events *events = g_new0(struct agent_events, 1);
+	struct watch *watch = watch_new(agent->store, "agent-events", run, events);
+
+	events->agent = agent;
+	events->endpoints = g_hash_table_new_full(NULL, NULL, NULL, seen_endpoint_free);
+	events->ipcache = g_hash_table_new_full(hash_cidr, equal_cidr, NULL, unref_entry);
+	watch_add(watch, agent->tables.ipcache);
+	watch_add(watch, agent->tables.endpoints);
+	watch_add(watch, agent->tables.endpoint_states);
+	return events;
+}
+
+void agent_events_free(struct agent_events *events)
+{
+	if (!events)
+		return;
+	g_hash_table_unref(events->endpoints);
+	g_hash_table_unref(events->ipcache);
+	g_free(events);
+}
+
+static bool take_endpoint(const struct row *row, void *data)
+{
+	const struct endpoint *endpoint = (const struct endpoint *)row;
+	struct agent_events *events = data;
+
+	see_endpoint(events, endpoint,
+		     (const struct endpoint_state *)table_get(events->agent->tables.endpoint_states,
+							      &endpoint->id, sizeof(endpoint->id)));
+	return true;
+}
+
+static bool take_entry(const struct row *row, void *data)
+{
+	see_entry(data, (const struct ipcache_entry *)row);
+	return true;
+}
+
+void agent_events_set_wanted(struct agent_events *events, bool wanted)
+{
+	events->wanted = wanted;
+	g_hash_table_remove_all(events->endpoints);
+	g_hash_table_remove_all(events->ipcache);
+	if (!wanted)
+		return;
+	table_foreach (events->agent->tables.endpoints, take_endpoint, events)
+		;
+	table_foreach (events->agent->tables.ipcache, take_entry, events)
+		;
+}
