@@ -58,6 +58,10 @@ static int lock_state(struct agent *agent, GError **error)
 		err = -EIO;
 	if (!err)
 		g_strchomp(agent->boot_id);
+	if (!err)
+		state_dir_set_controller(
+			agent->lib_state,
+			controller_new(agent->controllers, "state-sync", "state", 0));
 	return err;
 }
 
@@ -94,6 +98,7 @@ static int make_tables(struct agent *agent, GError **error)
 		.dir = agent->run_state,
 		.find_interface = if_nametoindex,
 	});
+	identity_file_set_controllers(agent->identity_file, agent->controllers);
 	identity_file_watch(agent->identity_file);
 	return 0;
 }
@@ -150,6 +155,8 @@ static int read_manifests(struct agent *agent, GError **error)
 				      agent->settings->manifest_dir, log_problem, NULL, error);
 	if (!agent->source)
 		return -EIO;
+	directory_set_controller(agent->source, controller_new(agent->controllers,
+							       "manifest-directory", "source", 0));
 	directory_start(agent->source);
 	return 0;
 }
@@ -161,6 +168,9 @@ static int read_masquerade_file(struct agent *agent, GError **error)
 	agent->masquerade_file =
 		masquerade_file_new(agent->loop, agent->store, &agent->tables,
 				    agent->settings->ip_masq_agent_config_path, log_problem, NULL);
+	masquerade_file_set_controller(
+		agent->masquerade_file,
+		controller_new(agent->controllers, "masquerade-file", "source", 0));
 	masquerade_file_start(agent->masquerade_file);
 	return 0;
 }
@@ -177,7 +187,11 @@ static int watch_devices(struct agent *agent, GError **error)
 {
 	agent->devices = devices_new(agent->loop, agent->store, agent->tables.devices,
 				     on_kernel_changed, agent, error);
-	return agent->devices ? 0 : -EIO;
+	if (!agent->devices)
+		return -EIO;
+	devices_set_controller(agent->devices,
+			       controller_new(agent->controllers, "read-devices", "datapath", 0));
+	return 0;
 }
 
 /* What every device that leads out can take. */
@@ -213,7 +227,12 @@ static int load_datapath(struct agent *agent, GError **error)
 	uv_run(agent->loop, UV_RUN_NOWAIT);
 	agent->conntrack_gc =
 		conntrack_gc_new(agent->settings, agent->datapath, &agent->datapath_config, error);
-	return agent->conntrack_gc ? 0 : -EIO;
+	if (!agent->conntrack_gc)
+		return -EIO;
+	conntrack_gc_set_controller(
+		agent->conntrack_gc,
+		controller_new(agent->controllers, "conntrack-gc", "datapath", 0));
+	return 0;
 }
 
 /* First what is wanted, then away with what is not; both while packets flow. */
@@ -228,8 +247,11 @@ static int apply_plan(struct agent *agent, GError **error)
 		.derive = agent->derive,
 		.datapath = agent->datapath,
 		.config = &agent->datapath_config,
+		.controller = controller_new(agent->controllers, "router-addresses", "ipam", 0),
 	});
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
+				    UPKEEP_RESYNC_INTERVAL_NS);
 	err = reconcilers_adopt(agent->reconcilers, error);
 	if (err)
 		return err;
@@ -257,7 +279,8 @@ static int serve(struct agent *agent, GError **error)
 	agent->api_server = http_server_new(agent->loop, fd, rest_handle, agent, error);
 	if (!agent->api_server)
 		return -EIO;
-	queued_delete_run(agent->endpoints, agent->settings->socket_path);
+	agent->delete_queue = controller_new(agent->controllers, "delete-queue", "endpoint", 0);
+	queued_delete_run(agent->endpoints, agent->settings->socket_path, agent->delete_queue);
 	agent->ready = true;
 	return 0;
 }
@@ -340,6 +363,7 @@ struct agent *agent_new(uv_loop_t *loop, const struct config *config, GError **e
 	agent->config = config;
 	agent->settings = config_get_settings(config);
 	agent->started_ns = clock_realtime_ns();
+	agent->controllers = controllers_new();
 	agent->problems = g_ptr_array_new_with_free_func(g_free);
 	agent->api_fd = -1;
 	wiring_init_derive(agent->settings, &agent->derive_config);
@@ -392,5 +416,6 @@ void agent_free(struct agent *agent)
 	state_dir_free(agent->run_state);
 	wiring_fini_derive(&agent->derive_config);
 	g_ptr_array_unref(agent->problems);
+	controllers_free(agent->controllers);
 	g_free(agent);
 }

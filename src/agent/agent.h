@@ -13,6 +13,7 @@ struct agent {
 	const struct config *config;
 	const struct settings *settings;
 	struct derive_config derive_config;
+	struct controllers *controllers; /* the jobs that repeat */
 	GPtrArray *problems; /* char *: state that could not be read, or set aside, at the start */
 	struct state_dir
 		*run_state; /* <state-dir>/state: endpoints, addresses; dies with the boot */
@@ -34,6 +35,7 @@ struct agent {
 	struct datapath_config datapath_config; /* as in force */
 	struct router *router;
 	struct reconcilers *reconcilers;
+	struct controller *delete_queue;
 	struct conntrack_gc *conntrack_gc;
 	struct upkeep *upkeep;
 	struct events *events;

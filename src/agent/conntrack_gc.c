@@ -6,6 +6,7 @@
 #include "abi/nat.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/datapath/layout.h"
 #include "src/sys/jiffies.h"
 
 #define START_INTERVAL_NS (5 * 60 * NSEC_PER_SEC)
@@ -25,6 +26,8 @@ static const enum plan_map swept_maps[] = {
 
 struct conntrack_gc {
 	struct datapath *datapath;
+	struct controller *controller; /* NULL: nobody asked */
+	GError *error;                 /* the first of this sweep */
 	struct jiffies_clock clock;
 	bool is_fixed; /* the interval is the user's */
 	int64_t interval_ns;
@@ -58,8 +61,16 @@ struct conntrack_gc *conntrack_gc_new(const struct settings *settings, struct da
 	return gc;
 }
 
+void conntrack_gc_set_controller(struct conntrack_gc *gc, struct controller *controller)
+{
+	gc->controller = controller;
+	controller_set_interval(controller, gc->interval_ns);
+}
+
 void conntrack_gc_free(struct conntrack_gc *gc)
 {
+	if (gc)
+		g_clear_error(&gc->error);
 	g_free(gc);
 }
 
@@ -141,9 +152,22 @@ static void end_sweep(struct conntrack_gc *gc)
 	log_debug("conntrack", "Swept dead connections", "entries=%u removed=%u", gc->n_seen,
 		  gc->n_removed);
 	adapt_interval(gc);
+	controller_set_interval(gc->controller, gc->interval_ns);
+	controller_end(gc->controller, gc->error);
+	g_clear_error(&gc->error);
 	gc->next_ns = clock_monotonic_ns() + gc->interval_ns;
 	gc->i_map = 0;
 	gc->n_seen = gc->n_removed = 0;
+}
+
+static void note_failure(struct conntrack_gc *gc, enum plan_map map, int err)
+{
+	if (gc->error)
+		return;
+	error_set_errno(&gc->error, -err, "reading the map %s", map_layout_get(map)->name);
+	if (!controller_is_failing(gc->controller))
+		log_warning("conntrack", "Reading connections failed, will try again", "error=%s",
+			    gc->error->message);
 }
 
 int64_t conntrack_gc_run(struct conntrack_gc *gc)
@@ -154,6 +178,7 @@ int64_t conntrack_gc_run(struct conntrack_gc *gc)
 
 	if (now_ns < gc->next_ns)
 		return gc->next_ns - now_ns;
+	controller_begin(gc->controller);
 	gc->now_tick = jiffies_tick_now(&gc->clock);
 	err = gc->datapath->ops->map_sweep(
 		gc->datapath, map, &gc->cursor,
@@ -164,8 +189,7 @@ int64_t conntrack_gc_run(struct conntrack_gc *gc)
 		return STEP_INTERVAL_NS;
 	}
 	if (err != -ENOENT)
-		log_warning("conntrack", "Reading connections failed", "error=%s",
-			    g_strerror(-err));
+		note_failure(gc, map, err);
 	gc->cursor = (struct map_cursor){0};
 	if (++gc->i_map == G_N_ELEMENTS(swept_maps))
 		end_sweep(gc);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "src/agent/config.h"
+#include "src/base/controller.h"
 #include "src/datapath/datapath.h"
 
 struct conntrack_gc;
@@ -14,6 +15,8 @@ struct conntrack_gc;
 /* After the load; config is that of the load. NULL and *error where the kernel's clock is not to be had. */
 struct conntrack_gc *conntrack_gc_new(const struct settings *settings, struct datapath *datapath,
 				      const struct datapath_config *config, GError **error);
+/* A run is a sweep of all connections. Borrowed. */
+void conntrack_gc_set_controller(struct conntrack_gc *gc, struct controller *controller);
 void conntrack_gc_free(struct conntrack_gc *gc); /* takes NULL */
 /* One step, if it is time. Returns ns until the next. */
 int64_t conntrack_gc_run(struct conntrack_gc *gc);

@@ -12,8 +12,9 @@ struct identity_file {
 	struct tables *tables;
 	struct state_dir *dir;
 	struct identity_limit *limit;
-	uint32_t last;    /* the greatest number that was ever used */
-	bool is_watching; /* what comes now is new, and no row of the file */
+	struct controller *controller; /* NULL: nobody asked */
+	uint32_t last;                 /* the greatest number that was ever used */
+	bool is_watching;              /* what comes now is new, and no row of the file */
 	bool went_round; /* a number was used that lies below others: the limit says nothing of it */
 	GError *error;   /* of the last write, or NULL */
 };
@@ -117,11 +118,13 @@ static int write_file(struct identity_file *file)
 	int err;
 
 	g_clear_error(&file->error);
+	controller_begin(file->controller);
 	err = identity_limit_ensure(file->limit, file->last, &file->error);
 	if (!err && file->went_round)
 		err = state_dir_write_through(file->dir, FILE_NAME, encode(file), &file->error);
 	else if (!err)
 		err = state_dir_write(file->dir, FILE_NAME, encode(file), &file->error);
+	controller_end(file->controller, file->error);
 	if (err) {
 		if (!was_failing)
 			log_error("identity", "Identities cannot be kept", "error=%s",
@@ -186,6 +189,13 @@ struct identity_file *identity_file_new(struct store *store, struct tables *tabl
 	}
 	file->last = identity_limit_get_start(file->limit);
 	return file;
+}
+
+void identity_file_set_controllers(struct identity_file *file, struct controllers *controllers)
+{
+	file->controller = controller_new(controllers, "identity-file", "identity", 0);
+	identity_limit_set_controller(
+		file->limit, controller_new(controllers, "identity-reserve", "identity", 0));
 }
 
 void identity_file_watch(struct identity_file *file)

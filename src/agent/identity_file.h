@@ -20,6 +20,11 @@ struct identity_file *identity_file_new(struct store *store, struct tables *tabl
 uint32_t identity_file_get_last(const struct identity_file *file);
 /* From now on what changes is written. After derive_new(). */
 void identity_file_watch(struct identity_file *file);
+/*
+ * "identity-file", which fails while the file is older than the table, and "identity-reserve". Borrowed:
+ * they outlive it.
+ */
+void identity_file_set_controllers(struct identity_file *file, struct controllers *controllers);
 void identity_file_free(struct identity_file *file); /* takes NULL */
 /* Why the file is older than the table, or NULL. */
 const GError *identity_file_get_error(const struct identity_file *file);

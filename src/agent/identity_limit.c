@@ -13,15 +13,17 @@ struct identity_limit {
 	struct state_dir *dir;
 	char *boot_id;
 	uint32_t start;
-	int reserved; /* on disk; atomic: a helper thread raises it */
-	GMutex mutex; /* of the file's writer */
-	bool is_busy; /* a job is under way */
+	int reserved;                  /* on disk; atomic: a helper thread raises it */
+	GMutex mutex;                  /* of the file's writer */
+	bool is_busy;                  /* a job is under way */
+	struct controller *controller; /* of the jobs; NULL: nobody asked */
 };
 
 struct job {
 	uv_work_t work;
 	struct identity_limit *limit;
 	uint32_t wanted;
+	GError *error;
 };
 
 static int load(struct identity_limit *limit, uint32_t greatest, GError **error)
@@ -105,10 +107,9 @@ int identity_limit_ensure(struct identity_limit *limit, uint32_t number, GError 
 
 static void run_job(uv_work_t *work)
 {
-	const struct job *job = work->data;
+	struct job *job = work->data;
 
-	/* Where it fails, whoever needs the numbers tries again, and reports it. */
-	(void)!reserve(job->limit, job->wanted, NULL);
+	(void)!reserve(job->limit, job->wanted, &job->error);
 }
 
 static void end_job(uv_work_t *work, int status)
@@ -116,7 +117,17 @@ static void end_job(uv_work_t *work, int status)
 	struct job *job = work->data;
 
 	job->limit->is_busy = false;
+	if (job->error && !controller_is_failing(job->limit->controller))
+		log_warning("identity", "Reserving identity numbers failed, will try again",
+			    "error=%s", job->error->message);
+	controller_end(job->limit->controller, job->error);
+	g_clear_error(&job->error);
 	g_free(job);
+}
+
+void identity_limit_set_controller(struct identity_limit *limit, struct controller *controller)
+{
+	limit->controller = controller;
 }
 
 void identity_limit_reserve_soon(struct identity_limit *limit, uint32_t last, uv_loop_t *loop)
@@ -131,5 +142,6 @@ void identity_limit_reserve_soon(struct identity_limit *limit, uint32_t last, uv
 	job->wanted = wanted;
 	job->work.data = job;
 	limit->is_busy = true;
+	controller_begin(limit->controller);
 	uv_queue_work(loop, &job->work, run_job, end_job);
 }

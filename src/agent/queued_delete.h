@@ -3,9 +3,12 @@
 #pragma once
 
 #include "src/agent/endpoint_manager.h"
+#include "src/base/controller.h"
 
 /*
  * Removes the endpoints in the queue beside the socket. To be called when the REST API begins to do what
- * it is asked, and not before: a plugin writes its file, asks once more, and relies on one of the two.
+ * it is asked, and not before: a plugin writes its file, asks once more, and relies on one of the two. And
+ * again while the controller (borrowed) is failing.
  */
-void queued_delete_run(struct endpoint_manager *manager, const char *socket_path);
+void queued_delete_run(struct endpoint_manager *manager, const char *socket_path,
+		       struct controller *controller);

@@ -9,14 +9,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/base/atomic_file.h"
+#include "src/base/log.h"
 
 #define MAX_FILE_BYTES (64 * 1024 * 1024)
 #define LOCK_NAME      "lock"
 #define CORRUPT_SUFFIX ".corrupt"
 
+/* Its own descriptor and path: the directory may be closed while a helper thread is at it. */
+struct sync {
+	uv_work_t work;
+	struct state_dir *dir; /* NULL: closed meanwhile; for the loop's thread alone */
+	char *path;
+	DIR *stream;
+	GError *error;
+};
+
 struct state_dir {
 	char *path;
-	bool is_dirty; /* written since the last sync */
+	bool is_dirty;                 /* written since the last sync */
+	struct sync *sync;             /* under way; NULL: none */
+	struct controller *controller; /* of it; NULL: nobody asked */
 	int fd;
 	int lock_fd; /* −1: not locked */
 };
@@ -43,6 +55,8 @@ void state_dir_free(struct state_dir *dir)
 {
 	if (!dir)
 		return;
+	if (dir->sync)
+		dir->sync->dir = NULL;
 	if (dir->lock_fd >= 0)
 		close(dir->lock_fd);
 	close(dir->fd);
@@ -205,48 +219,86 @@ int state_dir_remove(struct state_dir *dir, const char *name, GError **error)
 	return err;
 }
 
-struct sync {
-	uv_work_t work;
-	DIR *stream; /* its own: the directory may be closed meanwhile */
-};
+/* Of regular files; the first failure is the one that is told. */
+static void sync_file(struct sync *sync, const char *name)
+{
+	int fd = openat(dirfd(sync->stream), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	/* Replaced meanwhile: then it is written anew, and the next sync sees it. */
+	if (fd < 0)
+		return;
+	if (fdatasync(fd) < 0 && !sync->error)
+		error_set_errno(&sync->error, errno, "%s/%s", sync->path, name);
+	close(fd);
+}
 
 static void sync_run(uv_work_t *work)
 {
 	struct sync *sync = work->data;
 	const struct dirent *entry;
 
-	/* What the disk refuses now it refuses again: the next write reports it. */
-	while ((entry = readdir(sync->stream))) {
-		int fd = entry->d_type == DT_REG ? openat(dirfd(sync->stream), entry->d_name,
-							  O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-						 : -1;
-
-		if (fd < 0)
-			continue;
-		(void)!fdatasync(fd);
-		close(fd);
-	}
-	(void)!fsync(dirfd(sync->stream));
+	while ((entry = readdir(sync->stream)))
+		if (entry->d_type == DT_REG)
+			sync_file(sync, entry->d_name);
+	if (fsync(dirfd(sync->stream)) < 0 && !sync->error)
+		error_set_errno(&sync->error, errno, "%s", sync->path);
 	closedir(sync->stream);
+}
+
+static void note_sync(struct state_dir *dir, GError *error)
+{
+	if (error) {
+		error_prefix(&error, "putting state on the disk");
+		if (!controller_is_failing(dir->controller))
+			log_error("agent", "State is not on the disk: a power cut would lose it",
+				  "error=%s", error->message);
+		dir->is_dirty = true;
+	}
+	controller_end(dir->controller, error);
 }
 
 static void sync_done(uv_work_t *work, int status)
 {
-	g_free(work->data);
+	struct sync *sync = work->data;
+
+	if (sync->dir) {
+		sync->dir->sync = NULL;
+		note_sync(sync->dir, sync->error);
+	}
+	g_clear_error(&sync->error);
+	g_free(sync->path);
+	g_free(sync);
 }
 
 void state_dir_sync_soon(struct state_dir *dir, uv_loop_t *loop)
 {
-	DIR *stream = dir->is_dirty ? opendir(dir->path) : NULL;
 	struct sync *sync;
+	DIR *stream;
 
-	if (!stream)
+	if (!dir->is_dirty || dir->sync)
 		return;
+	controller_begin(dir->controller);
+	stream = opendir(dir->path);
+	if (!stream) {
+		g_autoptr(GError) error = NULL;
+
+		error_set_errno(&error, errno, "%s", dir->path);
+		note_sync(dir, error);
+		return;
+	}
 	dir->is_dirty = false;
 	sync = g_new0(struct sync, 1);
+	sync->dir = dir;
+	sync->path = g_strdup(dir->path);
 	sync->stream = stream;
 	sync->work.data = sync;
+	dir->sync = sync;
 	uv_queue_work(loop, &sync->work, sync_run, sync_done);
+}
+
+void state_dir_set_controller(struct state_dir *dir, struct controller *controller)
+{
+	dir->controller = controller;
 }
 
 static int compare_names(const void *a, const void *b)

@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 #include <uv.h>
-#include "src/base/error.h"
+#include "src/base/controller.h"
 
 #define STATE_DIR_VERSION 1
 
@@ -38,9 +38,12 @@ NODISCARD int state_dir_read(struct state_dir *dir, const char *name, json_t **r
 			     GError **error);
 /*
  * Has the files of the directory itself, folders left out, put on the disk by a helper thread. Does nothing
- * where nothing was written.
+ * where nothing was written, and while an earlier call's work goes on. What the disk refuses is tried again
+ * by the next call.
  */
 void state_dir_sync_soon(struct state_dir *dir, uv_loop_t *loop);
+/* Of that sync. Borrowed: it outlives the helper thread's work. */
+void state_dir_set_controller(struct state_dir *dir, struct controller *controller);
 /* And the folder that it leaves empty. A file that is not there is no error. */
 NODISCARD int state_dir_remove(struct state_dir *dir, const char *name, GError **error);
 /* For a file whose content made no sense to whoever read it. */

@@ -3,10 +3,10 @@
 
 #include "src/agent/agent.h"
 #include "src/agent/conntrack_gc.h"
+#include "src/agent/queued_delete.h"
+#include "src/agent/router.h"
 #include "src/base/log.h"
 
-/* Without a hint. Reading back a hundred endpoints takes about a millisecond. */
-#define RESYNC_INTERVAL_NS (10 * NSEC_PER_SEC)
 /* Hints come in bursts: look once, when one is over. */
 #define HINT_DELAY_NS (100 * NSEC_PER_MSEC)
 /* Between two looks at what is due. */
@@ -15,47 +15,66 @@
 
 struct upkeep {
 	struct agent *agent;
+	struct controller *ensure, *vanished;
 	uv_timer_t *timer;
 	int64_t resync_at_ns; /* CLOCK_MONOTONIC */
 	int64_t hint_at_ns;   /* when to look after a hint; 0: there was none */
 };
 
-static void ensure_node(struct agent *agent)
+static void ensure_node(struct upkeep *upkeep)
 {
+	struct agent *agent = upkeep->agent;
 	g_autoptr(GString) repaired = g_string_new(NULL);
 	g_autoptr(GError) error = NULL;
 
-	if (agent->datapath->ops->ensure(agent->datapath, repaired, &error))
-		log_error("datapath", "Repairing the node's part of the kernel failed", "error=%s",
-			  error->message);
+	controller_begin(upkeep->ensure);
+	if (agent->datapath->ops->ensure(agent->datapath, repaired, &error) &&
+	    !controller_is_failing(upkeep->ensure))
+		log_error("datapath",
+			  "Repairing the node's part of the kernel failed, will try again",
+			  "error=%s", error->message);
+	controller_end(upkeep->ensure, error);
 	if (repaired->len)
 		log_warning("datapath", "Somebody changed the node's part of the kernel: repaired",
 			    "what=%s", repaired->str);
 }
 
 /* Before the repair, which would take what went with their interface for somebody's mistake. */
-static void remove_vanished_endpoints(struct agent *agent)
+static void remove_vanished_endpoints(struct upkeep *upkeep)
 {
 	g_autoptr(GError) error = NULL;
 
-	if (endpoint_manager_remove_vanished(agent->endpoints, &error))
-		log_warning("endpoint", "An endpoint without interface stays", "error=%s",
-			    error->message);
+	controller_begin(upkeep->vanished);
+	if (endpoint_manager_remove_vanished(upkeep->agent->endpoints, &error) &&
+	    !controller_is_failing(upkeep->vanished))
+		log_warning("endpoint", "An endpoint without interface stays, will try again",
+			    "error=%s", error->message);
+	controller_end(upkeep->vanished, error);
 }
 
 /* Not everything: only what a hint of the kernel can be about, which leaves out the maps. */
-static void resync(struct agent *agent, bool everything)
+static void resync(struct upkeep *upkeep, bool everything)
 {
+	struct agent *agent = upkeep->agent;
 	unsigned int n_repaired;
 
-	remove_vanished_endpoints(agent);
-	ensure_node(agent);
+	remove_vanished_endpoints(upkeep);
+	ensure_node(upkeep);
 	store_settle(agent->store);
 	n_repaired = everything ? reconcilers_resync(agent->reconcilers)
 				: reconcilers_resync_devices(agent->reconcilers);
 	if (n_repaired)
 		log_warning("datapath", "Somebody changed objects in the kernel: repaired",
 			    "objects=%u", n_repaired);
+}
+
+/* What failed, and nothing but time helps. */
+static void retry(struct agent *agent)
+{
+	router_retry(agent->router);
+	if (controller_is_failing(agent->delete_queue))
+		queued_delete_run(agent->endpoints, agent->settings->socket_path,
+				  agent->delete_queue);
 }
 
 /* The sooner of the two, where −1 is never. */
@@ -81,12 +100,13 @@ static void on_timer(uv_timer_t *timer)
 	int64_t next_ns, now_ns = clock_monotonic_ns();
 
 	if (now_ns >= upkeep->resync_at_ns) {
-		resync(agent, true);
+		retry(agent);
+		resync(upkeep, true);
 		now_ns = clock_monotonic_ns();
-		upkeep->resync_at_ns = now_ns + RESYNC_INTERVAL_NS;
+		upkeep->resync_at_ns = now_ns + UPKEEP_RESYNC_INTERVAL_NS;
 		upkeep->hint_at_ns = 0;
 	} else if (upkeep->hint_at_ns && now_ns >= upkeep->hint_at_ns) {
-		resync(agent, false);
+		resync(upkeep, false);
 		now_ns = clock_monotonic_ns();
 		upkeep->hint_at_ns = 0;
 	}
@@ -106,9 +126,13 @@ struct upkeep *upkeep_new(struct agent *agent)
 	struct upkeep *upkeep = g_new0(struct upkeep, 1);
 
 	upkeep->agent = agent;
+	upkeep->ensure = controller_new(agent->controllers, "repair-node", "datapath",
+					UPKEEP_RESYNC_INTERVAL_NS);
+	upkeep->vanished = controller_new(agent->controllers, "endpoint-gc", "endpoint",
+					  UPKEEP_RESYNC_INTERVAL_NS);
 	upkeep->timer = g_new0(uv_timer_t, 1);
 	upkeep->timer->data = upkeep;
-	upkeep->resync_at_ns = clock_monotonic_ns() + RESYNC_INTERVAL_NS;
+	upkeep->resync_at_ns = clock_monotonic_ns() + UPKEEP_RESYNC_INTERVAL_NS;
 	uv_timer_init(agent->loop, upkeep->timer);
 	arm(upkeep, TICK_MIN_NS);
 	return upkeep;

@@ -5,6 +5,11 @@
  */
 #pragma once
 
+#include "src/base/clock.h"
+
+/* Without a hint. Reading back a hundred endpoints takes about a millisecond. */
+#define UPKEEP_RESYNC_INTERVAL_NS (10 * NSEC_PER_SEC)
+
 struct agent;
 struct upkeep;
 

@@ -20,6 +20,7 @@
 struct devices {
 	struct store *store;
 	struct table *table;
+	struct controller *controller; /* NULL: nobody asked */
 	struct netlink *listener;
 	struct netlink *netlink;
 	uv_poll_t poll;
@@ -264,11 +265,16 @@ static void bring_up_to_date(struct devices *devices)
 {
 	g_autoptr(GError) error = NULL;
 
+	controller_begin(devices->controller);
 	if (refresh(devices, &error)) {
-		log_warning("devices", "Reading the devices failed, will try again", "error=%s",
-			    error ? error->message : NULL);
+		if (!error)
+			error_set(&error, EIO, "reading the devices of the node");
+		if (!controller_is_failing(devices->controller))
+			log_warning("devices", "Reading the devices failed, will try again",
+				    "error=%s", error->message);
 		uv_timer_start(&devices->reread_timer, on_reread, REREAD_DELAY_MS, 0);
 	}
+	controller_end(devices->controller, error);
 	store_settle(devices->store);
 	if (devices->ours_changed && !uv_is_active((uv_handle_t *)&devices->changed_timer))
 		uv_timer_start(&devices->changed_timer, on_changed, CHANGED_DELAY_MS, 0);
@@ -355,6 +361,11 @@ struct devices *devices_new(uv_loop_t *loop, struct store *store, struct table *
 	table_set_synced(table);
 	init_handles(devices, loop);
 	return devices;
+}
+
+void devices_set_controller(struct devices *devices, struct controller *controller)
+{
+	devices->controller = controller;
 }
 
 void devices_free(struct devices *devices)

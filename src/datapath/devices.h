@@ -6,8 +6,8 @@
 #pragma once
 
 #include <uv.h>
+#include "src/base/controller.h"
 #include "src/store/table.h"
-#include "src/base/error.h"
 
 struct devices;
 
@@ -19,5 +19,7 @@ struct devices;
  */
 struct devices *devices_new(uv_loop_t *loop, struct store *store, struct table *table,
 			    void (*changed)(void *data), void *data, GError **error);
+/* Runs when the kernel has told of a change, and again after a failure. Borrowed. */
+void devices_set_controller(struct devices *devices, struct controller *controller);
 /* Takes NULL. The rest is freed when the loop has run its closing callbacks. */
 void devices_free(struct devices *devices);

@@ -451,35 +451,16 @@ int64_t reconcile_retry(struct reconcile *reconcile)
 	int64_t earliest_ns = INT64_MAX;
 
 	keyed_set_foreach(&reconcile->failing, collect_due, &due);
+	if (rows->len)
+		reconcile_begin_run(reconcile);
 	for (guint i = 0; i < rows->len; i++) {
 		struct row_key key;
 
 		reconcile->kind->key(rows->pdata[i], &key);
 		reconcile_key(reconcile, &key);
 	}
+	if (rows->len)
+		reconcile_end_run(reconcile, NULL);
 	keyed_set_foreach(&reconcile->failing, find_earliest, &earliest_ns);
 	return earliest_ns == INT64_MAX ? -1 : MAX(earliest_ns - reconcile->now_ns(), 0);
-}
-
-struct missing_count {
-	const struct reconcile *reconcile;
-	unsigned int n;
-};
-
-static bool count_missing(void *item, void *data)
-{
-	const struct failing *failing = item;
-	struct missing_count *count = data;
-
-	if (get_wanted(count->reconcile, &failing->key))
-		count->n++;
-	return true;
-}
-
-unsigned int reconcile_n_missing(const struct reconcile *reconcile)
-{
-	struct missing_count count = {.reconcile = reconcile};
-
-	keyed_set_foreach(&reconcile->failing, count_missing, &count);
-	return count.n;
 }

@@ -77,6 +77,7 @@ static char *attachment_describe(const struct row *row)
 
 const struct reconcile_kind reconcile_attachment_kind = {
 	.name = "attachments",
+	.controller_name = "reconcile-attachments",
 	.key = attachment_key,
 	.foreach = attachment_foreach,
 	.matches = attachment_matches,

@@ -132,6 +132,7 @@ static char *entry_describe(const struct row *row)
 
 const struct reconcile_kind reconcile_map_kind = {
 	.name = "map-entries",
+	.controller_name = "reconcile-map-entries",
 	.key = entry_key,
 	.foreach = entry_foreach,
 	.matches = entry_matches,

@@ -69,6 +69,7 @@ static char *route_describe(const struct row *row)
 
 const struct reconcile_kind reconcile_route_kind = {
 	.name = "routes",
+	.controller_name = "reconcile-routes",
 	.key = route_key,
 	.foreach = route_foreach,
 	.matches = route_matches,

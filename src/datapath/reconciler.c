@@ -20,6 +20,7 @@ struct reconcilers {
 	struct reconcile kinds[KIND__MAX];
 	GHashTable *n_failing_by_endpoint;
 	int64_t (*now_ns)(void);
+	struct controller *finish_controller;
 	bool adopted;
 	/* load_finish, once the attachments have been compared. */
 	bool finished;
@@ -37,14 +38,18 @@ static void finish_load(struct reconcilers *reconcilers)
 
 	if (!reconcilers->adopted || reconcilers->finished)
 		return;
+	controller_begin(reconcilers->finish_controller);
 	err = reconcilers->datapath->ops->load_finish(reconcilers->datapath, &error);
 	reconcilers->finished = !err;
+	if (err && !error)
+		error_set_errno(&error, -err, "finishing the load");
+	controller_end(reconcilers->finish_controller, error);
 	if (!err)
 		return;
 	if (!reconcilers->n_finish_tries++) {
 		reconcilers->finish_since_ns = clock_realtime_ns();
 		log_warning("datapath", "Finishing the load failed, will try again", "error=%s",
-			    error ? error->message : g_strerror(-err));
+			    error->message);
 	}
 	reconcilers->finish_error = -err;
 	reconcilers->finish_next_ns = reconcilers->now_ns() + FINISH_RETRY_NS;
@@ -56,8 +61,10 @@ static void run_watch(struct watch *watch, void *data)
 	struct table *table;
 	struct row_key key;
 
+	reconcile_begin_run(reconcile);
 	while (watch_pop(watch, &table, &key))
 		reconcile_key(reconcile, &key);
+	reconcile_end_run(reconcile, NULL);
 }
 
 static void run_attachment_watch(struct watch *watch, void *data)
@@ -99,6 +106,16 @@ struct reconcilers *reconcilers_new(struct store *store, struct tables *tables,
 		watch_add(watch, kinds[i].table);
 	}
 	return reconcilers;
+}
+
+void reconcilers_set_controllers(struct reconcilers *reconcilers, struct controllers *controllers,
+				 int64_t interval_ns)
+{
+	for (int i = 0; i < KIND__MAX; i++)
+		reconcilers->kinds[i].controller =
+			controller_new(controllers, reconcilers->kinds[i].kind->controller_name,
+				       "datapath", interval_ns);
+	reconcilers->finish_controller = controller_new(controllers, "load-finish", "datapath", 0);
 }
 
 void reconcilers_free(struct reconcilers *reconcilers)
@@ -143,19 +160,30 @@ void reconcilers_allow_deletion(struct reconcilers *reconcilers)
 	}
 }
 
+static unsigned int resync_kind(struct reconcile *reconcile)
+{
+	bool was_failing = controller_is_failing(reconcile->controller);
+	g_autoptr(GError) error = NULL;
+	unsigned int n_repaired = 0;
+	int err;
+
+	reconcile_begin_run(reconcile);
+	err = reconcile_resync(reconcile, &n_repaired);
+	if (err)
+		error_set_errno(&error, -err, "reading the kernel's %s", reconcile->kind->name);
+	reconcile_end_run(reconcile, error);
+	if (err && !was_failing)
+		log_warning("datapath", "Reading the kernel failed, will try again",
+			    "reconciler=%s error=%s", reconcile->kind->name, g_strerror(-err));
+	return n_repaired;
+}
+
 static unsigned int resync_kinds(struct reconcilers *reconcilers, int first)
 {
 	unsigned int n_repaired = 0;
 
 	for (int i = first; i < KIND__MAX; i++) {
-		unsigned int n_of_kind = 0;
-		int err = reconcile_resync(&reconcilers->kinds[i], &n_of_kind);
-
-		if (err)
-			log_warning("datapath", "Reading the kernel failed",
-				    "reconciler=%s error=%s", reconcilers->kinds[i].kind->name,
-				    g_strerror(-err));
-		n_repaired += n_of_kind;
+		n_repaired += resync_kind(&reconcilers->kinds[i]);
 	}
 	return n_repaired;
 }

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "src/base/controller.h"
 #include "src/datapath/datapath.h"
 #include "src/store/tables.h"
 
@@ -33,6 +34,12 @@ struct reconcilers;
 /* Makes watches on the plan tables: the last that the agent makes, so that they run last. */
 struct reconcilers *reconcilers_new(struct store *store, struct tables *tables,
 				    struct datapath *datapath);
+/*
+ * A controller a kind, "reconcile-<kind>", and "load-finish". interval_ns: how often the caller calls
+ * reconcilers_resync().
+ */
+void reconcilers_set_controllers(struct reconcilers *reconcilers, struct controllers *controllers,
+				 int64_t interval_ns);
 void reconcilers_free(struct reconcilers *reconcilers);
 /*
  * Reads what is in the kernel, once after load. 0 or −errno. The first store_settle() behind it should

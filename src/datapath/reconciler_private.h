@@ -10,6 +10,7 @@
 
 struct reconcile_kind {
 	const char *name;
+	const char *controller_name;
 	keyed_set_key key;
 	/* What is in the kernel. The rows are made for the call; whoever keeps one takes a reference. */
 	int (*foreach)(struct datapath *dp, bool (*fn)(const struct row *actual, void *data),
@@ -41,7 +42,8 @@ struct reconcile {
 	const struct reconcile_kind *kind;
 	struct datapath *datapath;
 	const struct table *table;
-	int64_t (*now_ns)(void); /* CLOCK_MONOTONIC; tests have their own */
+	struct controller *controller; /* NULL: nobody asked */
+	int64_t (*now_ns)(void);       /* CLOCK_MONOTONIC; tests have their own */
 	bool deletion_allowed;
 	/* In the kernel as far as is known, and wanted at some time in this run. */
 	struct keyed_set applied; /* const struct row * */
@@ -67,6 +69,9 @@ unsigned int reconcile_allow_deletion(struct reconcile *reconcile);
 NODISCARD int reconcile_resync(struct reconcile *reconcile, unsigned int *ret_n_repaired);
 /* Tries what is due. Returns ns until the next, or −1. */
 int64_t reconcile_retry(struct reconcile *reconcile);
+/* A run of the kind's controller: it fails with cause (may be NULL), or while any object is failing. */
+void reconcile_begin_run(struct reconcile *reconcile);
+void reconcile_end_run(struct reconcile *reconcile, const GError *cause);
 /* Failing objects that the plan wants. */
 unsigned int reconcile_n_missing(const struct reconcile *reconcile);
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/base/atomic_file.h"
+#include "src/base/clock.h"
 #include "src/source/stamp.h"
 #include "src/wire/value.h"
 
@@ -39,6 +40,7 @@ struct directory {
 	struct store *store;
 	const struct tables *tables;
 	char *path;
+	struct controller *controller; /* NULL: nobody asked */
 	struct file_set *files;
 	GHashTable *entries; /* path below the directory, as "a.yaml" or "sub/a.yaml", to entry */
 	GHashTable *subdirs; /* inotify watch to name */
@@ -51,8 +53,9 @@ struct directory {
 	unsigned int n_missing; /* checks in a row that found it elsewhere, or nowhere */
 	size_t n_read_bytes;    /* since the last commit */
 	bool must_scan;         /* something happened that a single file does not explain */
-	char *trouble;   /* why the last scan did not see or watch everything; NULL: it did */
-	bool is_partial; /* it did not see everything */
+	char *trouble;     /* why the last scan did not see or watch everything; NULL: it did */
+	int trouble_error; /* positive errno of it */
+	bool is_partial;   /* it did not see everything */
 	uv_poll_t poll;
 	uv_timer_t timer;
 	unsigned int n_handles; /* still open */
@@ -160,9 +163,10 @@ static int compare_names(const void *a, const void *b)
 /* The first trouble of a scan is told; it is tried again until there is none. */
 static void note_trouble(struct directory *directory, const char *what, const char *path, int err)
 {
-	if (!directory->trouble)
-		directory->trouble =
-			g_strdup_printf("%s %s failed: %s", what, path, g_strerror(err));
+	if (directory->trouble)
+		return;
+	directory->trouble = g_strdup_printf("%s %s failed: %s", what, path, g_strerror(err));
+	directory->trouble_error = err;
 }
 
 static int add_watch(struct directory *directory, const char *path, uint32_t events)
@@ -297,6 +301,18 @@ static void forget_unseen(struct directory *directory)
 		forget_file(directory, g_ptr_array_index(names, i));
 }
 
+/* Of the last scan, or since. */
+static void end_run(struct directory *directory)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (directory->trouble)
+		error_set(&error, directory->trouble_error, "%s", directory->trouble);
+	else if (directory->watch < 0)
+		error_set(&error, ENOENT, "%s is not there", directory->path);
+	controller_end(directory->controller, error);
+}
+
 /* Everything again; files whose times are the same are not read. */
 static void rescan(struct directory *directory)
 {
@@ -417,6 +433,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct directory *directory = poll->data;
 
+	controller_begin(directory->controller);
 	file_set_begin(directory->files);
 	read_events(directory);
 	for (unsigned int i = 0; i < directory->touched->len; i++)
@@ -426,6 +443,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	if (directory->must_scan)
 		rescan(directory);
 	commit(directory);
+	end_run(directory);
 }
 
 static void check_unwatched(struct directory *directory)
@@ -446,12 +464,14 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct directory *directory = timer->data;
 
+	controller_begin(directory->controller);
 	file_set_begin(directory->files);
 	directory->n_missing = is_in_place(directory) ? 0 : directory->n_missing + 1;
 	if (directory->n_missing || directory->trouble)
 		rescan(directory);
 	check_unwatched(directory);
 	commit(directory);
+	end_run(directory);
 }
 
 struct directory *directory_new(uv_loop_t *loop, struct store *store, const struct tables *tables,
@@ -483,8 +503,15 @@ struct directory *directory_new(uv_loop_t *loop, struct store *store, const stru
 	return directory;
 }
 
+void directory_set_controller(struct directory *directory, struct controller *controller)
+{
+	directory->controller = controller;
+	controller_set_interval(controller, CHECK_INTERVAL_MS * NSEC_PER_MSEC);
+}
+
 void directory_start(struct directory *directory)
 {
+	controller_begin(directory->controller);
 	file_set_begin(directory->files);
 	rescan(directory);
 	table_set_synced(directory->tables->namespaces);
@@ -495,6 +522,7 @@ void directory_start(struct directory *directory)
 	commit(directory);
 	uv_poll_start(&directory->poll, UV_READABLE, on_readable);
 	uv_timer_start(&directory->timer, on_timer, CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
+	end_run(directory);
 }
 
 unsigned int directory_n_files(const struct directory *directory)

@@ -9,7 +9,7 @@
 #pragma once
 
 #include <uv.h>
-#include "src/base/error.h"
+#include "src/base/controller.h"
 #include "src/source/file_set.h"
 
 struct directory;
@@ -18,6 +18,11 @@ struct directory;
 struct directory *directory_new(uv_loop_t *loop, struct store *store, const struct tables *tables,
 				const char *path, file_set_problem problem, void *data,
 				GError **error);
+/*
+ * Runs at each look at the directory, every few seconds and whenever something changed; fails where not all
+ * of it can be seen. Borrowed; before the start.
+ */
+void directory_set_controller(struct directory *directory, struct controller *controller);
 /*
  * Reads everything, sets the tables synced and settles the store. From then on each change is
  * committed and settled from the loop.

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/base/atomic_file.h"
+#include "src/base/clock.h"
 #include "src/model/masquerade_range.h"
 #include "src/source/masquerade_config.h"
 
@@ -19,6 +20,7 @@ struct masquerade_file {
 	struct store *store;
 	const struct tables *tables;
 	char *path;
+	struct controller *controller; /* NULL: nobody asked */
 	file_set_problem problem;
 	void *data;
 	int inotify_fd; /* −1: the timer alone finds what changes */
@@ -173,8 +175,10 @@ static void read_file(struct masquerade_file *file)
 	g_autofree char *text = NULL;
 	size_t n_bytes;
 
+	controller_begin(file->controller);
 	if (read_text(file, &text, &n_bytes, &error)) {
 		report_unreadable(file, error->message);
+		error_prefix(&error, "%s", file->path);
 	} else if (g_strcmp0(text, file->text) != 0) {
 		problems = apply(file->store, file->tables, file->path, text, n_bytes);
 		report(file, problems);
@@ -182,6 +186,7 @@ static void read_file(struct masquerade_file *file)
 		file->text = g_steal_pointer(&text);
 	}
 	store_settle(file->store);
+	controller_end(file->controller, error);
 }
 
 /* The watch of a folder that was replaced is gone, or of no use: adding it anew is cheap. */
@@ -219,6 +224,7 @@ static void on_timer(uv_timer_t *timer)
 	struct stat status = {0};
 	bool is_at_rest;
 
+	controller_begin(file->controller);
 	watch_folder(file);
 	if (stat(file->path, &status) < 0)
 		status = (struct stat){0};
@@ -226,6 +232,8 @@ static void on_timer(uv_timer_t *timer)
 	file->last_seen = status;
 	if (!file->text || (is_at_rest && !is_same(&status, &file->last_read)))
 		read_file(file);
+	else
+		controller_end(file->controller, NULL);
 }
 
 struct masquerade_file *masquerade_file_new(uv_loop_t *loop, struct store *store,
@@ -251,6 +259,12 @@ struct masquerade_file *masquerade_file_new(uv_loop_t *loop, struct store *store
 		file->n_handles++;
 	}
 	return file;
+}
+
+void masquerade_file_set_controller(struct masquerade_file *file, struct controller *controller)
+{
+	file->controller = controller;
+	controller_set_interval(controller, CHECK_INTERVAL_MS * NSEC_PER_MSEC);
 }
 
 void masquerade_file_start(struct masquerade_file *file)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <uv.h>
+#include "src/base/controller.h"
 #include "src/source/file_set.h"
 
 struct masquerade_file;
@@ -17,6 +18,8 @@ struct masquerade_file;
 struct masquerade_file *masquerade_file_new(uv_loop_t *loop, struct store *store,
 					    const struct tables *tables, const char *path,
 					    file_set_problem problem, void *data);
+/* Runs at each look at the file, every few seconds; fails where it cannot be read. Borrowed; before the start. */
+void masquerade_file_set_controller(struct masquerade_file *file, struct controller *controller);
 /* Reads it and settles the store; from then on each change is committed and settled from the loop. */
 void masquerade_file_start(struct masquerade_file *file);
 /* Frees itself once the loop has run. Takes NULL. */

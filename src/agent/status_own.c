@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/agent/status_private.h"
+
+#include "src/base/clock.h"
+#include "src/model/source_problem.h"
+
+static bool append_problem(const struct row *row, void *data)
+{
+	const struct source_problem *problem = (const struct source_problem *)row;
+	/* The name of a file may be any bytes. */
+	g_autofree char *file = g_utf8_make_valid(problem->file, -1);
+
+	json_array_append_new(data, json_pack("{s:s*, s:i, s:s*, s:s*, s:s}", "file", file, "line",
+					      problem->line, "object", problem->object, "field",
+					      problem->field, "reason", problem->reason));
+	return true;
+}
+
+static json_t *problems_to_json(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	table_foreach (agent->tables.source_problems, append_problem, list)
+		;
+	return list;
+}
+
+static void append_failure(const struct reconciler_failure *failure, void *data)
+{
+	g_autofree char *since = status_format_time(failure->since_ns);
+
+	json_array_append_new(data, json_pack("{s:s, s:s, s:i, s:s, s:s, s:i}", "reconciler",
+					      failure->reconciler, "object", failure->object,
+					      "endpoint-id", failure->endpoint_id, "error",
+					      g_strerror(failure->error), "since", since, "tries",
+					      failure->n_tries));
+}
+
+static json_t *failures_to_json(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	if (agent->reconcilers)
+		reconcilers_foreach_failure(agent->reconcilers, append_failure, list);
+	return list;
+}
+
+static void append_without_effect(const struct config_value *value, void *data)
+{
+	json_array_append_new(
+		data, json_pack("{s:s, s:s, s:s}", "key", value->key, "value", value->text, "place",
+				value->place ? value->place : option_origin_text(value->origin)));
+}
+
+static json_t *without_effect_to_json(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	config_foreach_without_effect(agent->config, append_without_effect, list);
+	return list;
+}
+
+static json_t *unknown_keys_to_json(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	for (const char *const *key = config_get_unknown_keys(agent->config); key && *key; key++)
+		json_array_append_new(list, json_string(*key));
+	return list;
+}
+
+static json_t *state_problems_to_json(const struct agent *agent)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; agent->problems && i < agent->problems->len; i++)
+		json_array_append_new(list, json_string(g_ptr_array_index(agent->problems, i)));
+	return list;
+}
+
+json_t *status_own_to_json(const struct agent *agent)
+{
+	const struct settings *settings = agent->settings;
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "source-problems",
+			 problems_to_json(agent), "failing-objects", failures_to_json(agent),
+			 "without-effect", without_effect_to_json(agent), "unknown-keys",
+			 unknown_keys_to_json(agent), "state-problems",
+			 state_problems_to_json(agent), "state-source", "directory", "manifest-dir",
+			 settings->manifest_dir, "pod-attach-mode",
+			 agent->datapath_config.enable_pod_tcx ? "tcx" : "clsact");
+}
