@@ -2,6 +2,10 @@
 /*
  * cilium_metrics: a per-CPU array of counters. Index: reason * METRIC_DIR__MAX + direction. Reason
  * 0 is forwarded; the others are the rows of drop_reason.def.
+ *
+ * cilium_drop_sites: a per-CPU hash that counts drops by where in the source they were decided, in
+ * place of the array. Where it is full, the array counts: each packet is in one of the two, and
+ * what a reason dropped is the sum of both.
  */
 #pragma once
 
@@ -26,3 +30,18 @@ struct metric {
 	__u64 bytes;
 };
 ABI_ASSERT_SIZE(struct metric, 16);
+
+struct drop_site {
+	__u8 reason;
+	__u8 dir;   /* enum metric_dir */
+	__u16 line; /* as in struct event */
+	__u8 file;
+	__u8 pad[3];
+};
+ABI_ASSERT_SIZE(struct drop_site, 8);
+
+/*
+ * Several times the places that drop, in both directions: an upgrade moves lines, and leaves the
+ * counters of the old ones.
+ */
+#define DROP_SITES_MAX 1024

@@ -16,7 +16,7 @@ static __noinline int drop_packet(struct __sk_buff *skb, const struct packet *pa
 	const struct runtime_config *runtime = runtime_config_get();
 	__u32 reason = drop_reason(verdict);
 
-	metrics_add(reason, dir, skb->len);
+	metrics_add_drop(verdict, dir, skb->len);
 	if (runtime && runtime->drop_events && !drop_is_silent(reason))
 		event_emit(skb, packet, EVENT_HEAD(EVENT_DROP, reason, dir), verdict);
 	return TC_ACT_SHOT;

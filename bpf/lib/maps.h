@@ -99,6 +99,13 @@ struct {
 } cilium_metrics SEC(".maps") __weak;
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, DROP_SITES_MAX);
+	__type(key, struct drop_site);
+	__type(value, struct metric);
+} cilium_drop_sites SEC(".maps") __weak;
+
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);

@@ -80,6 +80,19 @@ static __u64 n_counted(void)
 	       harness_n_drops(&harness, &reason);
 }
 
+/* The counters know the place that the event names. */
+static void check_site(const struct event *event)
+{
+	const struct drop_site site = {
+		.reason = event->subtype,
+		.dir = event->direction,
+		.line = event->line,
+		.file = event->file,
+	};
+
+	assert_true(harness_n_drops_at(&harness, &site) > 0);
+}
+
 static void check_drop(const struct step *step, __u64 n_before)
 {
 	struct event event;
@@ -96,6 +109,7 @@ static void check_drop(const struct step *step, __u64 n_before)
 	assert_int_equal(event.direction, dir);
 	assert_int_not_equal(event.line, 0);
 	assert_int_not_equal(event.file, 0);
+	check_site(&event);
 	assert_false(harness_take_event(&harness, &event));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bpf/test/events.h"
 
+#include <linux/pkt_cls.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,8 +123,39 @@ static void check_drops(struct harness *harness, bool drop_events)
 	       N_DROPS);
 }
 
+/* Where no more places fit, the reason still counts each packet once. */
+static void check_full_sites(struct harness *harness)
+{
+	static const struct metric none[CPUS_MAX];
+	struct frame_spec spec = {.src = "1.2.3.4", .dst = B4, .protocol = IPPROTO_UDP};
+	int fd = bpf_map__fd(harness->skel->maps.cilium_drop_sites);
+	__u32 index = DROP_INVALID_SOURCE_IP * METRIC_DIR__MAX + METRIC_DIR_EGRESS;
+	struct metric counted[CPUS_MAX] = {};
+	struct frame frame;
+
+	harness_reset(harness);
+	for (__u32 i = 0; i < DROP_SITES_MAX; i++) {
+		const struct drop_site site = {.reason = 255, .line = i, .file = 255};
+
+		EXPECT(-bpf_map_update_elem(fd, &site, none, BPF_NOEXIST), 0);
+	}
+	frame_build(&frame, &spec);
+	EXPECT(harness_run(harness, FROM_CONTAINER, &frame, IFINDEX_A, 0, 0).verdict, TC_ACT_SHOT);
+	EXPECT(harness_metric(harness, DROP_INVALID_SOURCE_IP, METRIC_DIR_EGRESS), 1);
+	EXPECT(-bpf_map_lookup_elem(bpf_map__fd(harness->skel->maps.cilium_metrics), &index,
+				    counted),
+	       0);
+	for (int i = 1; i < CPUS_MAX; i++) {
+		counted[0].packets += counted[i].packets;
+		counted[0].bytes += counted[i].bytes;
+	}
+	EXPECT(counted[0].packets, 1);
+	EXPECT(counted[0].bytes, frame.n_bytes);
+}
+
 void events_run(struct harness *harness)
 {
+	check_full_sites(harness);
 	check_aggregation(harness);
 	check_drops(harness, true);
 	check_drops(harness, false);

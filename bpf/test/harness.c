@@ -10,8 +10,6 @@
 #include <unistd.h>
 #include <netinet/in.h>
 
-#define CPUS_MAX 1024
-
 #define CHECK(condition)                                                                   \
 	do {                                                                               \
 		if (!(condition)) {                                                        \
@@ -198,6 +196,7 @@ void harness_reset(struct harness *harness)
 	empty_map(harness->skel->maps.cilium_ct_any_global);
 	empty_map(harness->skel->maps.cilium_snat_external);
 	empty_map(harness->skel->maps.cilium_frag_datagrams);
+	empty_map(harness->skel->maps.cilium_drop_sites);
 	put_endpoints(harness);
 	put_ipcache(harness, "192.0.2.77", 6, IPCACHE_F_REMOTE_NODE);
 	put_ipcache(harness, "192.0.2.78", 1, IPCACHE_F_LOCAL_HOST);
@@ -242,19 +241,36 @@ struct run harness_run(struct harness *harness, enum test_program program,
 	return run;
 }
 
-__u64 harness_metric(struct harness *harness, __u32 reason, enum metric_dir dir)
+static __u64 n_packets_of(const struct bpf_map *map, const void *key)
 {
 	int n_cpus = libbpf_num_possible_cpus();
 	static struct metric values[CPUS_MAX];
-	__u32 index = reason * METRIC_DIR__MAX + dir;
 	__u64 n_packets = 0;
 
 	CHECK(n_cpus > 0 && n_cpus <= CPUS_MAX);
-	CHECK(!bpf_map_lookup_elem(bpf_map__fd(harness->skel->maps.cilium_metrics), &index,
-				   values));
+	CHECK(!bpf_map_lookup_elem(bpf_map__fd(map), key, values));
 	for (int i = 0; i < n_cpus; i++)
 		n_packets += values[i].packets;
 	return n_packets;
+}
+
+__u64 harness_metric(struct harness *harness, __u32 reason, enum metric_dir dir)
+{
+	__u32 index = reason * METRIC_DIR__MAX + dir;
+	int sites = bpf_map__fd(harness->skel->maps.cilium_drop_sites);
+	__u64 n_packets = n_packets_of(harness->skel->maps.cilium_metrics, &index);
+	struct drop_site site;
+
+	for (int err = bpf_map_get_next_key(sites, NULL, &site); !err;
+	     err = bpf_map_get_next_key(sites, &site, &site))
+		if (site.reason == reason && site.dir == dir)
+			n_packets += n_packets_of(harness->skel->maps.cilium_drop_sites, &site);
+	return n_packets;
+}
+
+__u64 harness_n_drops_at(struct harness *harness, const struct drop_site *site)
+{
+	return n_packets_of(harness->skel->maps.cilium_drop_sites, site);
 }
 
 __u64 harness_n_drops(struct harness *harness, __u32 *ret_reason)

@@ -27,6 +27,8 @@
 #include "bpf/test/frame.h"
 #include "datapath.skel.h"
 
+#define CPUS_MAX 1024 /* of the machine that runs the tests */
+
 #define IFINDEX_A    110
 #define IFINDEX_B    120
 #define IFINDEX_NODE 130
@@ -88,6 +90,8 @@ int harness_program_fd(struct harness *harness, enum test_program program);
 
 struct addr harness_addr(const char *text);
 __u64 harness_metric(struct harness *harness, __u32 reason, enum metric_dir dir);
+/* Drops that were decided there; the site must have been counted. */
+__u64 harness_n_drops_at(struct harness *harness, const struct drop_site *site);
 /* All drops since the reset, and the reason of the last. */
 __u64 harness_n_drops(struct harness *harness, __u32 *ret_reason);
 /* Takes one event out of the ring; false when there is none. */

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bpf endpoint, bpf ipcache, bpf metrics. */
+/* bpf endpoint, bpf ipcache. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
-#include "abi/metrics.h"
 #include "src/cli/commands.h"
 #include "src/cli/map_dump.h"
 #include "src/cli/output.h"
-#include "src/cli/tabwriter.h"
 #include "src/model/addr.h"
-#include "src/observe/event_text.h"
 
 static const struct cli_flag flags[] = {BPF_ROOT_FLAG, OUTPUT_FLAG, {NULL}};
 
@@ -213,73 +210,4 @@ const struct cli_command cmd_bpf_ipcache_get = {
 	.flags = flags,
 	.needs_root = true,
 	.run = run_ipcache_get,
-};
-
-/* ---- bpf metrics list ---- */
-
-struct metrics {
-	const struct bpf_map_ref *map;
-	GString *table;
-	json_t *list;
-};
-
-static bool add_metric(const void *key, const void *values, void *data)
-{
-	static const char *const directions[METRIC_DIR__MAX] = {"Unknown", "Ingress", "Egress",
-								"Service"};
-	uint32_t index = *(const uint32_t *)key;
-	uint32_t reason = index / METRIC_DIR__MAX;
-	const char *direction = directions[index % METRIC_DIR__MAX];
-	const char *text = reason == METRIC_REASON_EVENT_LOST ? "Events lost"
-							      : event_metric_reason_text(reason);
-	struct metric sum = {0};
-	struct metrics *metrics = data;
-
-	for (unsigned int cpu = 0; cpu < metrics->map->n_values; cpu++) {
-		const struct metric *metric = bpf_map_cpu_value(metrics->map, values, cpu);
-
-		sum.packets += metric->packets;
-		sum.bytes += metric->bytes;
-	}
-	if (!sum.packets)
-		return true;
-	/* Where in the source is in the event of each drop; the counters are per reason. */
-	g_string_append_printf(metrics->table, "%s\t%s\t%llu\t%llu\t\t\n", text, direction,
-			       sum.packets, sum.bytes);
-	json_array_append_new(metrics->list,
-			      json_pack("{s:i, s:s, s:{s:{s:I, s:I}}}", "reason", reason,
-					"description", text, "values", direction, "packets",
-					(json_int_t)sum.packets, "bytes", (json_int_t)sum.bytes));
-	return true;
-}
-
-static int run_metrics_list(int argc, char *const argv[])
-{
-	g_autoptr(GString) table = g_string_new("REASON\tDIRECTION\tPACKETS\tBYTES\tLINE\tFILE\n");
-	json_auto_t *list = json_array();
-	struct bpf_map_ref map;
-	struct metrics metrics = {.map = &map, .table = table, .list = list};
-	GError *error = NULL;
-	int err = map_dump_open("cilium_metrics", &map, &error);
-
-	if (err == -ENOENT)
-		return EXIT_SUCCESS;
-	if (err < 0)
-		return cli_fail_error(error);
-	err = bpf_map_foreach(&map, add_metric, &metrics);
-	bpf_map_close(&map);
-	if (err < 0)
-		return cli_fail("reading cilium_metrics: %s", g_strerror(-err));
-	if (output_format)
-		return output_print(list);
-	tabwriter_print(table->str);
-	return EXIT_SUCCESS;
-}
-
-const struct cli_command cmd_bpf_metrics_list = {
-	.path = "bpf metrics list",
-	.help = "List BPF datapath traffic metrics",
-	.flags = flags,
-	.needs_root = true,
-	.run = run_metrics_list,
 };

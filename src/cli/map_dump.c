@@ -5,19 +5,53 @@
 #include <stdlib.h>
 #include "src/cli/output.h"
 #include "src/cli/tabwriter.h"
+#include "src/datapath/layout.h"
 #include "src/sys/bpffs.h"
 
 const char *map_dump_bpf_root;
 
-int map_dump_open(const char *name, struct bpf_map_ref *ret_map, GError **error)
+const char *map_dump_root(void)
 {
 	const char *root = map_dump_bpf_root ? map_dump_bpf_root : g_getenv("CILIUM_BPF_ROOT");
-	int err = bpf_map_open(bpffs_find(root ? root : BPFFS_DEFAULT_ROOT), name, ret_map, error);
+
+	return bpffs_find(root ? root : BPFFS_DEFAULT_ROOT);
+}
+
+void map_dump_note_missing(const char *name, GError *error)
+{
+	fprintf(stderr, "Map %s is not there: no agent has run since the boot\n", name);
+	g_error_free(error);
+}
+
+/* What another version, or somebody else, has pinned is not read as if it were ours. */
+static int check_layout(const char *name, const struct bpf_map_ref *map, GError **error)
+{
+	const struct map_layout *layout = map_layout_find(name);
+
+	g_assert(layout);
+	if (map->n_key_bytes == layout->n_key_bytes && map->n_value_bytes == layout->n_value_bytes)
+		return 0;
+	return error_set(
+		error, EPROTO,
+		"the map %s has keys of %u and values of %u bytes, want %zu and %zu: it is of "
+		"another version; use the cilium of the agent that runs, or restart the agent",
+		name, map->n_key_bytes, map->n_value_bytes, layout->n_key_bytes,
+		layout->n_value_bytes);
+}
+
+int map_dump_open(const char *name, struct bpf_map_ref *ret_map, GError **error)
+{
+	int err = bpf_map_open(map_dump_root(), name, ret_map, error);
 
 	if (err == -ENOENT) {
-		fprintf(stderr, "Map %s is not there: no agent has run since the boot\n", name);
-		g_clear_error(error);
+		map_dump_note_missing(name, *error);
+		*error = NULL;
 	}
+	if (err < 0)
+		return err;
+	err = check_layout(name, ret_map, error);
+	if (err < 0)
+		bpf_map_close(ret_map);
 	return err;
 }
 

@@ -13,7 +13,12 @@ extern const char *map_dump_bpf_root;
 	 "Where the maps are pinned (env CILIUM_BPF_ROOT, default /sys/fs/bpf)", \
 	 &map_dump_bpf_root}
 
-/* 0; −ENOENT after a note on standard error: no agent has run; or another −errno with *error. */
+/* The directory of the BPF file system to read; borrowed. */
+const char *map_dump_root(void);
+/* The note on standard error; takes the error. */
+void map_dump_note_missing(const char *name, GError *error);
+/* 0; −ENOENT after a note on standard error: no agent has run; another −errno with *error, −EPROTO where the map is not
+ * laid out as ours. error is not NULL. */
 NODISCARD int map_dump_open(const char *name, struct bpf_map_ref *ret_map, GError **error);
 
 struct map_dump {

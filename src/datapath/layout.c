@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/datapath/layout.h"
 
+#include <string.h>
 #include "abi/config.h"
 #include "abi/conntrack.h"
 #include "abi/device.h"
@@ -26,6 +27,7 @@ static const struct map_layout layouts[PLAN_MAP__MAX] = {
 	LAYOUT(cilium_frag_datagrams, struct fragment_key, struct fragment_ports, false),
 	LAYOUT(cilium_devices, __u32, struct device_info, true),
 	LAYOUT(cilium_metrics, __u32, struct metric, false),
+	LAYOUT(cilium_drop_sites, struct drop_site, struct metric, false),
 	LAYOUT(cilium_runtime_config, __u32, struct runtime_config, false),
 	[PLAN_MAP_cilium_events] = {.name = "cilium_events"},
 };
@@ -33,6 +35,14 @@ static const struct map_layout layouts[PLAN_MAP__MAX] = {
 const struct map_layout *map_layout_get(enum plan_map map)
 {
 	return &layouts[map];
+}
+
+const struct map_layout *map_layout_find(const char *name)
+{
+	for (int map = 0; map < PLAN_MAP__MAX; map++)
+		if (!strcmp(layouts[map].name, name))
+			return &layouts[map];
+	return NULL;
 }
 
 const char *program_name(enum plan_program program)

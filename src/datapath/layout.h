@@ -14,5 +14,7 @@ struct map_layout {
 };
 
 const struct map_layout *map_layout_get(enum plan_map map);
+/* NULL where no map of ours has the name. */
+const struct map_layout *map_layout_find(const char *name);
 /* As in "cil_from_host"; PLAN_PROGRAM__MAX stands for one that is not of the loaded set. */
 const char *program_name(enum plan_program program);
