@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "src/base/log.h"
 #include "src/rpc/http_client.h"
 
 #define DEFAULT_TIMEOUT_NS (30 * INT64_C(1000000000))
@@ -98,6 +99,11 @@ int api_client_call(struct api_client *client, const struct api_client_request *
 	json_auto_t *json = NULL;
 	int err = http_client_request(&call, &reply, error);
 
+	/* For whoever wonders what a command asks: silent unless debug is on. */
+	log_debug("api", "Asked the agent",
+		  "method=%s target=%s socket=%s status=%u bytes=%zu error=%s", info->method,
+		  target, client->socket_path, reply.status, reply.n_body_bytes,
+		  err < 0 ? g_strerror(-err) : NULL);
 	if (err < 0)
 		return err;
 	if (reply.n_body_bytes)

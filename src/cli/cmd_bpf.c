@@ -150,6 +150,7 @@ const struct cli_command cmd_bpf_ipcache_match = {
 	.help = "Retrieve IPs that have the identity",
 	.flags = flags,
 	.needs_root = true,
+	.words = CLI_WORDS_IDENTITIES,
 	.run = run_ipcache_match,
 };
 
@@ -209,5 +210,6 @@ const struct cli_command cmd_bpf_ipcache_get = {
 	.help = "Retrieve identity for an ip",
 	.flags = flags,
 	.needs_root = true,
+	.words = CLI_WORDS_IPS,
 	.run = run_ipcache_get,
 };

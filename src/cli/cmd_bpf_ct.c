@@ -209,6 +209,8 @@ const struct cli_command cmd_bpf_ct_list = {
 	.help = "List connection tracking entries",
 	.flags = ct_flags,
 	.needs_root = true,
+	.choices = "global endpoint",
+	.words = CLI_WORDS_ENDPOINTS,
 	.run = run_ct_list,
 };
 

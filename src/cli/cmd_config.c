@@ -140,6 +140,7 @@ const struct cli_command cmd_config = {
 	.n_args_max = 16,
 	.help = "Cilium configuration options",
 	.flags = flags,
+	.words = CLI_WORDS_OPTIONS,
 	.run = run_config,
 };
 
@@ -201,5 +202,6 @@ const struct cli_command cmd_config_get = {
 	.n_args_max = 1,
 	.help = "Retrieve cilium configuration",
 	.flags = get_flags,
+	.words = CLI_WORDS_KEYS,
 	.run = run_get,
 };

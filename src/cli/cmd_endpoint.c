@@ -154,6 +154,7 @@ const struct cli_command cmd_endpoint_get = {
 	.n_args_max = 1,
 	.help = "Display endpoint information",
 	.flags = get_flags,
+	.words = CLI_WORDS_ENDPOINTS,
 	.run = run_get,
 };
 
@@ -198,6 +199,7 @@ const struct cli_command cmd_endpoint_health = {
 	.n_args_max = 1,
 	.help = "View endpoint health",
 	.flags = output_flags,
+	.words = CLI_WORDS_ENDPOINTS,
 	.run = run_health,
 };
 
@@ -228,5 +230,6 @@ const struct cli_command cmd_endpoint_labels = {
 	.n_args_max = 1,
 	.help = "Show the labels of an endpoint and which make its identity",
 	.flags = output_flags,
+	.words = CLI_WORDS_ENDPOINTS,
 	.run = run_labels,
 };

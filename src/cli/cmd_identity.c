@@ -103,6 +103,7 @@ const struct cli_command cmd_identity_list = {
 	.n_args_max = 64,
 	.help = "List identities",
 	.flags = list_flags,
+	.words = CLI_WORDS_LABELS,
 	.run = run_list,
 };
 
@@ -142,5 +143,6 @@ const struct cli_command cmd_identity_get = {
 	.n_args_max = 1,
 	.help = "Retrieve information about an identity",
 	.flags = get_flags,
+	.words = CLI_WORDS_IDENTITIES,
 	.run = run_get,
 };

@@ -114,5 +114,6 @@ const struct cli_command cmd_ip_get = {
 	.n_args_max = 1,
 	.help = "Display IP Cache information",
 	.flags = flags,
+	.words = CLI_WORDS_IPS,
 	.run = run_get,
 };

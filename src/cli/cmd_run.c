@@ -91,5 +91,6 @@ const struct cli_command cmd_run = {
 	.help = "Run a command in a network namespace of its own, as an endpoint",
 	.flags = flags,
 	.needs_root = true,
+	.words = CLI_WORDS_FILES,
 	.run = run,
 };

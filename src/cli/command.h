@@ -19,12 +19,28 @@ enum cli_flag_kind {
 	CLI_FLAG_DURATION, /* int64_t, nanoseconds; "30s", "1m30s", "500ms" */
 };
 
+/* What a value or an argument is one of: what a shell completes it with. */
+enum cli_words {
+	CLI_WORDS_NONE,
+	CLI_WORDS_COMMANDS,   /* the paths of commands, a word each */
+	CLI_WORDS_ENDPOINTS,  /* their ids; the agent is asked */
+	CLI_WORDS_FILES,      /* the shell knows them */
+	CLI_WORDS_IDENTITIES, /* their numbers; the agent is asked */
+	CLI_WORDS_IPS,        /* prefixes that have an identity; the agent is asked */
+	CLI_WORDS_KEYS,       /* of the configuration; the agent is asked */
+	CLI_WORDS_LABELS,     /* of endpoints; the agent is asked */
+	CLI_WORDS_MAPS,       /* names of BPF maps */
+	CLI_WORDS_OPTIONS,    /* name= of what changes at run time; the agent is asked */
+};
+
 struct cli_flag {
 	const char *name; /* without dashes */
 	char short_name;  /* 0: none */
 	enum cli_flag_kind kind;
 	const char *help;
 	void *value;
+	const char *choices; /* words for completion, a blank between; NULL: none */
+	enum cli_words words;
 };
 
 struct cli_command {
@@ -35,6 +51,9 @@ struct cli_command {
 	const char *help;             /* one line */
 	const struct cli_flag *flags; /* ends with a NULL name; NULL: none */
 	bool needs_root;
+	/* For completion: the words of the first argument, a blank between, NULL: none; and of any. */
+	const char *choices;
+	enum cli_words words;
 	/* argv: what is left behind flags, n_args_min..n_args_max of them. Returns the exit status. */
 	int (*run)(int argc, char *const argv[]);
 };
