@@ -2,6 +2,7 @@
 #include "src/agent/agent.h"
 
 #include <net/if.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "src/agent/agent_events.h"
@@ -13,9 +14,12 @@
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
+#include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
+#include "src/base/atomic_file.h"
 #include "src/base/log.h"
+#include "src/base/trusted_dir.h"
 #include "src/datapath/devices.h"
 #include "src/derive/node.h"
 #include "src/model/source_problem.h"
@@ -31,11 +35,18 @@
 static int write_pid(struct agent *agent, GError **error)
 {
 	g_autofree char *text = g_strdup_printf("%d\n", getpid());
+	int fd = trusted_dir_open(agent->settings->state_dir, 0755, error);
+	g_autoptr(GError) cause = NULL;
 
+	if (fd < 0)
+		return fd;
 	agent->pid_path = g_build_filename(agent->settings->state_dir, PID_FILE, NULL);
-	if (g_file_set_contents(agent->pid_path, text, -1, error))
-		return 0;
-	return -EIO;
+	/* Nothing of ours reads it: a full disk is no reason not to start. */
+	if (atomic_file_write(fd, PID_FILE, text, strlen(text), ATOMIC_FILE_PUBLIC, &cause))
+		log_warning("agent", "The file with the process id is not written",
+			    "directory=%s error=%s", agent->settings->state_dir, cause->message);
+	close(fd);
+	return 0;
 }
 
 /* Whoever starts second must find out before it has changed anything. */
@@ -68,7 +79,10 @@ static int lock_state(struct agent *agent, GError **error)
 /* Clients that come while the agent starts wait for it, instead of being refused. */
 static int listen_early(struct agent *agent, GError **error)
 {
-	agent->api_fd = unix_listen(agent->settings->socket_path, SOCK_STREAM, error);
+	if (socket_group_find(agent->config, &agent->socket_group, error))
+		return -EINVAL;
+	agent->api_fd =
+		unix_listen(agent->settings->socket_path, SOCK_STREAM, agent->socket_group, error);
 	return MIN(agent->api_fd, 0);
 }
 

@@ -326,6 +326,14 @@ static struct config_value describe(const struct config *config, size_t i)
 	};
 }
 
+enum option_origin config_get_origin(const struct config *config, const char *key)
+{
+	int i = option_find(key);
+
+	g_assert(i >= 0);
+	return config->entries[i].origin;
+}
+
 void config_foreach(const struct config *config,
 		    void (*fn)(const struct config_value *value, void *data), void *data)
 {

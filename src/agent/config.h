@@ -56,6 +56,7 @@ struct settings {
 	char *manifest_dir; /* paths are absolute */
 	char *state_dir;
 	char *socket_path;
+	char *socket_group; /* name or number; empty: root alone */
 	char *bpf_root;
 	char *lib_dir;             /* what outlives a reboot: identities */
 	unsigned int state_source; /* enum state_source */
@@ -164,6 +165,8 @@ struct config_value {
 	bool differs;      /* from the default */
 };
 
+/* Where the value of a key of option.def came from. */
+enum option_origin config_get_origin(const struct config *config, const char *key);
 /* Every key, in the order of option.def. */
 void config_foreach(const struct config *config,
 		    void (*fn)(const struct config_value *value, void *data), void *data);

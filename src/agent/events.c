@@ -113,7 +113,7 @@ int events_listen(struct events *events, GError **error)
 			   error);
 	if (err < 0)
 		return err;
-	listen_fd = unix_listen(path, SOCK_SEQPACKET, error);
+	listen_fd = unix_listen(path, SOCK_SEQPACKET, agent->socket_group, error);
 	if (listen_fd < 0)
 		return listen_fd;
 	events->monitor = monitor_new(agent->loop, events->ring.fd, listen_fd, &callbacks, error);

@@ -9,11 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "src/base/atomic_file.h"
+#include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/base/trusted_dir.h"
 
 #define MAX_FILE_BYTES (64 * 1024 * 1024)
 #define LOCK_NAME      "lock"
 #define CORRUPT_SUFFIX ".corrupt"
+#define PROBE_NAME     "probe"
+/* More than a file of an endpoint or an address takes. */
+#define PROBE_BYTES 8192
 
 /* Its own descriptor and path: the directory may be closed while a helper thread is at it. */
 struct sync {
@@ -30,24 +35,28 @@ struct state_dir {
 	struct sync *sync;             /* under way; NULL: none */
 	struct controller *controller; /* of it; NULL: nobody asked */
 	int fd;
-	int lock_fd; /* −1: not locked */
+	int lock_fd;   /* −1: not locked */
+	GMutex mutex;  /* of what follows: helper threads write, too */
+	char *failure; /* why the last change was not possible; NULL: it was */
+	int64_t failing_since_ns;
+	GHashTable *unremoved; /* char *: names that the disk did not let go of yet */
 };
 
 struct state_dir *state_dir_new(const char *path, GError **error)
 {
 	struct state_dir *dir;
-	int fd = -1;
+	int fd = trusted_dir_open(path, 0750, error);
 
-	if (g_mkdir_with_parents(path, 0750) == 0)
-		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
-		error_set_errno(error, errno, "state directory %s", path);
+		error_prefix(error, "state directory");
 		return NULL;
 	}
 	dir = g_new0(struct state_dir, 1);
 	dir->path = g_strdup(path);
 	dir->fd = fd;
 	dir->lock_fd = -1;
+	g_mutex_init(&dir->mutex);
+	dir->unremoved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return dir;
 }
 
@@ -60,13 +69,27 @@ void state_dir_free(struct state_dir *dir)
 	if (dir->lock_fd >= 0)
 		close(dir->lock_fd);
 	close(dir->fd);
+	g_hash_table_unref(dir->unremoved);
+	g_mutex_clear(&dir->mutex);
+	g_free(dir->failure);
 	g_free(dir->path);
 	g_free(dir);
 }
 
+static void write_lock(const struct state_dir *dir, const char *text)
+{
+	int fd = openat(dir->fd, LOCK_NAME, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, text, strlen(text));
+	close(fd);
+}
+
 int state_dir_lock(struct state_dir *dir, GError **error)
 {
-	int fd = openat(dir->fd, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* Not for writing: a file system can be made read-only while the agent runs. */
+	int fd = openat(dir->fd, LOCK_NAME, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	char pid[32] = "";
 	ssize_t n_bytes;
 
@@ -83,13 +106,9 @@ int state_dir_lock(struct state_dir *dir, GError **error)
 				 "another agent (process %s) uses the state directory %s",
 				 n_bytes > 0 ? g_strchomp(pid) : "unknown", dir->path);
 	}
+	/* The lock counts; its holder's number only helps people, and does not fit on a full disk. */
 	g_snprintf(pid, sizeof(pid), "%d\n", getpid());
-	if (ftruncate(fd, 0) < 0 || write(fd, pid, strlen(pid)) < 0) {
-		int err = errno;
-
-		close(fd);
-		return error_set_errno(error, err, "%s/" LOCK_NAME, dir->path);
-	}
+	write_lock(dir, pid);
 	dir->lock_fd = fd;
 	return 0;
 }
@@ -109,27 +128,84 @@ static int open_folder(struct state_dir *dir, const char *name, bool make, const
 	if (make && slash && mkdirat(dir->fd, folder, 0750) < 0 && errno != EEXIST)
 		return -errno;
 	fd = openat(dir->fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	/* A link or a file in the place of a folder leads nowhere. */
+	if (fd < 0 && errno == ENOTDIR) {
+		state_dir_set_aside(dir, folder);
+		if (make && !mkdirat(dir->fd, folder, 0750))
+			fd = openat(dir->fd, folder,
+				    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	}
 	return fd < 0 ? -errno : fd;
+}
+
+/* The message of atomic_file.h names the file alone. */
+static void prefix_directory(GError **error, const struct state_dir *dir, const char *name)
+{
+	g_autofree char *path = g_build_filename(dir->path, name, NULL);
+	g_autofree char *directory = g_path_get_dirname(path);
+
+	error_prefix(error, "%s", directory);
+}
+
+/* The folder of a file, where nothing else is in it. */
+static void remove_folder(struct state_dir *dir, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	g_autofree char *folder = slash ? g_strndup(name, slash - name) : NULL;
+
+	if (folder)
+		(void)!unlinkat(dir->fd, folder, AT_REMOVEDIR);
+}
+
+/* Remembers how the last change went: failure is NULL where it went well. */
+static void note_result(struct state_dir *dir, const char *failure)
+{
+	g_mutex_lock(&dir->mutex);
+	if (failure && !dir->failure)
+		dir->failing_since_ns = clock_realtime_ns();
+	g_free(dir->failure);
+	dir->failure = g_strdup(failure);
+	g_mutex_unlock(&dir->mutex);
+}
+
+static int write_text(struct state_dir *dir, const char *name, const char *text, unsigned int flags,
+		      GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	const char *file;
+	int fd = open_folder(dir, name, true, &file);
+	int err = MIN(fd, 0);
+
+	if (err) {
+		atomic_file_set_error(&cause, -err, "making the folder of", name);
+	} else {
+		err = atomic_file_write(fd, file, text, strlen(text), flags, &cause);
+		close(fd);
+	}
+	prefix_directory(&cause, dir, name);
+	note_result(dir, cause ? cause->message : NULL);
+	if (err) {
+		remove_folder(dir, name);
+		g_propagate_error(error, g_steal_pointer(&cause));
+	}
+	return err;
 }
 
 static int write_file(struct state_dir *dir, const char *name, json_t *object, unsigned int flags,
 		      GError **error)
 {
 	g_autofree char *text = NULL;
-	const char *file;
-	int fd, err;
+	int err;
 
 	json_object_set_new(object, "version", json_integer(STATE_DIR_VERSION));
 	text = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
 	g_assert(text);
-	fd = open_folder(dir, name, true, &file);
-	if (fd < 0)
-		return error_set_errno(error, -fd, "writing %s/%s", dir->path, name);
-	err = atomic_file_write(fd, file, text, strlen(text), flags, error);
-	close(fd);
-	if (err)
-		error_prefix(error, "%s", dir->path);
+	err = write_text(dir, name, text, flags, error);
+	g_mutex_lock(&dir->mutex);
+	if (!err)
+		g_hash_table_remove(dir->unremoved, name);
+	g_mutex_unlock(&dir->mutex);
 	return err;
 }
 
@@ -183,12 +259,17 @@ int state_dir_read(struct state_dir *dir, const char *name, json_t **ret_object,
 	int fd = open_folder(dir, name, false, &file);
 	int err;
 
+	if (fd == -ENOTDIR)
+		return error_set(error, EBADMSG, "%s/%s: its folder is none", dir->path, name);
 	if (fd < 0)
 		return error_set_errno(error, -fd, "reading %s/%s", dir->path, name);
 	err = atomic_file_read(fd, file, MAX_FILE_BYTES, &text, &n_bytes, error);
 	close(fd);
 	if (!err)
 		err = parse(text, n_bytes, ret_object, error);
+	/* What is no regular file of ours, a link above all, is no better than one without sense. */
+	else if (err == -ELOOP || err == -EINVAL || err == -EFBIG)
+		err = -EBADMSG;
 	if (err)
 		error_prefix(error, "%s/%s", dir->path, name);
 	if (err == -EBADMSG)
@@ -196,27 +277,85 @@ int state_dir_read(struct state_dir *dir, const char *name, json_t **ret_object,
 	return err;
 }
 
-int state_dir_remove(struct state_dir *dir, const char *name, GError **error)
+static int remove_file(struct state_dir *dir, const char *name, GError **error)
 {
-	const char *slash = strchr(name, '/');
 	const char *file;
 	int fd = open_folder(dir, name, false, &file);
 	int err;
 
-	if (fd == -ENOENT)
+	if (fd == -ENOENT || fd == -ENOTDIR)
 		return 0;
 	if (fd < 0)
 		return error_set_errno(error, -fd, "removing %s/%s", dir->path, name);
 	err = atomic_file_remove(fd, file, 0, error);
 	close(fd);
-	dir->is_dirty = true;
-	if (!err && slash) {
-		g_autofree char *folder = g_strndup(name, slash - name);
-
-		/* It stays where something else is in it. */
-		(void)!unlinkat(dir->fd, folder, AT_REMOVEDIR);
-	}
+	if (err)
+		prefix_directory(error, dir, name);
+	else
+		remove_folder(dir, name);
 	return err;
+}
+
+int state_dir_remove(struct state_dir *dir, const char *name, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	int err = remove_file(dir, name, &cause);
+
+	dir->is_dirty = true;
+	if (!err)
+		return 0;
+	note_result(dir, cause->message);
+	if (!atomic_file_is_disk_error(err)) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return err;
+	}
+	g_mutex_lock(&dir->mutex);
+	g_hash_table_add(dir->unremoved, g_strdup(name));
+	g_mutex_unlock(&dir->mutex);
+	return 0;
+}
+
+static void remove_unremoved(struct state_dir *dir)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	void *name;
+
+	g_mutex_lock(&dir->mutex);
+	g_hash_table_iter_init(&iter, dir->unremoved);
+	while (g_hash_table_iter_next(&iter, &name, NULL))
+		g_ptr_array_add(names, g_strdup(name));
+	g_hash_table_remove_all(dir->unremoved);
+	g_mutex_unlock(&dir->mutex);
+	/* What the disk still keeps comes into the table again. */
+	for (unsigned int i = 0; i < names->len; i++)
+		(void)!state_dir_remove(dir, names->pdata[i], NULL);
+}
+
+void state_dir_retry(struct state_dir *dir)
+{
+	g_autofree char *failure = state_dir_get_failure(dir, NULL);
+	g_autofree char *blank = NULL;
+
+	if (!failure)
+		return;
+	blank = g_strnfill(PROBE_BYTES, ' ');
+	if (write_text(dir, PROBE_NAME, blank, 0, NULL))
+		return;
+	(void)!unlinkat(dir->fd, PROBE_NAME, 0);
+	remove_unremoved(dir);
+}
+
+char *state_dir_get_failure(struct state_dir *dir, int64_t *ret_since_ns)
+{
+	char *failure;
+
+	g_mutex_lock(&dir->mutex);
+	failure = g_strdup(dir->failure);
+	if (failure && ret_since_ns)
+		*ret_since_ns = dir->failing_since_ns;
+	g_mutex_unlock(&dir->mutex);
+	return failure;
 }
 
 /* Of regular files; the first failure is the one that is told. */
@@ -274,15 +413,19 @@ void state_dir_sync_soon(struct state_dir *dir, uv_loop_t *loop)
 {
 	struct sync *sync;
 	DIR *stream;
+	int fd;
 
 	if (!dir->is_dirty || dir->sync)
 		return;
 	controller_begin(dir->controller);
-	stream = opendir(dir->path);
+	fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	stream = fd < 0 ? NULL : fdopendir(fd);
 	if (!stream) {
 		g_autoptr(GError) error = NULL;
 
 		error_set_errno(&error, errno, "%s", dir->path);
+		if (fd >= 0)
+			close(fd);
 		note_sync(dir, error);
 		return;
 	}
@@ -309,13 +452,14 @@ static int compare_names(const void *a, const void *b)
 GPtrArray *state_dir_list(struct state_dir *dir, const char *folder)
 {
 	GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-	int fd = openat(dir->fd, folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(dir->fd, folder ? folder : ".",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
 	while (stream && (entry = readdir(stream)))
 		if (entry->d_name[0] != '.' && !g_str_has_suffix(entry->d_name, CORRUPT_SUFFIX) &&
-		    strcmp(entry->d_name, LOCK_NAME) != 0)
+		    strcmp(entry->d_name, LOCK_NAME) != 0 && strcmp(entry->d_name, PROBE_NAME) != 0)
 			g_ptr_array_add(names, g_strdup(entry->d_name));
 	if (stream)
 		closedir(stream);

@@ -3,6 +3,8 @@
  * A directory of small JSON files that outlive the process. Each file carries the version of its form; a
  * file is replaced as a whole, so that a crash leaves the old one or the new one. A file that cannot be
  * read is set aside under "<name>.corrupt"; one that a newer agent wrote is refused, and left alone.
+ * Symbolic links are not followed: one in the place of a file or a folder is set aside as well. The
+ * directory itself must be one that only root can change (trusted_dir.h).
  *
  * What a call has written survives the agent's death at once, and the machine's when state_dir_sync_soon()
  * is done: waiting for the disk took 10 to 15 ms of every change that brought a new identity.
@@ -44,8 +46,15 @@ NODISCARD int state_dir_read(struct state_dir *dir, const char *name, json_t **r
 void state_dir_sync_soon(struct state_dir *dir, uv_loop_t *loop);
 /* Of that sync. Borrowed: it outlives the helper thread's work. */
 void state_dir_set_controller(struct state_dir *dir, struct controller *controller);
-/* And the folder that it leaves empty. A file that is not there is no error. */
+/*
+ * And the folder that it leaves empty. A file that is not there is no error, nor is one that a full or
+ * failing disk keeps: it goes with a later state_dir_retry().
+ */
 NODISCARD int state_dir_remove(struct state_dir *dir, const char *name, GError **error);
+/* While the last change has failed: finds out whether the disk takes changes again, and makes up for removals. */
+void state_dir_retry(struct state_dir *dir);
+/* Why the directory cannot be changed, and since when (CLOCK_REALTIME); NULL: it can. Free with g_free. */
+char *state_dir_get_failure(struct state_dir *dir, int64_t *ret_since_ns);
 /* For a file whose content made no sense to whoever read it. */
 void state_dir_set_aside(struct state_dir *dir, const char *name);
 /*

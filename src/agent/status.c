@@ -75,6 +75,9 @@ static json_t *cilium_to_json(const struct agent *agent, const json_t *stale)
 	append_count(message, status_n_failing_jobs(agent, n_failing), "job(s) fail");
 	append_count(message, table_n_rows(agent->tables.source_problems),
 		     "problem(s) in the manifests");
+	if (!status_is_state_writable(agent))
+		g_string_append_printf(message, "%sstate cannot be written",
+				       message->len ? "; " : "");
 	if (!message->len) {
 		state = "Ok";
 		g_string_append(message, AXONEME_VERSION " (axoneme)");

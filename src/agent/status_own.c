@@ -69,12 +69,33 @@ static json_t *unknown_keys_to_json(const struct agent *agent)
 	return list;
 }
 
+/* A directory of state that the disk lets nobody change. */
+static void append_write_failure(struct state_dir *dir, json_t *list)
+{
+	int64_t since_ns;
+	g_autofree char *failure = state_dir_get_failure(dir, &since_ns);
+	g_autofree char *since = failure ? status_format_time(since_ns) : NULL;
+
+	if (failure)
+		json_array_append_new(list, json_sprintf("%s (since %s)", failure, since));
+}
+
+bool status_is_state_writable(const struct agent *agent)
+{
+	g_autofree char *run = state_dir_get_failure(agent->run_state, NULL);
+	g_autofree char *lib = state_dir_get_failure(agent->lib_state, NULL);
+
+	return !run && !lib;
+}
+
 static json_t *state_problems_to_json(const struct agent *agent)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; agent->problems && i < agent->problems->len; i++)
 		json_array_append_new(list, json_string(g_ptr_array_index(agent->problems, i)));
+	append_write_failure(agent->run_state, list);
+	append_write_failure(agent->lib_state, list);
 	return list;
 }
 

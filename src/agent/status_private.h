@@ -26,3 +26,5 @@ json_t *status_ipam_to_json(const struct agent *agent);
 
 /* status_own.c: what only this agent has. */
 json_t *status_own_to_json(const struct agent *agent);
+/* Whether the last change of each directory of state was possible. */
+bool status_is_state_writable(const struct agent *agent);

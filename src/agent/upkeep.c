@@ -110,6 +110,8 @@ static void on_timer(uv_timer_t *timer)
 		now_ns = clock_monotonic_ns();
 		upkeep->hint_at_ns = 0;
 	}
+	state_dir_retry(agent->run_state);
+	state_dir_retry(agent->lib_state);
 	(void)identity_file_retry(agent->identity_file);
 	identity_file_reserve_soon(agent->identity_file, agent->loop);
 	state_dir_sync_soon(agent->lib_state, agent->loop);

@@ -7,6 +7,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What a person should do about it, for errors that have an answer. */
+static const char *advice(int err)
+{
+	switch (err) {
+	case ENOSPC:
+		return "; make room there, in bytes (df) or in files (df -i)";
+	case EDQUOT:
+		return "; raise the quota, or make room within it";
+	case EROFS:
+		return "; mount it for writing again";
+	case EIO:
+		return "; the disk fails: the kernel's log says more";
+	case ELOOP:
+		return "; it is a symbolic link, which nothing here is: remove it";
+	default:
+		return "";
+	}
+}
+
+bool atomic_file_is_disk_error(int err)
+{
+	err = ABS(err);
+	return err == ENOSPC || err == EDQUOT || err == EROFS || err == EIO;
+}
+
+int atomic_file_set_error(GError **error, int err, const char *what, const char *name)
+{
+	return error_set(error, err, "%s %s: %s%s", what, name, g_strerror(err), advice(err));
+}
+
 static int check_name(const char *name, GError **error)
 {
 	if (!*name || strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
@@ -67,10 +97,10 @@ int atomic_file_write(int dir_fd, const char *name, const void *data, size_t n_b
 		r = -errno;
 	if (r < 0) {
 		unlinkat(dir_fd, temporary, 0);
-		return error_set_errno(error, -r, "writing %s", name);
+		return atomic_file_set_error(error, -r, "writing", name);
 	}
 	if ((flags & ATOMIC_FILE_SYNC) && fsync(dir_fd) < 0)
-		return error_set_errno(error, errno, "writing %s", name);
+		return atomic_file_set_error(error, errno, "writing", name);
 	return 0;
 }
 
@@ -85,7 +115,7 @@ int atomic_file_read(int dir_fd, const char *name, size_t max_bytes, char **ret_
 	/* NONBLOCK: opening a pipe must not wait for its writer. */
 	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return error_set_errno(error, errno, "reading %s", name);
+		return atomic_file_set_error(error, errno, "reading", name);
 	r = atomic_file_read_fd(fd, name, max_bytes, ret_data, ret_n_bytes, error);
 	close(fd);
 	return r;
@@ -99,7 +129,7 @@ int atomic_file_read_fd(int fd, const char *path, size_t max_bytes, char **ret_d
 	size_t n_room, n = 0;
 
 	if (fstat(fd, &status) < 0)
-		return error_set_errno(error, errno, "reading %s", path);
+		return atomic_file_set_error(error, errno, "reading", path);
 	if (!S_ISREG(status.st_mode))
 		return error_set(error, EINVAL, "reading %s: not a regular file", path);
 	if (status.st_size > (off_t)max_bytes)
@@ -114,7 +144,7 @@ int atomic_file_read_fd(int fd, const char *path, size_t max_bytes, char **ret_d
 		if (n_read < 0 && errno == EINTR)
 			continue;
 		if (n_read < 0)
-			return error_set_errno(error, errno, "reading %s", path);
+			return atomic_file_set_error(error, errno, "reading", path);
 		n += n_read;
 		if (n > max_bytes)
 			return error_set(error, EFBIG, "reading %s: longer than %zu bytes", path,
@@ -139,8 +169,8 @@ int atomic_file_remove(int dir_fd, const char *name, unsigned int flags, GError 
 	if (r < 0)
 		return r;
 	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
-		return error_set_errno(error, errno, "removing %s", name);
+		return atomic_file_set_error(error, errno, "removing", name);
 	if ((flags & ATOMIC_FILE_SYNC) && fsync(dir_fd) < 0)
-		return error_set_errno(error, errno, "removing %s", name);
+		return atomic_file_set_error(error, errno, "removing", name);
 	return 0;
 }

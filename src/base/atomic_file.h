@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include "src/base/error.h"
 
@@ -29,5 +30,12 @@ NODISCARD int atomic_file_read(int dir_fd, const char *name, size_t max_bytes, c
 /* Reads an open regular file from its start; as atomic_file_read. path is for the message. */
 NODISCARD int atomic_file_read_fd(int fd, const char *path, size_t max_bytes, char **ret_data,
 				  size_t *ret_n_bytes, GError **error);
+/*
+ * "<what> <name>: <text of err>", and for a full or failing disk what to do about it. Returns −err, which
+ * is given as a positive errno.
+ */
+int atomic_file_set_error(GError **error, int err, const char *what, const char *name);
+/* Whether err, positive or −errno, is of a disk that is full, fails, or may not be written. */
+bool atomic_file_is_disk_error(int err);
 /* 0 also where it was not there. flags: ATOMIC_FILE_SYNC. */
 NODISCARD int atomic_file_remove(int dir_fd, const char *name, unsigned int flags, GError **error);

@@ -62,7 +62,9 @@ static void set_log(const struct netconf *netconf)
 
 	log_set_level(netconf->enable_debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	if (netconf->log_file) {
-		int fd = open(netconf->log_file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+		int fd = open(netconf->log_file,
+			      O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+			      0640);
 
 		if (fd >= 0)
 			log_set_fd(fd);

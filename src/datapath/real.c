@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include "src/base/trusted_dir.h"
 #include "src/sys/bpffs.h"
 
 int real_open(struct real *real, GError **error)
@@ -14,14 +15,7 @@ int real_open(struct real *real, GError **error)
 
 int real_open_state_dir(const struct real *real, GError **error)
 {
-	int fd;
-
-	if (g_mkdir_with_parents(real->state_dir, 0700))
-		return error_set_errno(error, errno, "making the directory %s", real->state_dir);
-	fd = open(real->state_dir, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return error_set_errno(error, errno, "opening the directory %s", real->state_dir);
-	return fd;
+	return trusted_dir_open(real->state_dir, 0755, error);
 }
 
 void real_note(GString *repaired, const char *format, ...)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/datapath/real_private.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
 #include "src/base/atomic_file.h"
+#include "src/base/trusted_dir.h"
 #include "src/sys/bpffs.h"
 
 /* In the state directory: the root, when it was us who mounted it. */
@@ -24,7 +26,8 @@ static int remember_mount(const struct real *real, const char *root, GError **er
 
 int real_bpffs_ensure(struct real *real, GString *repaired, GError **error)
 {
-	static const char *const dirs[] = {"tc/globals", "cilium/devices"};
+	/* Pins are named by path: nobody else may put anything there. */
+	static const char *const dirs[] = {"tc/globals", "cilium/devices", "cilium/programs"};
 	const char *root;
 	bool mounted;
 	int err = bpffs_ensure(real->configured_root, &root, &mounted, error);
@@ -40,8 +43,11 @@ int real_bpffs_ensure(struct real *real, GString *repaired, GError **error)
 	for (size_t i = 0; i < G_N_ELEMENTS(dirs); i++) {
 		g_autofree char *path = g_build_filename(root, dirs[i], NULL);
 
-		if (g_mkdir_with_parents(path, 0700))
-			return error_set_errno(error, errno, "making the directory %s", path);
+		int fd = trusted_dir_open(path, 0700, error);
+
+		if (fd < 0)
+			return fd;
+		close(fd);
 	}
 	return 0;
 }
@@ -60,15 +66,20 @@ static bool is_empty(const char *root)
 
 int real_bpffs_purge(struct real *real, GError **error)
 {
-	g_autofree char *path = g_build_filename(real->state_dir, STATE_FILE, NULL);
+	int dir_fd = trusted_dir_open(real->state_dir, 0, NULL);
 	g_autofree char *mounted = NULL;
+	size_t n_bytes;
+	int err = 0;
 
-	if (!g_file_get_contents(path, &mounted, NULL, NULL))
+	if (dir_fd < 0)
 		return 0;
-	if (g_str_equal(mounted, real->bpf_root) && bpffs_is_mounted(mounted) &&
-	    is_empty(mounted) && umount2(mounted, UMOUNT_NOFOLLOW))
-		return error_set_errno(error, errno, "unmounting %s", mounted);
-	if (unlink(path))
-		return error_set_errno(error, errno, "removing %s", path);
-	return 0;
+	if (!atomic_file_read(dir_fd, STATE_FILE, PATH_MAX, &mounted, &n_bytes, NULL)) {
+		if (g_str_equal(mounted, real->bpf_root) && bpffs_is_mounted(mounted) &&
+		    is_empty(mounted) && umount2(mounted, UMOUNT_NOFOLLOW))
+			err = error_set_errno(error, errno, "unmounting %s", mounted);
+		else
+			err = atomic_file_remove(dir_fd, STATE_FILE, 0, error);
+	}
+	close(dir_fd);
+	return err;
 }

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "src/sys/bpffs.h"
 
 static char *devices_dir(const struct real *real)
 {
@@ -33,7 +34,7 @@ static void unpin(const char *path)
 /* Reads what a pin is about, or removes it where its device is gone. */
 static int read_pin(const char *path, struct tcx_link_info *ret_info)
 {
-	int fd = bpf_obj_get(path);
+	int fd = bpffs_open_pin(path);
 	int err;
 
 	if (fd < 0)
@@ -113,7 +114,7 @@ static int move_pin(const char *from, const char *to)
 
 static int update_link(const char *path, const char *new_path, int program_fd)
 {
-	int fd = bpf_obj_get(path);
+	int fd = bpffs_open_pin(path);
 	int err;
 
 	if (fd < 0)
@@ -161,7 +162,7 @@ int real_link_detach(struct real *real, const struct plan_attachment_key *key)
 
 	if (!path)
 		return -ENOENT;
-	fd = bpf_obj_get(path);
+	fd = bpffs_open_pin(path);
 	if (fd >= 0) {
 		/* At once: without this the program runs until the kernel gets to the last unpin. */
 		int err = bpf_link_detach(fd);

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "datapath.skel.h"
+#include "src/base/atomic_file.h"
 
 /* Of what libbpf has to say about a failure, the end says why. */
 #define LIBBPF_TEXT_BYTES 2000
@@ -78,7 +79,7 @@ static int adopt_map(struct real *real, enum plan_map map, struct bpf_map *decla
 	if (err == -ENOENT)
 		return 0;
 	if (err)
-		return error_set_errno(error, -err, "opening the map %s", path);
+		return atomic_file_set_error(error, -err, "opening the map", path);
 	if (!fits(&pinned, declared)) {
 		real->old_maps[map] = pinned;
 		return 0;

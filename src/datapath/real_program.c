@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <string.h>
 #include <unistd.h>
+#include "src/sys/bpffs.h"
 
 char *real_program_digest(const struct real *real, const void *elf, size_t n_elf_bytes,
 			  const struct node_config *node)
@@ -37,7 +38,7 @@ int real_program_open(struct real *real, const char *digest)
 	for (n_open = 0; n_open < PLAN_PROGRAM__MAX; n_open++) {
 		g_autofree char *path = program_path(real, digest, n_open);
 
-		fds[n_open] = bpf_obj_get(path);
+		fds[n_open] = bpffs_open_pin(path);
 		if (fds[n_open] < 0)
 			break;
 	}

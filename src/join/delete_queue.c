@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/join/delete_queue.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 #include "src/base/atomic_file.h"
+#include "src/base/trusted_dir.h"
 
 #define SUFFIX ".delete"
 /* Container ids come from root, and are short: what is longer is not ours. */
@@ -36,11 +38,9 @@ int delete_queue_put(const char *directory, const struct attachment *attachment,
 	int status;
 	int fd;
 
-	if (g_mkdir_with_parents(directory, 0700))
-		return error_set_errno(error, errno, "making %s", directory);
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = trusted_dir_open(directory, 0700, error);
 	if (fd < 0)
-		return error_set_errno(error, errno, "%s", directory);
+		return fd;
 	file_name(attachment, name);
 	status = atomic_file_write(fd, name, id, strlen(id), ATOMIC_FILE_SYNC, error);
 	close(fd);
@@ -49,40 +49,47 @@ int delete_queue_put(const char *directory, const struct attachment *attachment,
 
 void delete_queue_remove(const char *directory, const struct attachment *attachment)
 {
-	g_autofree char *path = NULL;
+	int fd = trusted_dir_open(directory, 0, NULL);
 	char name[NAME_MAX + 1];
 
+	if (fd < 0)
+		return;
 	file_name(attachment, name);
-	path = g_build_filename(directory, name, NULL);
-	unlink(path);
+	unlinkat(fd, name, 0);
+	close(fd);
 }
 
-static bool process_file(const char *path, bool (*fn)(const char *endpoint_id, void *data),
-			 void *data)
+static bool process_file(int dir_fd, const char *name,
+			 bool (*fn)(const char *endpoint_id, void *data), void *data)
 {
 	g_autofree char *id = NULL;
 	size_t n_bytes;
 
-	if (!g_file_get_contents(path, &id, &n_bytes, NULL))
-		return false;
-	return n_bytes <= FILE_MAX_BYTES && fn(id, data) && !unlink(path);
+	return !atomic_file_read(dir_fd, name, FILE_MAX_BYTES, &id, &n_bytes, NULL) &&
+	       fn(id, data) && !unlinkat(dir_fd, name, 0);
 }
 
 int delete_queue_process(const char *directory, bool (*fn)(const char *endpoint_id, void *data),
 			 void *data, GError **error)
 {
 	g_autoptr(GError) problem = NULL;
-	g_autoptr(GDir) dir = g_dir_open(directory, 0, &problem);
+	int fd = trusted_dir_open(directory, 0, &problem);
+	const struct dirent *entry;
 	int n_removed = 0;
-	const char *name;
+	DIR *stream;
 
-	if (!dir && !g_error_matches(problem, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-		return error_set(error, EIO, "%s", problem->message);
-	while (dir && (name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(directory, name, NULL);
-
-		if (g_str_has_suffix(name, SUFFIX) && process_file(path, fn, data))
-			n_removed++;
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0) {
+		g_propagate_error(error, g_steal_pointer(&problem));
+		return fd;
 	}
+	stream = fdopendir(fd);
+	g_assert(stream); /* a directory that is open */
+	while ((entry = readdir(stream)))
+		if (g_str_has_suffix(entry->d_name, SUFFIX) &&
+		    process_file(fd, entry->d_name, fn, data))
+			n_removed++;
+	closedir(stream);
 	return n_removed;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/join/join.h"
 
+#include "src/base/atomic_file.h"
 #include "src/join/delete_queue.h"
 #include "src/join/patience.h"
 #include "src/sys/link.h"
@@ -26,6 +27,11 @@ static int delete_or_queue(struct api_client *client, const char *queue_director
 		return status;
 	g_clear_error(error);
 	status = delete_queue_put(queue_directory, attachment, error);
+	/* Without the file the next agent finds out by itself: the endpoint's interface is gone. */
+	if (atomic_file_is_disk_error(status)) {
+		g_clear_error(error);
+		return 0;
+	}
 	if (status)
 		return status;
 	/* It may have started, and read the queue, between the first try and the file. */

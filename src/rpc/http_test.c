@@ -51,7 +51,7 @@ static int set_up(void **state)
 	fixture->directory = g_dir_make_tmp("http_XXXXXX", NULL);
 	fixture->path = g_build_filename(fixture->directory, "sock", NULL);
 	uv_loop_init(&fixture->loop);
-	fd = unix_listen(fixture->path, SOCK_STREAM, NULL);
+	fd = unix_listen(fixture->path, SOCK_STREAM, UNIX_LISTEN_NO_GROUP, NULL);
 	fixture->server = http_server_new(&fixture->loop, fd, echo, fixture, NULL);
 	*state = fixture;
 	return fixture->server ? 0 : -1;
@@ -308,7 +308,7 @@ static int ask_bad_server(const char *bytes, int64_t timeout_ns)
 	g_autofree char *directory = g_dir_make_tmp("http_XXXXXX", NULL);
 	g_autofree char *path = g_build_filename(directory, "sock", NULL);
 	struct bad_server server = {
-		.listen_fd = unix_listen(path, SOCK_STREAM, NULL),
+		.listen_fd = unix_listen(path, SOCK_STREAM, UNIX_LISTEN_NO_GROUP, NULL),
 		.bytes = bytes,
 	};
 	GThread *thread = g_thread_new("server", bad_server_thread, &server);

@@ -7,8 +7,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "src/base/trusted_dir.h"
 
 #define SOCKET_MODE 0660
+#define OWNER_MODE  0600
 
 /* Whether the socket at the address has a listener. A full backlog (EAGAIN) means that it has. */
 static bool has_listener(const struct sockaddr_un *sun, int type)
@@ -40,13 +42,16 @@ static int remove_stale(const struct sockaddr_un *sun, int type, GError **error)
 	return 0;
 }
 
-static int bind_and_listen(int fd, const struct sockaddr_un *sun, GError **error)
+static int bind_and_listen(int fd, const struct sockaddr_un *sun, gid_t group, GError **error)
 {
-	/* Before bind(), so that at no time is more allowed than in the end; umask may take more
-	 * away. */
-	fchmod(fd, SOCKET_MODE);
+	/* Narrow first, then the group, then wide: the group's mode is never that of another group. */
+	if (fchmod(fd, OWNER_MODE) < 0)
+		return error_set_errno(error, errno, "chmod of a socket");
 	if (bind(fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0)
 		return error_set_errno(error, errno, "bind %s", sun->sun_path);
+	if (group != UNIX_LISTEN_NO_GROUP && lchown(sun->sun_path, (uid_t)-1, group) < 0)
+		return error_set_errno(error, errno, "give %s to the group %u", sun->sun_path,
+				       group);
 	if (chmod(sun->sun_path, SOCKET_MODE) < 0)
 		return error_set_errno(error, errno, "chmod %s", sun->sun_path);
 	if (listen(fd, SOMAXCONN) < 0)
@@ -54,7 +59,7 @@ static int bind_and_listen(int fd, const struct sockaddr_un *sun, GError **error
 	return 0;
 }
 
-int unix_listen(const char *path, int type, GError **error)
+int unix_listen(const char *path, int type, gid_t group, GError **error)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	g_autofree char *directory = g_path_get_dirname(path);
@@ -64,15 +69,17 @@ int unix_listen(const char *path, int type, GError **error)
 		return error_set(error, ENAMETOOLONG, "%s: a socket's path has at most %zu bytes",
 				 path, sizeof(sun.sun_path) - 1);
 	strcpy(sun.sun_path, path);
-	if (g_mkdir_with_parents(directory, 0755) < 0)
-		return error_set_errno(error, errno, "make %s", directory);
+	fd = trusted_dir_open_shared(directory, 0755, error);
+	if (fd < 0)
+		return fd;
+	close(fd);
 	err = remove_stale(&sun, type, error);
 	if (err < 0)
 		return err;
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_set_errno(error, errno, "socket");
-	err = bind_and_listen(fd, &sun, error);
+	err = bind_and_listen(fd, &sun, group, error);
 	if (err < 0) {
 		close(fd);
 		return err;

@@ -35,17 +35,18 @@ static void test_modes_and_stale(void **state)
 	struct stat info;
 	int fd;
 
-	fd = unix_listen(path, SOCK_SEQPACKET, &error);
+	fd = unix_listen(path, SOCK_SEQPACKET, UNIX_LISTEN_NO_GROUP, &error);
 	assert_true(fd >= 0);
 	assert_int_equal(stat(path, &info), 0);
 	assert_int_equal(info.st_mode & 07777, 0660);
 	assert_true(S_ISSOCK(info.st_mode));
 
-	assert_int_equal(unix_listen(path, SOCK_SEQPACKET, &error), -EADDRINUSE);
+	assert_int_equal(unix_listen(path, SOCK_SEQPACKET, UNIX_LISTEN_NO_GROUP, &error),
+			 -EADDRINUSE);
 	g_clear_error(&error);
 
 	close(fd); /* as after kill -9: the socket is still there */
-	fd = unix_listen(path, SOCK_SEQPACKET, &error);
+	fd = unix_listen(path, SOCK_SEQPACKET, UNIX_LISTEN_NO_GROUP, &error);
 	assert_true(fd >= 0);
 	close(fd);
 }
@@ -58,7 +59,7 @@ static void test_file_in_the_way(void **state)
 
 	g_mkdir(directory, 0700);
 	assert_true(g_file_set_contents(path, "precious", -1, NULL));
-	assert_int_equal(unix_listen(path, SOCK_STREAM, &error), -EEXIST);
+	assert_int_equal(unix_listen(path, SOCK_STREAM, UNIX_LISTEN_NO_GROUP, &error), -EEXIST);
 	assert_true(g_file_test(path, G_FILE_TEST_IS_REGULAR));
 }
 
@@ -68,7 +69,8 @@ static void test_long_path(void **state)
 	g_autofree char *path = g_build_filename(*state, name, NULL);
 	g_autoptr(GError) error = NULL;
 
-	assert_int_equal(unix_listen(path, SOCK_STREAM, &error), -ENAMETOOLONG);
+	assert_int_equal(unix_listen(path, SOCK_STREAM, UNIX_LISTEN_NO_GROUP, &error),
+			 -ENAMETOOLONG);
 }
 
 int main(void)

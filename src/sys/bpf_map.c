@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <string.h>
 #include <unistd.h>
+#include "src/sys/bpffs.h"
 
 /* Entries a batch. Also the most that a batch needs room for, unless one hash bucket has more. */
 #define BATCH_ENTRIES 256
@@ -48,7 +49,7 @@ int bpf_map_open_fd(int fd, struct bpf_map_ref *ret_map)
 
 int bpf_map_open_path(const char *path, struct bpf_map_ref *ret_map)
 {
-	return bpf_map_open_fd(bpf_obj_get(path), ret_map);
+	return bpf_map_open_fd(bpffs_open_pin(path), ret_map);
 }
 
 int bpf_map_open(const char *bpf_root, const char *name, struct bpf_map_ref *ret_map,

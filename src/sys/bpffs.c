@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/sys/bpffs.h"
 
+#include <bpf/bpf.h>
 #include <linux/magic.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -20,6 +21,19 @@ const char *bpffs_find(const char *root)
 	    bpffs_is_mounted(BPFFS_FALLBACK_ROOT))
 		return BPFFS_FALLBACK_ROOT;
 	return root;
+}
+
+int bpffs_open_pin(const char *path)
+{
+	struct stat info;
+	int fd;
+
+	if (lstat(path, &info) < 0)
+		return -errno;
+	if (S_ISLNK(info.st_mode))
+		return -ELOOP;
+	fd = bpf_obj_get(path);
+	return fd < 0 ? -errno : fd;
 }
 
 static int mount_at(const char *root, GError **error)

@@ -12,6 +12,9 @@
 /* True where path is in a bpffs. */
 bool bpffs_is_mounted(const char *path);
 
+/* A descriptor of what is pinned at path, to close; −ELOOP where it is a symbolic link. */
+NODISCARD int bpffs_open_pin(const char *path);
+
 /*
  * The directory to use for a configured root: root itself, or, where root is the default and not a
  * bpffs but the fallback is one, the fallback. Static, or root.
