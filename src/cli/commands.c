@@ -26,6 +26,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_map_list,
 	&cmd_monitor,
 	&cmd_node_list,
+	&cmd_ping,
 	&cmd_run,
 	&cmd_status,
 	&cmd_version,

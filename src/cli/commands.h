@@ -27,6 +27,7 @@ extern const struct cli_command cmd_ip_list;
 extern const struct cli_command cmd_map_list;
 extern const struct cli_command cmd_monitor;
 extern const struct cli_command cmd_node_list;
+extern const struct cli_command cmd_ping;
 extern const struct cli_command cmd_run;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_version;

@@ -2,6 +2,7 @@
 #include "src/observe/event_text.h"
 
 #include <net/if.h>
+#include "abi/drop.h"
 #include "src/model/identity.h"
 #include "src/observe/packet_text.h"
 
@@ -38,6 +39,14 @@ static const char *const ct_states[] = {
 	[EVENT_CT_REOPENED] = "reopened", [EVENT_CT_UNKNOWN] = "unknown",
 };
 
+static const struct {
+	const char *why, *next;
+} drop_advice[256] = {
+#define DROP_ADVICE(name, why_text, next_text) [DROP_##name] = {why_text, next_text},
+#include "src/observe/drop_advice.def"
+#undef DROP_ADVICE
+};
+
 static const char *or_unknown(const char *text)
 {
 	return text ? text : "unknown";
@@ -46,6 +55,16 @@ static const char *or_unknown(const char *text)
 const char *event_drop_reason_text(uint8_t reason)
 {
 	return or_unknown(drop_reasons[reason]);
+}
+
+const char *event_drop_why(uint8_t reason)
+{
+	return drop_advice[reason].why;
+}
+
+const char *event_drop_next(uint8_t reason)
+{
+	return drop_advice[reason].next;
 }
 
 const char *event_metric_reason_text(unsigned int reason)

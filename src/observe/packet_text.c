@@ -53,19 +53,23 @@ static const struct code_name icmpv6_names[] = {
 	{137, -1, "Redirect"},
 };
 
-static void append_icmp(GString *text, const struct packet *packet)
+char *packet_text_format_icmp(bool v6, uint8_t type, uint8_t code)
 {
-	bool v4 = packet->layers & PACKET_ICMPV4;
-	const struct code_name *names = v4 ? icmpv4_names : icmpv6_names;
-	size_t n = v4 ? G_N_ELEMENTS(icmpv4_names) : G_N_ELEMENTS(icmpv6_names);
+	const struct code_name *names = v6 ? icmpv6_names : icmpv4_names;
+	size_t n = v6 ? G_N_ELEMENTS(icmpv6_names) : G_N_ELEMENTS(icmpv4_names);
 
 	for (size_t i = 0; i < n; i++)
-		if (names[i].type == packet->icmp_type &&
-		    (names[i].code < 0 || names[i].code == packet->icmp_code)) {
-			g_string_append(text, names[i].name);
-			return;
-		}
-	g_string_append_printf(text, "%u(%u)", packet->icmp_type, packet->icmp_code);
+		if (names[i].type == type && (names[i].code < 0 || names[i].code == code))
+			return g_strdup(names[i].name);
+	return g_strdup_printf("%u(%u)", type, code);
+}
+
+static void append_icmp(GString *text, const struct packet *packet)
+{
+	g_autofree char *name = packet_text_format_icmp(!(packet->layers & PACKET_ICMPV4),
+							packet->icmp_type, packet->icmp_code);
+
+	g_string_append(text, name);
 }
 
 static const char *format_host(const struct packet *packet, const uint8_t *addr,

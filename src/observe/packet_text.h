@@ -12,3 +12,5 @@ void packet_text_append_connection(GString *text, const struct packet *packet);
 void packet_text_append_layers(GString *text, const struct packet *packet);
 /* {"ethernet", "ipv4", …: the same lines, "l2", "l3", "l4": {"src", "dst"}}; json_decref. */
 json_t *packet_to_json(const struct packet *packet);
+/* "EchoRequest", "DestinationUnreachable(Port)", …; "9(1)" where there is no name. Free with g_free. */
+char *packet_text_format_icmp(bool v6, uint8_t type, uint8_t code);
