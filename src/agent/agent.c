@@ -9,6 +9,7 @@
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/events.h"
 #include "src/agent/health.h"
+#include "src/agent/loop_watch.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
 #include "src/agent/queued_delete.h"
@@ -299,14 +300,10 @@ static int serve(struct agent *agent, GError **error)
 	return 0;
 }
 
-/* Nothing but a probe depends on it: another program that has the port is no reason to stop. */
+/* After the lock: the port of another agent is no trouble of this one. */
 static int serve_health(struct agent *agent, GError **error)
 {
-	g_autoptr(GError) cause = NULL;
-
-	agent->health_server = health_server_new(agent, &cause);
-	if (cause)
-		log_warning("agent", "No health answers", "error=%s", cause->message);
+	agent->health = health_new(agent);
 	return 0;
 }
 
@@ -315,6 +312,7 @@ static const struct step {
 	int (*run)(struct agent *agent, GError **error);
 } steps[] = {
 	{"locking the state", lock_state},
+	{"serving health", serve_health},
 	{"listening on the API socket", listen_early},
 	{"reading identities", make_tables},
 	{"reading manifests", read_manifests},
@@ -324,7 +322,6 @@ static const struct step {
 	{"loading the datapath", load_datapath},
 	{"applying the plan", apply_plan},
 	{"serving the API", serve},
-	{"serving health", serve_health},
 };
 
 static void warn_no_effect(const struct config_value *value, void *data)
@@ -353,8 +350,11 @@ static int run_steps(struct agent *agent, GError **error)
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(steps); i++) {
 		int64_t step_ns = clock_monotonic_ns();
-		int err = steps[i].run(agent, error);
+		int err;
 
+		health_set_step(agent->health, steps[i].what);
+		notify_step(agent->notify, steps[i].what);
+		err = steps[i].run(agent, error);
 		if (err) {
 			error_prefix(error, "%s", steps[i].what);
 			return err;
@@ -362,6 +362,8 @@ static int run_steps(struct agent *agent, GError **error)
 		log_debug("agent", "Start", "step=%s us=%lld", steps[i].what,
 			  (long long)((clock_monotonic_ns() - step_ns) / NSEC_PER_USEC));
 	}
+	health_set_step(agent->health, NULL);
+	loop_watch_restart(agent->loop_watch);
 	log_info("agent", "Agent is ready", "ms=%lld endpoints=%u",
 		 (long long)((clock_monotonic_ns() - started_ns) / NSEC_PER_MSEC),
 		 table_n_rows(agent->tables.endpoints));
@@ -371,13 +373,14 @@ static int run_steps(struct agent *agent, GError **error)
 struct agent *agent_new(uv_loop_t *loop, const struct config *config, GError **error)
 {
 	struct agent *agent = g_new0(struct agent, 1);
-	g_autoptr(GError) cause = NULL;
 
 	agent->loop = loop;
 	agent->config = config;
 	agent->settings = config_get_settings(config);
 	agent->started_ns = clock_realtime_ns();
+	agent->loop_watch = loop_watch_new(loop);
 	agent->controllers = controllers_new();
+	agent->notify = notify_new(agent);
 	agent->problems = g_ptr_array_new_with_free_func(g_free);
 	agent->api_fd = -1;
 	wiring_init_derive(agent->settings, &agent->derive_config);
@@ -387,9 +390,7 @@ struct agent *agent_new(uv_loop_t *loop, const struct config *config, GError **e
 		agent_free(agent);
 		return NULL;
 	}
-	if (notify_send("READY=1", &cause))
-		log_warning("agent", "Telling the service manager failed", "error=%s",
-			    cause->message);
+	notify_ready(agent->notify);
 	return agent;
 }
 
@@ -397,7 +398,10 @@ void agent_free(struct agent *agent)
 {
 	if (!agent)
 		return;
-	http_server_free(agent->health_server);
+	notify_stopping(agent->notify);
+	notify_free(agent->notify);
+	health_free(agent->health);
+	loop_watch_free(agent->loop_watch);
 	http_server_free(agent->api_server);
 	if (agent->api_fd >= 0)
 		close(agent->api_fd);

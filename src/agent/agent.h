@@ -42,9 +42,11 @@ struct agent {
 	struct events *events;
 	struct agent_events *agent_events;
 	struct http_server *api_server;
-	struct http_server *health_server; /* NULL: switched off */
-	int64_t started_ns;                /* CLOCK_REALTIME */
-	bool ready;                        /* everything that was there at the start is in force */
+	struct health *health; /* NULL: switched off */
+	struct loop_watch *loop_watch;
+	struct notify *notify; /* NULL: no service manager started the agent */
+	int64_t started_ns;    /* CLOCK_REALTIME */
+	bool ready;            /* everything that was there at the start is in force */
 };
 
 /* Starts everything; when it returns, the agent serves. NULL and *error: nothing has been started. */

@@ -38,6 +38,8 @@ static int run(const struct config *config)
 	struct agent *agent;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* For the loop's watch. */
+	uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
 	raise_descriptor_limit();
 	agent = agent_new(loop, config, &error);
 	if (!agent) {

@@ -3,6 +3,7 @@
 
 #include "src/agent/agent.h"
 #include "src/agent/conntrack_gc.h"
+#include "src/agent/health.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
 #include "src/base/log.h"
@@ -72,6 +73,7 @@ static void resync(struct upkeep *upkeep, bool everything)
 static void retry(struct agent *agent)
 {
 	router_retry(agent->router);
+	health_retry(agent->health);
 	if (controller_is_failing(agent->delete_queue))
 		queued_delete_run(agent->endpoints, agent->settings->socket_path,
 				  agent->delete_queue);
