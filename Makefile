@@ -10,7 +10,7 @@ JOBS ?= $(shell nproc)
 
 MESON_OPTIONS = --buildtype=release -Dprefix=$(PREFIX) -Dsysconfdir=/etc -Dcni-bin-dir=$(CNI_BIN_DIR)
 
-.PHONY: all deps install demo check check-kernels bench fuzz lint format clean help
+.PHONY: all deps install demo check check-kernels bench fuzz lint format reference clean help
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/build.ninja ## build everything into build/
@@ -51,6 +51,10 @@ lint: ## layers, documents, licence headers, format, static analysis
 
 format: ## let clang-format rewrite the tree
 	git ls-files '*.c' '*.h' | xargs clang-format-19 -i
+
+reference: ## rewrite docs/reference from the tables in the code
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) tools/reference.py --build $(BUILD)
 
 clean: ## remove what was built
 	rm -rf build build-*

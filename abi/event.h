@@ -51,7 +51,7 @@ ABI_ASSERT_OFFSET(struct event, packet, 48);
 ABI_ASSERT_SIZE(struct event, 48 + EVENT_PACKET_BYTES);
 
 enum trace_point {
-#define TRACE_POINT(name, number, text) TRACE_##name = number,
+#define TRACE_POINT(name, number, text, what) TRACE_##name = number,
 #include "abi/trace_point.def"
 #undef TRACE_POINT
 };

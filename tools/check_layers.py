@@ -32,6 +32,9 @@ PROGRAMS = ["src/agent", "src/cni", "src/cli"]
 for program in PROGRAMS:
     MAY_INCLUDE[program] = BELOW_PROGRAMS
 
+# Of the build, not of the node: it reads the tables of all programs.
+MAY_INCLUDE["src/reference"] = [*BELOW_PROGRAMS, *PROGRAMS]
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 

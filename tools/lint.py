@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 What can be said about the tree without running it: layers, documents, the API's description, licence
-headers, format, Python, shell, static analysis. Each check prints its complaints; the last line counts
-the checks.
+headers, reference pages, format, Python, shell, static analysis. Each check prints its complaints; the
+last line counts the checks.
 """
 
 import ast
@@ -98,8 +98,22 @@ def check_shell():
     return run(["shellcheck", *tracked(".sh"), ".ci/run"])
 
 
+def build_clang(*targets):
+    if not (CLANG_BUILD / "compile_commands.json").exists():
+        subprocess.run(["meson", "setup", str(CLANG_BUILD), "-Dwerror=true"], cwd=ROOT,
+                       env=dict(os.environ, CC="clang-19"), check=True, capture_output=True)
+    subprocess.run(["ninja", "-C", str(CLANG_BUILD), *targets], check=True, capture_output=True)
+
+
+def check_reference():
+    """docs/reference is what make reference would write."""
+    build_clang("src/reference/reference")
+    return run([sys.executable, "tools/reference.py", "--build", CLANG_BUILD, "--check"])
+
+
 def check_tidy():
     """clang-tidy over the C files that the clang build compiles."""
+    build_clang()
     sources = [path for path in tracked(".c") if path.startswith(("src/", "test/"))]
     output = run(["run-clang-tidy-19", "-quiet", "-p", str(CLANG_BUILD), "-j", str(os.cpu_count()),
                   *[f"^{ROOT}/{path}$" for path in sources]])
@@ -114,6 +128,7 @@ CHECKS = [
     ("format", check_format, "clang-format-19"),
     ("python", check_python, None),
     ("shell", check_shell, "shellcheck"),
+    ("reference", check_reference, "clang-19"),
     ("tidy", check_tidy, "run-clang-tidy-19"),
 ]
 
@@ -125,10 +140,6 @@ def main():
             print(f"lint {name}: skipped, {program} is not installed")
             skipped += 1
             continue
-        if name == "tidy" and not (CLANG_BUILD / "compile_commands.json").exists():
-            subprocess.run(["meson", "setup", str(CLANG_BUILD), "-Dwerror=true"], cwd=ROOT,
-                           env=dict(os.environ, CC="clang-19"), check=True, capture_output=True)
-            subprocess.run(["ninja", "-C", str(CLANG_BUILD)], check=True, capture_output=True)
         complaints = list(check())
         for complaint in complaints:
             print(complaint)

@@ -17,15 +17,22 @@ static void print_flags(FILE *file, const char *title, const struct cli_flag *fl
 	}
 }
 
-void help_print_command(FILE *file, const struct cli_command *command)
+char *help_format_usage(const struct cli_command *command)
 {
 	const char *args = command->args ? command->args : "";
 	/* What is behind dashes is an argument, whatever it looks like. */
 	bool flags_first = g_str_has_prefix(args, "--");
 
-	fprintf(file, "%s\n\nUsage:\n  " CLI_PROGRAM " %s%s%s%s%s\n", command->help, command->path,
-		flags_first ? " [flags]" : "", *args ? " " : "", args,
-		flags_first ? "" : " [flags]");
+	return g_strdup_printf(CLI_PROGRAM " %s%s%s%s%s", command->path,
+			       flags_first ? " [flags]" : "", *args ? " " : "", args,
+			       flags_first ? "" : " [flags]");
+}
+
+void help_print_command(FILE *file, const struct cli_command *command)
+{
+	g_autofree char *usage = help_format_usage(command);
+
+	fprintf(file, "%s\n\nUsage:\n  %s\n", command->help, usage);
 	if (command->flags)
 		print_flags(file, "Flags", command->flags);
 	print_flags(file, "Global Flags", cli_global_flags);

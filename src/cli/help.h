@@ -8,6 +8,8 @@
 
 #define CLI_PROGRAM "cilium"
 
+/* "cilium bpf ct list global | endpoint ID [flags]"; g_free. */
+char *help_format_usage(const struct cli_command *command);
 void help_print_command(FILE *file, const struct cli_command *command);
 /* The commands whose path begins with the words of group ("bpf ct"; "" for all). */
 void help_print_group(FILE *file, const char *group);

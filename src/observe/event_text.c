@@ -22,7 +22,7 @@ static const char *const forward_reasons[256] = {
 };
 
 static const char *const trace_points[256] = {
-#define TRACE_POINT(name, number, text) [number] = text,
+#define TRACE_POINT(name, number, text, what) [number] = text,
 #include "abi/trace_point.def"
 #undef TRACE_POINT
 };
