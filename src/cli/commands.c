@@ -3,12 +3,22 @@
 #include "src/cli/commands.h"
 
 const struct cli_command *const cli_commands[] = {
+	&cmd_bpf_config_list,
+	&cmd_bpf_ct_flush,
 	&cmd_bpf_ct_list,
+	&cmd_bpf_device_list,
+	&cmd_bpf_endpoint_delete,
 	&cmd_bpf_endpoint_list,
+	&cmd_bpf_frag_list,
+	&cmd_bpf_fs_show,
+	&cmd_bpf_ipcache_delete,
 	&cmd_bpf_ipcache_get,
 	&cmd_bpf_ipcache_list,
 	&cmd_bpf_ipcache_match,
+	&cmd_bpf_ipcache_update,
+	&cmd_bpf_ipmasq_list,
 	&cmd_bpf_metrics_list,
+	&cmd_bpf_nat_flush,
 	&cmd_bpf_nat_list,
 	&cmd_cleanup,
 	&cmd_completion,

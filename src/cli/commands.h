@@ -4,12 +4,22 @@
 
 #include "src/cli/command.h"
 
+extern const struct cli_command cmd_bpf_config_list;
+extern const struct cli_command cmd_bpf_ct_flush;
 extern const struct cli_command cmd_bpf_ct_list;
+extern const struct cli_command cmd_bpf_device_list;
+extern const struct cli_command cmd_bpf_endpoint_delete;
 extern const struct cli_command cmd_bpf_endpoint_list;
+extern const struct cli_command cmd_bpf_frag_list;
+extern const struct cli_command cmd_bpf_fs_show;
+extern const struct cli_command cmd_bpf_ipcache_delete;
 extern const struct cli_command cmd_bpf_ipcache_get;
 extern const struct cli_command cmd_bpf_ipcache_list;
 extern const struct cli_command cmd_bpf_ipcache_match;
+extern const struct cli_command cmd_bpf_ipcache_update;
+extern const struct cli_command cmd_bpf_ipmasq_list;
 extern const struct cli_command cmd_bpf_metrics_list;
+extern const struct cli_command cmd_bpf_nat_flush;
 extern const struct cli_command cmd_bpf_nat_list;
 extern const struct cli_command cmd_cleanup;
 extern const struct cli_command cmd_completion;

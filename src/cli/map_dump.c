@@ -77,8 +77,8 @@ void map_dump_add(struct map_dump *dump, char *key, char *value)
 	g_free(value);
 }
 
-int map_dump_read(struct map_dump *dump, const char *name,
-		  bool (*fn)(const void *key, const void *values, void *dump))
+int map_dump_foreach(const char *name, bool (*fn)(const void *key, const void *values, void *data),
+		     void *data)
 {
 	struct bpf_map_ref map;
 	GError *error = NULL;
@@ -88,22 +88,156 @@ int map_dump_read(struct map_dump *dump, const char *name,
 		return EXIT_SUCCESS;
 	if (err < 0)
 		return cli_fail_error(error);
-	err = bpf_map_foreach(&map, fn, dump);
+	err = bpf_map_foreach(&map, fn, data);
 	bpf_map_close(&map);
 	return err < 0 ? cli_fail("reading %s: %s", name, g_strerror(-err)) : EXIT_SUCCESS;
 }
 
-int map_dump_finish(struct map_dump *dump)
+int map_dump_read(struct map_dump *dump, const char *name,
+		  bool (*fn)(const void *key, const void *values, void *dump))
 {
-	int status = EXIT_SUCCESS;
+	return map_dump_foreach(name, fn, dump);
+}
 
-	if (output_format)
+void map_dump_note_empty(void)
+{
+	fputs("No entries found.\n", stderr);
+}
+
+int map_dump_finish(struct map_dump *dump, int status)
+{
+	if (!status && output_format)
 		status = output_print(dump->object);
-	else if (!json_object_size(dump->object))
-		fputs("No entries found.\n", stderr);
-	else
+	else if (!status && !json_object_size(dump->object))
+		map_dump_note_empty();
+	else if (!status)
 		tabwriter_print(dump->table->str);
 	g_string_free(dump->table, TRUE);
 	json_decref(dump->object);
 	return status;
+}
+
+/* ---- lines ---- */
+
+void line_dump_init(struct line_dump *dump)
+{
+	*dump = (struct line_dump){.list = json_array()};
+}
+
+void line_dump_add(struct line_dump *dump, const char *line)
+{
+	dump->n_lines++;
+	if (output_format)
+		json_array_append_new(dump->list, json_string(line));
+	else
+		puts(line);
+}
+
+int line_dump_finish(struct line_dump *dump, int status)
+{
+	if (!status && output_format)
+		status = output_print(dump->list);
+	else if (!status && !dump->n_lines)
+		map_dump_note_empty();
+	json_decref(dump->list);
+	return status;
+}
+
+/* ---- changes by hand ---- */
+
+static void note_repair(void)
+{
+	fputs("A running agent repairs what its plan says otherwise, within 10 s.\n", stderr);
+}
+
+int map_dump_delete(const char *name, const void *key, const char *what)
+{
+	struct bpf_map_ref map;
+	GError *error = NULL;
+	int err = map_dump_open(name, &map, &error);
+
+	if (err == -ENOENT)
+		return EXIT_FAILURE;
+	if (err < 0)
+		return cli_fail_error(error);
+	err = bpf_map_remove(&map, key);
+	bpf_map_close(&map);
+	if (err == -ENOENT)
+		return cli_fail("%s has no entry for %s", name, what);
+	if (err < 0)
+		return cli_fail("deleting from %s: %s", name, g_strerror(-err));
+	note_repair();
+	return EXIT_SUCCESS;
+}
+
+int map_dump_put(const char *name, const void *key, const void *value)
+{
+	struct bpf_map_ref map;
+	GError *error = NULL;
+	int err = map_dump_open(name, &map, &error);
+
+	if (err == -ENOENT)
+		return EXIT_FAILURE;
+	if (err < 0)
+		return cli_fail_error(error);
+	err = bpf_map_put(&map, key, value);
+	bpf_map_close(&map);
+	if (err == -E2BIG || err == -ENOSPC)
+		return cli_fail("%s is full: it has room for %u entries", name, map.max_entries);
+	if (err < 0)
+		return cli_fail("writing to %s: %s", name, g_strerror(-err));
+	note_repair();
+	return EXIT_SUCCESS;
+}
+
+struct flush {
+	bool (*is_flushed)(const void *key, const void *value, const void *data);
+	const void *data;
+	size_t n_key_bytes;
+	GByteArray *keys;
+};
+
+static bool collect_key(const void *key, const void *value, void *data)
+{
+	struct flush *flush = data;
+
+	if (flush->is_flushed(key, value, flush->data))
+		g_byte_array_append(flush->keys, key, flush->n_key_bytes);
+	return true;
+}
+
+/* What comes while the map is read is not meant; what goes by itself is not counted. */
+static int flush_map(struct bpf_map_ref *map, struct flush *flush, unsigned int *n_flushed)
+{
+	int err;
+
+	flush->n_key_bytes = map->n_key_bytes;
+	err = bpf_map_foreach(map, collect_key, flush);
+	for (size_t at = 0; !err && at < flush->keys->len; at += map->n_key_bytes) {
+		err = bpf_map_remove(map, flush->keys->data + at);
+		*n_flushed += !err;
+		if (err == -ENOENT)
+			err = 0;
+	}
+	return err;
+}
+
+int map_dump_flush(const char *name,
+		   bool (*is_flushed)(const void *key, const void *value, const void *data),
+		   const void *data, unsigned int *n_flushed)
+{
+	struct flush flush = {.is_flushed = is_flushed, .data = data};
+	struct bpf_map_ref map;
+	GError *error = NULL;
+	int err = map_dump_open(name, &map, &error);
+
+	if (err == -ENOENT)
+		return EXIT_SUCCESS;
+	if (err < 0)
+		return cli_fail_error(error);
+	flush.keys = g_byte_array_new();
+	err = flush_map(&map, &flush, n_flushed);
+	g_byte_array_unref(flush.keys);
+	bpf_map_close(&map);
+	return err < 0 ? cli_fail("flushing %s: %s", name, g_strerror(-err)) : EXIT_SUCCESS;
 }

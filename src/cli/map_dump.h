@@ -30,8 +30,40 @@ struct map_dump {
 void map_dump_init(struct map_dump *dump, const char *heading, const void *data);
 /* Takes the strings. */
 void map_dump_add(struct map_dump *dump, char *key, char *value);
-/* Adds each entry of the map by fn; a map that is not there adds none. 0 or the exit status. */
+/*
+ * Calls fn with each entry; a map that is not there has none, and a note says so. 0, or the exit status
+ * after the complaint.
+ */
+NODISCARD int map_dump_foreach(const char *name,
+			       bool (*fn)(const void *key, const void *values, void *data),
+			       void *data);
+/* The same, with the dump as data, to which fn adds. */
 NODISCARD int map_dump_read(struct map_dump *dump, const char *name,
 			    bool (*fn)(const void *key, const void *values, void *dump));
-/* Prints as -o says, frees. Returns the exit status. */
-int map_dump_finish(struct map_dump *dump);
+/* "No entries found." on standard error. */
+void map_dump_note_empty(void);
+/* Prints as -o says, unless status is a failure already; frees. Returns the exit status. */
+int map_dump_finish(struct map_dump *dump, int status);
+
+/* A map of which each entry is a line, or some: printed at once, or a list of texts for -o. */
+struct line_dump {
+	json_t *list;
+	unsigned int n_lines;
+};
+
+void line_dump_init(struct line_dump *dump);
+void line_dump_add(struct line_dump *dump, const char *line);
+/* As map_dump_finish. */
+int line_dump_finish(struct line_dump *dump, int status);
+
+/*
+ * Changes by hand. Each returns 0, or the exit status after the complaint. The first two say that the agent
+ * repairs what it plans; what is the name of the key for people.
+ */
+NODISCARD int map_dump_delete(const char *name, const void *key, const char *what);
+NODISCARD int map_dump_put(const char *name, const void *key, const void *value);
+/* Removes the entries that is_flushed chooses, and adds to *n_flushed. */
+NODISCARD int map_dump_flush(const char *name,
+			     bool (*is_flushed)(const void *key, const void *value,
+						const void *data),
+			     const void *data, unsigned int *n_flushed);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 #include "src/datapath/layout.h"
-#include "abi/ipcache.h"
+#include "src/model/map_text.h"
 
 static const struct plan_map_entry *entry_of(const struct row *row)
 {
@@ -103,31 +103,13 @@ static uint16_t entry_endpoint_id(const struct row *row)
 	return entry_of(row)->endpoint_id;
 }
 
-/* "cilium_lxc 10.0.0.5", "cilium_ipmasq 10.0.0.0/8", "cilium_devices 2". */
+/* "cilium_lxc 10.0.0.5:0", "cilium_ipmasq 10.0.0.0/8", "cilium_devices 2". */
 static char *entry_describe(const struct row *row)
 {
 	const struct plan_map_entry *entry = entry_of(row);
-	const char *name = map_layout_get(entry->data[0])->name;
-	struct ipcache_prefix_key prefix;
-	char text[CIDR_TEXT_BYTES];
-	struct addr addr;
-	uint32_t number;
+	g_autofree char *key = map_key_format(entry->data[0], entry->data + 1);
 
-	switch (entry->n_key_bytes) {
-	case sizeof(addr):
-		memcpy(&addr, entry->data + 1, sizeof(addr));
-		return g_strdup_printf("%s %s", name, addr_format(&addr, text));
-	case sizeof(prefix):
-		memcpy(&prefix, entry->data + 1, sizeof(prefix));
-		return g_strdup_printf(
-			"%s %s", name,
-			cidr_format(&(struct cidr){prefix.addr, prefix.prefix_len}, text));
-	case sizeof(number):
-		memcpy(&number, entry->data + 1, sizeof(number));
-		return g_strdup_printf("%s %u", name, number);
-	default:
-		return g_strdup(name);
-	}
+	return g_strdup_printf("%s %s", map_layout_get(entry->data[0])->name, key);
 }
 
 const struct reconcile_kind reconcile_map_kind = {

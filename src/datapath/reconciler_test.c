@@ -488,7 +488,7 @@ static void test_objects_have_names(void **state)
 	store_settle(world->store);
 	reconcilers_foreach_failure(world->reconcilers, collect_object, names);
 	assert_non_null(strstr(names->str, "cilium_ipcache_prefix fd00::/64;"));
-	assert_non_null(strstr(names->str, "cilium_lxc 10.0.0.5;"));
+	assert_non_null(strstr(names->str, "cilium_lxc 10.0.0.5:0;"));
 	assert_non_null(strstr(names->str, "cil_from_container on the ingress of lxc1 (7);"));
 	assert_non_null(strstr(names->str, "10.0.0.0/24 dev cilium_host;"));
 }

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/model/connection_text.h"
+
+#include <arpa/inet.h>
+#include "src/model/addr.h"
+
+const char *protocol_format(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP:
+		return "TCP";
+	case IPPROTO_UDP:
+		return "UDP";
+	case IPPROTO_SCTP:
+		return "SCTP";
+	case IPPROTO_ICMP:
+		return "ICMP";
+	case IPPROTO_ICMPV6:
+		return "ICMPv6";
+	default:
+		return "unknown";
+	}
+}
+
+void connection_append_end(GString *text, const struct addr *addr, __be16 port)
+{
+	char buffer[ADDR_TEXT_BYTES];
+
+	g_string_append_printf(text, addr_is_v4(addr) ? "%s:%u" : "[%s]:%u",
+			       addr_format(addr, buffer), ntohs(port));
+}
+
+static void append_flags(GString *text, const struct ct_entry *entry)
+{
+	g_string_append_printf(text, "Flags=0x%04x [ ", entry->flags);
+	if (ct_entry_side_closed(entry->rx_flags))
+		g_string_append(text, "RxClosing ");
+	if (ct_entry_side_closed(entry->tx_flags))
+		g_string_append(text, "TxClosing ");
+	if (entry->flags & CT_F_SEEN_NON_SYN)
+		g_string_append(text, "SeenNonSyn ");
+	if (entry->flags & CT_F_VIA_STACK)
+		g_string_append(text, "ViaStack ");
+	g_string_append(text, "] ");
+}
+
+void connection_append(GString *text, const struct ct_key *key, const struct ct_entry *entry,
+		       const uint32_t *now_tick)
+{
+	int from = entry->flags & CT_F_INITIATOR_1 ? 1 : 0;
+
+	g_string_append(text, protocol_format(key->protocol));
+	g_string_append(text, entry->generation[from] ? " OUT " : " IN ");
+	connection_append_end(text, &key->addr[from], key->port[from]);
+	g_string_append(text, " -> ");
+	connection_append_end(text, &key->addr[!from], key->port[!from]);
+	g_string_append_printf(text, " expires=%u ", entry->expires);
+	if (now_tick)
+		g_string_append_printf(text, "(remaining: %d sec(s)) ",
+				       (int32_t)(entry->expires - *now_tick));
+	g_string_append_printf(text,
+			       "Packets=%llu Bytes=%llu RxFlagsSeen=0x%02x LastRxReport=%u "
+			       "TxFlagsSeen=0x%02x LastTxReport=%u ",
+			       entry->packets, entry->bytes, entry->rx_flags, entry->last_report,
+			       entry->tx_flags, entry->last_report);
+	append_flags(text, entry);
+	g_string_append_printf(text, "RevNAT=0 SourceSecurityID=%u BackendID=0",
+			       entry->src_identity);
+	if (entry->nat == CT_NAT_SOURCE) {
+		g_string_append(text, " XLATE_SRC ");
+		connection_append_end(text, &entry->nat_addr, entry->nat_port);
+	}
+}
+
+static void append_created(GString *text, const struct nat_entry *entry, const uint32_t *now_tick)
+{
+	if (now_tick)
+		g_string_append_printf(text, " Created=%us ago NeedsCT=0",
+				       *now_tick - entry->created);
+	else
+		g_string_append_printf(text, " Created=%u NeedsCT=0", entry->created);
+}
+
+void translation_append(GString *text, const struct nat_key *key, const struct nat_entry *entry,
+			const uint32_t *now_tick)
+{
+	const char *protocol = protocol_format(key->protocol);
+
+	g_string_append_printf(text, "%s OUT ", protocol);
+	connection_append_end(text, &entry->addr, entry->port);
+	g_string_append(text, " -> ");
+	connection_append_end(text, &key->peer, key->peer_port);
+	g_string_append(text, " XLATE_SRC ");
+	connection_append_end(text, &key->addr, key->port);
+	append_created(text, entry, now_tick);
+
+	g_string_append_printf(text, "\n%s IN ", protocol);
+	connection_append_end(text, &key->peer, key->peer_port);
+	g_string_append(text, " -> ");
+	connection_append_end(text, &key->addr, key->port);
+	g_string_append(text, " XLATE_DST ");
+	connection_append_end(text, &entry->addr, entry->port);
+	append_created(text, entry, now_tick);
+}

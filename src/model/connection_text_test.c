@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/model/connection_text.h"
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include "src/model/addr.h"
+
+static struct addr addr_of(const char *text)
+{
+	struct addr addr;
+
+	assert_int_equal(addr_parse(text, &addr), 0);
+	return addr;
+}
+
+static void assert_connection(const struct ct_key *key, const struct ct_entry *entry,
+			      const uint32_t *now_tick, const char *expected)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	connection_append(text, key, entry, now_tick);
+	assert_string_equal(text->str, expected);
+}
+
+/* The entry is one for both directions: the line begins with who opened it. */
+static void connections(void **state)
+{
+	const struct ct_key key = {
+		.addr = {addr_of("10.0.0.1"), addr_of("198.51.100.9")},
+		.port = {htons(4321), htons(80)},
+		.protocol = IPPROTO_TCP,
+	};
+	struct ct_entry entry = {
+		.expires = 100,
+		.flags = CT_F_SEEN_NON_SYN,
+		.tx_flags = CT_TCP_SYN | CT_TCP_FIN,
+		.rx_flags = CT_TCP_SYN,
+		.generation = {5, 0},
+		.src_identity = 256,
+		.last_report = 90,
+		.packets = 3,
+		.bytes = 180,
+	};
+	const uint32_t before = 60, after = 130;
+
+	assert_connection(
+		&key, &entry, NULL,
+		"TCP OUT 10.0.0.1:4321 -> 198.51.100.9:80 expires=100 Packets=3 Bytes=180 "
+		"RxFlagsSeen=0x02 LastRxReport=90 TxFlagsSeen=0x03 LastTxReport=90 "
+		"Flags=0x0004 [ TxClosing SeenNonSyn ] RevNAT=0 SourceSecurityID=256 "
+		"BackendID=0");
+	entry.flags = CT_F_INITIATOR_1 | CT_F_VIA_STACK;
+	entry.tx_flags = 0;
+	assert_connection(
+		&key, &entry, &before,
+		"TCP IN 198.51.100.9:80 -> 10.0.0.1:4321 expires=100 (remaining: 40 sec(s)) "
+		"Packets=3 Bytes=180 RxFlagsSeen=0x02 LastRxReport=90 TxFlagsSeen=0x00 "
+		"LastTxReport=90 Flags=0x0009 [ ViaStack ] RevNAT=0 SourceSecurityID=256 "
+		"BackendID=0");
+	entry = (struct ct_entry){.expires = 100,
+				  .nat = CT_NAT_SOURCE,
+				  .nat_addr = addr_of("192.0.2.1"),
+				  .nat_port = htons(40000)};
+	assert_connection(
+		&key, &entry, &after,
+		"TCP IN 10.0.0.1:4321 -> 198.51.100.9:80 expires=100 (remaining: -30 sec(s)) "
+		"Packets=0 Bytes=0 RxFlagsSeen=0x00 LastRxReport=0 TxFlagsSeen=0x00 "
+		"LastTxReport=0 Flags=0x0000 [ ] RevNAT=0 SourceSecurityID=0 BackendID=0 "
+		"XLATE_SRC 192.0.2.1:40000");
+}
+
+static void translations(void **state)
+{
+	const struct nat_key key = {
+		.peer = addr_of("2001:db8::9"),
+		.addr = addr_of("2001:db8::1"),
+		.peer_port = htons(443),
+		.port = htons(40000),
+		.protocol = IPPROTO_UDP,
+	};
+	const struct nat_entry entry = {
+		.addr = addr_of("fd00::10"), .port = htons(5000), .created = 100};
+	const uint32_t now_tick = 107;
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	translation_append(text, &key, &entry, &now_tick);
+	assert_string_equal(
+		text->str,
+		"UDP OUT [fd00::10]:5000 -> [2001:db8::9]:443 XLATE_SRC [2001:db8::1]:40000 "
+		"Created=7s ago NeedsCT=0\n"
+		"UDP IN [2001:db8::9]:443 -> [2001:db8::1]:40000 XLATE_DST [fd00::10]:5000 "
+		"Created=7s ago NeedsCT=0");
+}
+
+static void protocols(void **state)
+{
+	assert_string_equal(protocol_format(IPPROTO_ICMPV6), "ICMPv6");
+	assert_string_equal(protocol_format(IPPROTO_SCTP), "SCTP");
+	assert_string_equal(protocol_format(0), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(connections),
+		cmocka_unit_test(translations),
+		cmocka_unit_test(protocols),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/model/map_text.h"
+
+#include <string.h>
+#include "abi/device.h"
+#include "abi/endpoint.h"
+#include "abi/ipcache.h"
+
+char *map_prefix_format(const struct addr *addr, uint32_t prefix_len)
+{
+	struct cidr cidr = {.addr = *addr, .prefix_len = prefix_len};
+	char text[ADDR_TEXT_BYTES];
+
+	return g_strdup_printf("%s/%u", addr_format(addr, text), cidr_text_len(&cidr));
+}
+
+char *map_key_format(enum plan_map map, const void *key)
+{
+	struct ipcache_prefix_key prefix;
+	char text[ADDR_TEXT_BYTES];
+	struct addr addr;
+	uint32_t number;
+
+	switch (map) {
+	case PLAN_MAP_cilium_lxc:
+		memcpy(&addr, key, sizeof(addr));
+		return g_strdup_printf("%s:0", addr_format(&addr, text));
+	case PLAN_MAP_cilium_ipcache:
+		memcpy(&addr, key, sizeof(addr));
+		return map_prefix_format(&addr, 128);
+	case PLAN_MAP_cilium_ipcache_prefix:
+	case PLAN_MAP_cilium_ipmasq:
+		memcpy(&prefix, key, sizeof(prefix));
+		addr = prefix.addr; /* aligned */
+		return map_prefix_format(&addr, prefix.prefix_len);
+	case PLAN_MAP_cilium_lxc_device:
+	case PLAN_MAP_cilium_devices:
+		memcpy(&number, key, sizeof(number));
+		return g_strdup_printf("%u", number);
+	default:
+		g_assert_not_reached();
+	}
+}
+
+static void append_mac(GString *text, const char *name, const struct mac *mac)
+{
+	const uint8_t *bytes = mac->bytes;
+
+	g_string_append_printf(text, " %s=%02X:%02X:%02X:%02X:%02X:%02X", name, bytes[0], bytes[1],
+			       bytes[2], bytes[3], bytes[4], bytes[5]);
+}
+
+static char *format_endpoint(const struct endpoint_info *info)
+{
+	GString *text;
+
+	if (info->flags & ENDPOINT_F_HOST)
+		return g_strdup("(localhost)");
+	text = g_string_new(NULL);
+	g_string_printf(text, "id=%-5u sec_id=%-5u flags=0x%04X ifindex=%-3u", info->id,
+			info->identity, info->flags, info->ifindex);
+	append_mac(text, "mac", &info->mac);
+	append_mac(text, "nodemac", &info->node_mac);
+	g_string_append_printf(text, " parent_ifindex=%-3d", 0);
+	return g_string_free(text, FALSE);
+}
+
+static char *format_ipcache(const struct ipcache_info *info)
+{
+	char tunnel[ADDR_TEXT_BYTES] = "0.0.0.0";
+	const char *flag_text = "<none>";
+
+	if (!addr_is_zero(&info->tunnel_endpoint))
+		addr_format(&info->tunnel_endpoint, tunnel);
+	if (info->flags & IPCACHE_F_LOCAL_HOST)
+		flag_text = "localhost";
+	else if (info->flags & IPCACHE_F_REMOTE_NODE)
+		flag_text = "remotenode";
+	return g_strdup_printf("identity=%u encryptkey=%u tunnelendpoint=%s flags=%s",
+			       info->identity, info->encrypt_key, tunnel, flag_text);
+}
+
+static const char *addr_or_none(const struct addr *addr, char buffer[static ADDR_TEXT_BYTES])
+{
+	return addr_is_zero(addr) ? "<none>" : addr_format(addr, buffer);
+}
+
+static char *format_device(const struct device_info *info)
+{
+	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+
+	return g_strdup_printf("masquerade4=%s masquerade6=%s mtu=%u flags=%s",
+			       addr_or_none(&info->masquerade4, text4),
+			       addr_or_none(&info->masquerade6, text6), info->mtu,
+			       info->flags & DEVICE_F_L3 ? "l3" : "<none>");
+}
+
+char *map_value_format(enum plan_map map, const void *value)
+{
+	struct endpoint_info endpoint;
+	struct ipcache_info ipcache;
+	struct device_info device;
+
+	switch (map) {
+	case PLAN_MAP_cilium_lxc:
+	case PLAN_MAP_cilium_lxc_device:
+		memcpy(&endpoint, value, sizeof(endpoint));
+		return format_endpoint(&endpoint);
+	case PLAN_MAP_cilium_ipcache:
+	case PLAN_MAP_cilium_ipcache_prefix:
+		memcpy(&ipcache, value, sizeof(ipcache));
+		return format_ipcache(&ipcache);
+	case PLAN_MAP_cilium_ipmasq:
+		return g_strdup("excluded");
+	case PLAN_MAP_cilium_devices:
+		memcpy(&device, value, sizeof(device));
+		return format_device(&device);
+	default:
+		g_assert_not_reached();
+	}
+}
