@@ -23,7 +23,7 @@ FILE = re.compile(r"`((?:abi|bpf|deploy|docs|src|test|tools)/[\w./-]*)`")
 TARGET = re.compile(r"(?:^    |`)make ([a-z][a-z-]*)", re.M)
 COMMAND = re.compile(r"(?:^    |`)cilium ([a-z][a-z ]*)", re.M)
 # Key, default, what is allowed, help.
-OPTION = re.compile(r'OPTION\(\s*\w+,(?:\s*\w+,)?\s*"([^"]*)",\s*"[^"]*",\s*"[^"]*",'
+OPTION = re.compile(r'OPTION(?:_LIVE\(\w+,|\()\s*\w+,(?:\s*\w+,)?\s*"([^"]*)",\s*"[^"]*",\s*"[^"]*",'
                     r'\s*((?:"[^"]*"\s*)+)\)')
 
 
@@ -36,7 +36,7 @@ def options(name):
 
 def check_help():
     rows = options("option.def")
-    n_rows = len(re.findall(r"^OPTION\(", (ROOT / "src/agent/option.def").read_text(), re.M))
+    n_rows = len(re.findall(r"^OPTION(?:_LIVE)?\(", (ROOT / "src/agent/option.def").read_text(), re.M))
     if len(rows) != n_rows:
         yield f"src/agent/option.def: {n_rows} rows, of which this script understands {len(rows)}"
     for key, text in rows:

@@ -370,7 +370,7 @@ static int run_steps(struct agent *agent, GError **error)
 	return 0;
 }
 
-struct agent *agent_new(uv_loop_t *loop, const struct config *config, GError **error)
+struct agent *agent_new(uv_loop_t *loop, struct config *config, GError **error)
 {
 	struct agent *agent = g_new0(struct agent, 1);
 

@@ -10,7 +10,7 @@
 
 struct agent {
 	uv_loop_t *loop;
-	const struct config *config;
+	struct config *config;
 	const struct settings *settings;
 	struct derive_config derive_config;
 	struct controllers *controllers; /* the jobs that repeat */
@@ -50,6 +50,6 @@ struct agent {
 };
 
 /* Starts everything; when it returns, the agent serves. NULL and *error: nothing has been started. */
-struct agent *agent_new(uv_loop_t *loop, const struct config *config, GError **error);
+struct agent *agent_new(uv_loop_t *loop, struct config *config, GError **error);
 /* Stops serving. What is in the kernel stays as it is. Takes NULL. */
 void agent_free(struct agent *agent);

@@ -4,25 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "src/agent/config_private.h"
 #include "src/agent/option.h"
 
 #define VALUE_BYTES_MAX (1024 * 1024) /* a whole ConfigMap is no larger */
-
-/* What one key is, and why. */
-struct entry {
-	char *text;
-	char *place;
-	enum option_origin origin;
-	bool differs;
-};
-
-struct config {
-	struct settings settings;
-	enum config_action action;
-	struct entry *entries; /* one for each row */
-	GPtrArray *unknown;    /* char *, NULL at the end */
-	GString *problems;     /* one a line */
-};
 
 static void add_problem(struct config *config, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -41,7 +26,7 @@ static void add_problem(struct config *config, const char *format, ...)
 static void take_entry(struct config *config, size_t i, enum option_origin origin, char *text,
 		       char *place)
 {
-	struct entry *entry = &config->entries[i];
+	struct config_entry *entry = &config->entries[i];
 
 	if (entry->origin > origin) {
 		g_free(text);
@@ -59,7 +44,7 @@ static void take_entry(struct config *config, size_t i, enum option_origin origi
 static void take_flag(struct config *config, size_t i, const char *text)
 {
 	enum option_type type = option_get(i)->type;
-	struct entry *entry = &config->entries[i];
+	struct config_entry *entry = &config->entries[i];
 
 	if (entry->origin == OPTION_ORIGIN_FLAG &&
 	    (type == OPTION_TYPE_LIST || type == OPTION_TYPE_MAP))
@@ -178,6 +163,8 @@ static void read_directory_entry(struct config *config, const char *directory, c
 		g_ptr_array_add(config->unknown, g_strdup(name));
 		return;
 	}
+	if (config->sources.key && !strcmp(name, config->sources.key))
+		return;
 	if (read_value_file(path, &text, &error))
 		add_problem(config, "%s: %s", name, error->message);
 	else
@@ -210,7 +197,7 @@ static void read_directory(struct config *config)
 }
 
 static void add_bad_value(struct config *config, const struct option *option,
-			  const struct entry *entry)
+			  const struct config_entry *entry)
 {
 	g_autofree char *allowed = option_format_allowed(option);
 	g_autofree char *shown = g_strescape(entry->text, NULL);
@@ -223,7 +210,7 @@ static void add_bad_value(struct config *config, const struct option *option,
 static void parse_entry(struct config *config, size_t i)
 {
 	const struct option *option = option_get(i);
-	struct entry *entry = &config->entries[i];
+	struct config_entry *entry = &config->entries[i];
 	union option_value by_default, value;
 	int err = option_parse_value(option, option->default_text, &by_default);
 
@@ -251,25 +238,50 @@ static void read_node_name(struct config *config, char *const envp[])
 	config->settings.node_name = g_strdup(name ? name : host);
 }
 
-int config_load(int argc, char *const argv[], char *const envp[], struct config **ret_config,
-		GError **error)
+static struct config_entry copy_entry(const struct config_entry *entry)
+{
+	return (struct config_entry){
+		.text = g_strdup(entry->text),
+		.place = g_strdup(entry->place),
+		.origin = entry->origin,
+		.differs = entry->differs,
+	};
+}
+
+static void replace_file(struct config *config, const struct config_sources *sources)
+{
+	int i = option_find(sources->key);
+	const char *directory = config->entries[option_find("config-dir")].text;
+
+	take_entry(config, i, OPTION_ORIGIN_DIRECTORY, g_strdup(sources->text),
+		   g_build_filename(directory, sources->key, NULL));
+}
+
+int config_load_sources(const struct config_sources *sources, struct config **ret_config,
+			GError **error)
 {
 	struct config *config = g_new0(struct config, 1);
 	int err;
 
-	config->entries = g_new0(struct entry, option_n());
+	config->sources = *sources;
+	config->entries = g_new0(struct config_entry, option_n());
+	config->configured = g_new0(struct config_entry, option_n());
 	config->unknown = g_ptr_array_new_with_free_func(g_free);
 	config->problems = g_string_new("");
 	for (size_t i = 0; i < option_n(); i++)
 		config->entries[i].text = g_strdup(option_get(i)->default_text);
 
-	read_environment(config, envp);
-	read_arguments(config, argc, argv);
+	read_environment(config, sources->envp);
+	read_arguments(config, sources->argc, sources->argv);
 	read_directory(config);
+	if (sources->key)
+		replace_file(config, sources);
 	g_ptr_array_add(config->unknown, NULL);
-	for (size_t i = 0; i < option_n(); i++)
+	for (size_t i = 0; i < option_n(); i++) {
 		parse_entry(config, i);
-	read_node_name(config, envp);
+		config->configured[i] = copy_entry(&config->entries[i]);
+	}
+	read_node_name(config, sources->envp);
 	settings_check(&config->settings, config->problems);
 
 	/* Somebody who asks for help gets it, whatever else is wrong. */
@@ -282,6 +294,20 @@ int config_load(int argc, char *const argv[], char *const envp[], struct config 
 	return 0;
 }
 
+int config_load(int argc, char *const argv[], char *const envp[], struct config **ret_config,
+		GError **error)
+{
+	const struct config_sources sources = {.argc = argc, .argv = argv, .envp = envp};
+
+	return config_load_sources(&sources, ret_config, error);
+}
+
+void config_fini_entry(struct config_entry *entry)
+{
+	g_clear_pointer(&entry->text, g_free);
+	g_clear_pointer(&entry->place, g_free);
+}
+
 void config_free(struct config *config)
 {
 	if (!config)
@@ -289,13 +315,14 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < option_n(); i++) {
 		const struct option *option = option_get(i);
 
-		g_free(config->entries[i].text);
-		g_free(config->entries[i].place);
+		config_fini_entry(&config->entries[i]);
+		config_fini_entry(&config->configured[i]);
 		if (option->state == OPTION_STATE_ACTS)
 			option_fini_field(option, &config->settings);
 	}
 	g_free(config->settings.node_name);
 	g_free(config->entries);
+	g_free(config->configured);
 	g_ptr_array_unref(config->unknown);
 	g_string_free(config->problems, true);
 	g_free(config);
@@ -311,10 +338,10 @@ const struct settings *config_get_settings(const struct config *config)
 	return &config->settings;
 }
 
-static struct config_value describe(const struct config *config, size_t i)
+static struct config_value describe(const struct config_entry *entries, size_t i)
 {
 	const struct option *option = option_get(i);
-	const struct entry *entry = &config->entries[i];
+	const struct config_entry *entry = &entries[i];
 
 	return (struct config_value){
 		.key = option->key,
@@ -322,6 +349,7 @@ static struct config_value describe(const struct config *config, size_t i)
 		.origin = entry->origin,
 		.place = entry->place,
 		.has_effect = option->state == OPTION_STATE_ACTS,
+		.is_live = option->live != OPTION_LIVE_NONE,
 		.differs = entry->differs,
 	};
 }
@@ -338,7 +366,7 @@ void config_foreach(const struct config *config,
 		    void (*fn)(const struct config_value *value, void *data), void *data)
 {
 	for (size_t i = 0; i < option_n(); i++) {
-		struct config_value value = describe(config, i);
+		struct config_value value = describe(config->entries, i);
 
 		fn(&value, data);
 	}
@@ -349,11 +377,22 @@ void config_foreach_without_effect(const struct config *config,
 				   void *data)
 {
 	for (size_t i = 0; i < option_n(); i++) {
-		struct config_value value = describe(config, i);
+		struct config_value value = describe(config->entries, i);
 
 		if (option_get(i)->state == OPTION_STATE_LATER && value.differs)
 			fn(&value, data);
 	}
+}
+
+int config_find_configured(const struct config *config, const char *key,
+			   struct config_value *ret_value)
+{
+	int i = option_find(key);
+
+	if (i < 0)
+		return -ENOENT;
+	*ret_value = describe(config->configured, i);
+	return 0;
 }
 
 const char *const *config_get_unknown_keys(const struct config *config)
@@ -368,41 +407,8 @@ const char *option_origin_text(enum option_origin origin)
 		[OPTION_ORIGIN_DIRECTORY] = "config-dir",
 		[OPTION_ORIGIN_ENVIRONMENT] = "environment",
 		[OPTION_ORIGIN_FLAG] = "flag",
+		[OPTION_ORIGIN_RUNTIME] = "runtime",
 	};
 
 	return texts[origin];
-}
-
-static void append_option(GString *help, const struct option *option)
-{
-	g_autofree char *allowed = option_format_allowed(option);
-
-	g_string_append_printf(help, "  --%s", option->key);
-	if (*option->default_text)
-		g_string_append_printf(help, " (default %s)", option->default_text);
-	g_string_append_printf(help, "\n        %s. %c%s.\n", option->help,
-			       g_ascii_toupper(*allowed), allowed + 1);
-}
-
-char *config_format_help(void)
-{
-	static const char *const titles[] = {
-		[OPTION_STATE_ACTS] = "Keys:",
-		[OPTION_STATE_LATER] = "Accepted and checked, without effect in this version:",
-		[OPTION_STATE_OPERATOR] = "Read by the operator or by installers:",
-	};
-	GString *help = g_string_new("Usage: cilium-agent [--KEY VALUE | --KEY=VALUE]...\n\n"
-				     "The network of a node. A key may also stand in the "
-				     "environment, as CILIUM_KEY, or in a file of its name in "
-				     "the directory of --config-dir; the command line wins, "
-				     "then the environment.\n");
-
-	for (size_t state = 0; state < G_N_ELEMENTS(titles); state++) {
-		g_string_append_printf(help, "\n%s\n", titles[state]);
-		for (size_t i = 0; i < option_n(); i++)
-			if (option_get(i)->state == state)
-				append_option(help, option_get(i));
-	}
-	g_string_append(help, "\n  --help, --version\n");
-	return g_string_free(help, false);
 }

@@ -129,6 +129,7 @@ enum option_origin {
 	OPTION_ORIGIN_DIRECTORY,
 	OPTION_ORIGIN_ENVIRONMENT,
 	OPTION_ORIGIN_FLAG,
+	OPTION_ORIGIN_RUNTIME, /* changed by PATCH /config; forgotten at the end of the agent */
 	OPTION_ORIGIN__MAX,
 };
 
@@ -142,6 +143,8 @@ enum config_action {
 };
 
 /*
+ * argv and envp must live as long as the result: they are read again when it is reloaded.
+ *
  * Reads the command line, the environment (as in environ) and the configuration directory. 0 or
  * −EINVAL with every error of the whole configuration in the text, one a line: key, where the value
  * stands, value, what is allowed.
@@ -162,6 +165,7 @@ struct config_value {
 	enum option_origin origin;
 	const char *place; /* file or variable the value stands in; NULL for defaults and flags */
 	bool has_effect;   /* this version acts on the key */
+	bool is_live;      /* a change needs no restart */
 	bool differs;      /* from the default */
 };
 
@@ -170,6 +174,9 @@ enum option_origin config_get_origin(const struct config *config, const char *ke
 /* Every key, in the order of option.def. */
 void config_foreach(const struct config *config,
 		    void (*fn)(const struct config_value *value, void *data), void *data);
+/* The value of the key as it was read last, in force or not. 0 or −ENOENT. */
+NODISCARD int config_find_configured(const struct config *config, const char *key,
+				     struct config_value *ret_value);
 /* Keys without effect in this version whose value is not the default: for the log and the status. */
 void config_foreach_without_effect(const struct config *config,
 				   void (*fn)(const struct config_value *value, void *data),
@@ -178,8 +185,11 @@ void config_foreach_without_effect(const struct config *config,
 const char *const *config_get_unknown_keys(const struct config *config);
 const char *option_origin_text(enum option_origin origin);
 
-/* Sets the level and the form of the log as log-opt says; debug outranks its level. */
-void settings_apply_log(const struct settings *settings, bool debug);
+/*
+ * Sets the levels and the form of the log as log-opt says; debug outranks the level of all modules, not
+ * one that log-opt gives a module.
+ */
+void settings_apply_log(const struct settings *settings);
 
 /*
  * Entries of each map whose size is configured; 0 for the others, which stay as declared. Sizes that

@@ -28,14 +28,61 @@ static void add_line(GString *problems, const char *format, ...)
 	va_end(arguments);
 }
 
-/* Other keys are for log drivers that we do not have. */
-static bool parse_log_opt(const char *pair, enum log_level *level, enum log_format *format)
+struct log_settings {
+	enum log_level level; /* of every module that has no other */
+	enum log_format format;
+	enum log_level levels[LOG_SUBSYS__MAX];
+	bool has_level[LOG_SUBSYS__MAX];
+};
+
+/* Other keys are for log drivers that we do not have; the plugin has its own configuration. */
+static bool parse_log_opt(const char *pair, struct log_settings *log)
 {
+	const char *equals = strchr(pair, '=');
+	g_autofree char *module = NULL;
+	enum log_subsys subsys;
+
 	if (g_str_has_prefix(pair, "level="))
-		return !log_level_parse(pair + strlen("level="), level);
+		return !log_level_parse(equals + 1, &log->level);
 	if (g_str_has_prefix(pair, "format="))
-		return !log_format_parse(pair + strlen("format="), format);
-	return false;
+		return !log_format_parse(equals + 1, &log->format);
+	if (!g_str_has_prefix(pair, "level."))
+		return false;
+	pair += strlen("level.");
+	module = g_strndup(pair, equals - pair);
+	if (log_subsys_parse(module, &subsys) || subsys == LOG_SUBSYS_CNI)
+		return false;
+	log->has_level[subsys] = true;
+	return !log_level_parse(equals + 1, &log->levels[subsys]);
+}
+
+static char *join_modules(void)
+{
+	GString *names = g_string_new(NULL);
+
+	for (int i = 0; i < LOG_SUBSYS__MAX; i++)
+		if (i != LOG_SUBSYS_CNI)
+			g_string_append_printf(names, "%s%s", names->len ? ", " : "",
+					       log_subsys_text(i));
+	return g_string_free(names, false);
+}
+
+static void check_log_opt(const struct settings *settings, GString *problems)
+{
+	struct log_settings log = {0};
+
+	for (char **pair = settings->log_opt; *pair; pair++) {
+		g_autofree char *modules = NULL;
+
+		if (parse_log_opt(*pair, &log))
+			continue;
+		modules = join_modules();
+		add_line(problems,
+			 "log-opt: got \"%s\", want level=LEVEL, level.MODULE=LEVEL or "
+			 "format=FORMAT; levels: error, warning, info, debug; formats: text, "
+			 "text-ts, json, json-ts; modules: %s",
+			 *pair, modules);
+	}
 }
 
 void settings_check(const struct settings *settings, GString *problems)
@@ -56,27 +103,20 @@ void settings_check(const struct settings *settings, GString *problems)
 	if (strlen(settings->socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		add_line(problems, "socket-path: got %zu bytes, want at most 107",
 			 strlen(settings->socket_path));
-	for (char **pair = settings->log_opt; *pair; pair++) {
-		enum log_level level;
-		enum log_format format;
-
-		if (!parse_log_opt(*pair, &level, &format))
-			add_line(problems,
-				 "log-opt: got \"%s\", want level=error, warning, info or debug, "
-				 "format=text, text-ts, json or json-ts",
-				 *pair);
-	}
+	check_log_opt(settings, problems);
 }
 
-void settings_apply_log(const struct settings *settings, bool debug)
+void settings_apply_log(const struct settings *settings)
 {
-	enum log_level level = LOG_LEVEL_INFO;
-	enum log_format format = LOG_FORMAT_TEXT_TS;
+	struct log_settings log = {.level = LOG_LEVEL_INFO, .format = LOG_FORMAT_TEXT_TS};
 
 	for (char **pair = settings->log_opt; *pair; pair++)
-		parse_log_opt(*pair, &level, &format);
-	log_set_level(debug ? LOG_LEVEL_DEBUG : level);
-	log_set_format(format);
+		parse_log_opt(*pair, &log);
+	log_set_level(settings->debug ? LOG_LEVEL_DEBUG : log.level);
+	for (int i = 0; i < LOG_SUBSYS__MAX; i++)
+		if (log.has_level[i])
+			log_set_subsys_level(i, log.levels[i]);
+	log_set_format(log.format);
 }
 
 /* A map whose size follows memory, with Cilium's fixed size and its lower bound of computed ones. */

@@ -51,14 +51,26 @@ struct conntrack_gc *conntrack_gc_new(const struct settings *settings, struct da
 	}
 	gc->clock.tick_shift = config->node.ct_tick_shift;
 	gc->datapath = datapath;
+	conntrack_gc_configure(gc, settings);
+	return gc;
+}
+
+void conntrack_gc_configure(struct conntrack_gc *gc, const struct settings *settings)
+{
+	int64_t next_ns;
+
 	gc->is_fixed = settings->conntrack_gc_interval_ns;
 	gc->max_interval_ns = settings->conntrack_gc_max_interval_ns
 				      ? settings->conntrack_gc_max_interval_ns
 				      : MAX_INTERVAL_NS;
 	gc->interval_ns = gc->is_fixed ? settings->conntrack_gc_interval_ns
 				       : MIN(START_INTERVAL_NS, gc->max_interval_ns);
-	gc->next_ns = clock_monotonic_ns() + gc->interval_ns;
-	return gc;
+	next_ns = clock_monotonic_ns() + gc->interval_ns;
+	/* What is due stays due: a sweep that has begun goes on, and none comes later than it was to. */
+	if (!gc->next_ns || next_ns < gc->next_ns)
+		gc->next_ns = next_ns;
+	if (gc->controller)
+		controller_set_interval(gc->controller, gc->interval_ns);
 }
 
 void conntrack_gc_set_controller(struct conntrack_gc *gc, struct controller *controller)

@@ -17,6 +17,8 @@ struct conntrack_gc *conntrack_gc_new(const struct settings *settings, struct da
 				      const struct datapath_config *config, GError **error);
 /* A run is a sweep of all connections. Borrowed. */
 void conntrack_gc_set_controller(struct conntrack_gc *gc, struct controller *controller);
+/* Takes over the intervals of settings, also while it runs: what it had adapted to is forgotten. */
+void conntrack_gc_configure(struct conntrack_gc *gc, const struct settings *settings);
 void conntrack_gc_free(struct conntrack_gc *gc); /* takes NULL */
 /* One step, if it is time. Returns ns until the next. */
 int64_t conntrack_gc_run(struct conntrack_gc *gc);

@@ -6,6 +6,7 @@
 #include "abi/metrics.h"
 #include "src/agent/agent.h"
 #include "src/agent/agent_events.h"
+#include "src/agent/wiring.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/observe/agent_event_text.h"
@@ -19,19 +20,17 @@ struct events {
 	struct agent *agent;
 	struct bpf_map_ref ring;
 	struct monitor *monitor; /* NULL before events_listen() */
-	struct events_options options;
-	unsigned int kinds; /* MONITOR_KIND_*: that somebody listens to */
+	unsigned int kinds;      /* MONITOR_KIND_*: that somebody listens to */
 };
 
-static int apply(struct events *events, const struct events_options *options)
+static int apply(struct events *events, const struct settings *settings)
 {
 	struct agent *agent = events->agent;
-	struct runtime_config runtime = agent->datapath_config.runtime;
+	struct runtime_config runtime = wiring_get_runtime(settings);
 	int err;
 
-	runtime.drop_events = options->drops;
-	runtime.trace_events = options->traces && (events->kinds & MONITOR_KIND_TRACE);
-	runtime.trace_aggregation = options->aggregation;
+	runtime.trace_events =
+		settings->bpf_events_trace_enabled && (events->kinds & MONITOR_KIND_TRACE);
 	err = agent->datapath->ops->set_runtime(agent->datapath, &runtime);
 	if (!err)
 		agent->datapath_config.runtime = runtime;
@@ -74,7 +73,7 @@ static void on_wanted(unsigned int kinds, void *data)
 		agent_events_set_wanted(events->agent->agent_events, kinds & MONITOR_KIND_AGENT);
 	if (!(changed & MONITOR_KIND_TRACE))
 		return;
-	err = apply(events, &events->options);
+	err = apply(events, events->agent->settings);
 	if (err < 0)
 		log_warning("monitor", "Switching trace events failed", "error=%s",
 			    g_strerror(-err));
@@ -129,11 +128,6 @@ struct events *events_new(struct agent *agent)
 
 	events->agent = agent;
 	events->ring.fd = -1;
-	events->options = (struct events_options){
-		.drops = agent->settings->bpf_events_drop_enabled,
-		.traces = agent->settings->bpf_events_trace_enabled,
-		.aggregation = agent->datapath_config.runtime.trace_aggregation,
-	};
 	return events;
 }
 
@@ -146,18 +140,14 @@ void events_free(struct events *events)
 	g_free(events);
 }
 
-struct events_options events_get_options(const struct events *events)
+int events_configure(struct events *events, const struct settings *settings, GError **error)
 {
-	return events->options;
-}
-
-int events_set_options(struct events *events, const struct events_options *options, GError **error)
-{
-	int err = apply(events, options);
+	int err = apply(events, settings);
 
 	if (err < 0)
-		return error_set_errno(error, -err, "change what the programs report");
-	events->options = *options;
+		return error_set_errno(error, -err,
+				       "telling the programs which events to make (map "
+				       "cilium_runtime_config)");
 	return 0;
 }
 

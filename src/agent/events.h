@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "src/agent/config.h"
 #include "src/observe/monitor.h"
 
 struct agent;
@@ -19,14 +20,7 @@ NODISCARD int events_listen(struct events *events, GError **error);
 /* Tells whoever listens what the agent did: enum agent_event, and its JSON. */
 void events_publish_agent(struct events *events, uint64_t number, const char *json);
 
-/* What can be changed while the agent runs: PATCH /config. */
-struct events_options {
-	bool drops;
-	bool traces;              /* while somebody listens to them */
-	unsigned int aggregation; /* enum trace_aggregation */
-};
-
-struct events_options events_get_options(const struct events *events);
-NODISCARD int events_set_options(struct events *events, const struct events_options *options,
-				 GError **error);
+/* Which events the programs make from now on; settings are not kept. */
+NODISCARD int events_configure(struct events *events, const struct settings *settings,
+			       GError **error);
 void events_get_statistics(const struct events *events, struct monitor_statistics *ret_statistics);

@@ -5,9 +5,31 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include "src/agent/agent.h"
+#include "src/agent/live.h"
 #include "src/base/log.h"
 
 extern char **environ;
+
+/* Runs while it starts, too: then the configuration is read again when it has. */
+struct reload {
+	struct agent *agent; /* NULL: starting */
+	bool is_wanted;
+};
+
+static void reload(struct reload *reload)
+{
+	g_autoptr(GError) error = NULL;
+
+	reload->is_wanted = !reload->agent;
+	if (reload->agent && live_reload(reload->agent, NULL, NULL, &error))
+		log_error("config", "The configuration was not read again: what was in force stays",
+			  "error=%s", error->message);
+}
+
+static void on_hangup(uv_signal_t *signal, int number)
+{
+	reload(signal->data);
+}
 
 static void on_signal(uv_signal_t *signal, int number)
 {
@@ -29,23 +51,33 @@ static void raise_descriptor_limit(void)
 }
 
 /* Runs until a signal comes. What is in the kernel stays as it is. */
-static int run(const struct config *config)
+static int run(struct config *config)
 {
 	static const int numbers[] = {SIGTERM, SIGINT};
 	uv_signal_t signals[G_N_ELEMENTS(numbers)];
+	uv_signal_t hangup;
 	uv_loop_t *loop = uv_default_loop();
 	g_autoptr(GError) error = NULL;
+	struct reload wanted = {0};
 	struct agent *agent;
 
 	signal(SIGPIPE, SIG_IGN);
 	/* For the loop's watch. */
 	uv_loop_configure(loop, UV_METRICS_IDLE_TIME);
 	raise_descriptor_limit();
+	uv_signal_init(loop, &hangup);
+	hangup.data = &wanted;
+	uv_signal_start(&hangup, on_hangup, SIGHUP);
+	/* Its callbacks do not keep the loop of an agent that ends. */
+	uv_unref((uv_handle_t *)&hangup);
 	agent = agent_new(loop, config, &error);
 	if (!agent) {
 		log_error("agent", "The agent cannot start", "error=%s", error->message);
 		return EXIT_FAILURE;
 	}
+	wanted.agent = agent;
+	if (wanted.is_wanted)
+		reload(&wanted);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(numbers); i++) {
 		uv_signal_init(loop, &signals[i]);
 		uv_signal_start(&signals[i], on_signal, numbers[i]);
@@ -53,6 +85,7 @@ static int run(const struct config *config)
 	uv_run(loop, UV_RUN_DEFAULT);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(numbers); i++)
 		uv_close((uv_handle_t *)&signals[i], NULL);
+	uv_close((uv_handle_t *)&hangup, NULL);
 	agent_free(agent);
 	uv_loop_close(loop);
 	return EXIT_SUCCESS;
@@ -69,7 +102,7 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "%s\n", error->message);
 		return EXIT_FAILURE;
 	}
-	settings_apply_log(config_get_settings(config), config_get_settings(config)->debug);
+	settings_apply_log(config_get_settings(config));
 	switch (config_get_action(config)) {
 	case CONFIG_ACTION_HELP:
 		help = config_format_help();

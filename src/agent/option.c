@@ -30,22 +30,38 @@
 #undef OPTION
 
 static const struct option options[] = {
-#define OPTION(type, field, key, default_text, allowed, help) \
-	{OPTION_TYPE_##type,                                  \
-	 OPTION_STATE_ACTS,                                   \
-	 offsetof(struct settings, field),                    \
-	 key,                                                 \
-	 default_text,                                        \
-	 allowed,                                             \
+#define OPTION(...) OPTION_LIVE(NONE, __VA_ARGS__)
+#define OPTION_LIVE(live, type, field, key, default_text, allowed, help) \
+	{OPTION_TYPE_##type,                                             \
+	 OPTION_STATE_ACTS,                                              \
+	 OPTION_LIVE_##live,                                             \
+	 offsetof(struct settings, field),                               \
+	 key,                                                            \
+	 default_text,                                                   \
+	 allowed,                                                        \
 	 help},
 #include "src/agent/option.def"
 #undef OPTION
 #define OPTION(type, key, default_text, allowed, help) \
-	{OPTION_TYPE_##type, OPTION_STATE_LATER, 0, key, default_text, allowed, help},
+	{OPTION_TYPE_##type,                           \
+	 OPTION_STATE_LATER,                           \
+	 OPTION_LIVE_NONE,                             \
+	 0,                                            \
+	 key,                                          \
+	 default_text,                                 \
+	 allowed,                                      \
+	 help},
 #include "src/agent/option_later.def"
 #undef OPTION
 #define OPTION(type, key, default_text, allowed, help) \
-	{OPTION_TYPE_##type, OPTION_STATE_OPERATOR, 0, key, default_text, allowed, help},
+	{OPTION_TYPE_##type,                           \
+	 OPTION_STATE_OPERATOR,                        \
+	 OPTION_LIVE_NONE,                             \
+	 0,                                            \
+	 key,                                          \
+	 default_text,                                 \
+	 allowed,                                      \
+	 help},
 #include "src/agent/option_operator.def"
 #undef OPTION
 };
@@ -149,6 +165,13 @@ void option_take_value(const struct option *option, union option_value *value,
 	g_assert(option->state == OPTION_STATE_ACTS);
 	memcpy((char *)settings + option->field_offset, value, field_bytes[option->type]);
 	memset(value, 0, sizeof(*value));
+}
+
+void option_borrow_field(const struct option *option, const struct settings *from,
+			 struct settings *to)
+{
+	memcpy((char *)to + option->field_offset, (const char *)from + option->field_offset,
+	       field_bytes[option->type]);
 }
 
 void option_fini_field(const struct option *option, struct settings *settings)

@@ -41,9 +41,18 @@ enum option_state {
 	OPTION_STATE_OPERATOR, /* not the agent's */
 };
 
+/* Whom a changed value is told while the agent runs: see live.c. */
+enum option_live {
+	OPTION_LIVE_NONE, /* the key needs a restart */
+	OPTION_LIVE_LOG,
+	OPTION_LIVE_EVENTS,       /* which events the programs make */
+	OPTION_LIVE_CONNTRACK_GC, /* how often connections are collected */
+};
+
 struct option {
 	enum option_type type;
 	enum option_state state;
+	enum option_live live;
 	size_t field_offset; /* in struct settings; only of OPTION_STATE_ACTS */
 	const char *key;
 	const char *default_text;
@@ -79,6 +88,9 @@ bool option_equal_values(const struct option *option, const union option_value *
 /* The value moves into the option's field of settings, which must own nothing yet. */
 void option_take_value(const struct option *option, union option_value *value,
 		       struct settings *settings);
+/* The option's field of to becomes that of from, which goes on owning it. */
+void option_borrow_field(const struct option *option, const struct settings *from,
+			 struct settings *to);
 /* Frees what the option's field owns. */
 void option_fini_field(const struct option *option, struct settings *settings);
 

@@ -40,6 +40,8 @@ json_t *endpoint_health_to_json(const struct agent *agent, const struct endpoint
 json_t *endpoint_labels_to_json(const struct agent *agent, const struct endpoint *endpoint);
 json_t *identity_to_json(const struct identity *identity);
 json_t *labels_to_json(const struct label_set *set);
+/* {waiting: [change], runtime: [{key, value}], error}: where what is configured is not in force. */
+json_t *config_pending_to_json(const struct agent *agent);
 /* {"ipv4": {enabled, ip, alloc-range}, "ipv6": …} of this node. */
 json_t *node_addressing_to_json(const struct agent *agent);
 /* NodeElements: this node first, then those that manifests name. */

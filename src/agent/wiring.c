@@ -100,21 +100,23 @@ static uint8_t trace_aggregation(unsigned int word)
 	return levels[word];
 }
 
+struct runtime_config wiring_get_runtime(const struct settings *settings)
+{
+	return (struct runtime_config){
+		.drop_events = settings->bpf_events_drop_enabled,
+		.trace_aggregation = trace_aggregation(settings->monitor_aggregation),
+		.trace_tcp_flags = settings->monitor_aggregation_flags,
+		.trace_interval = seconds(settings->monitor_aggregation_interval_ns),
+		.wakeup_bytes = WAKEUP_BYTES,
+	};
+}
+
 void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes,
 			  struct datapath_config *ret_config)
 {
 	*ret_config = (struct datapath_config){
 		.node = node_config(settings),
-		.runtime =
-			{
-				.drop_events = settings->bpf_events_drop_enabled,
-				.trace_aggregation =
-					trace_aggregation(settings->monitor_aggregation),
-				.trace_tcp_flags = settings->monitor_aggregation_flags,
-				.trace_interval =
-					seconds(settings->monitor_aggregation_interval_ns),
-				.wakeup_bytes = WAKEUP_BYTES,
-			},
+		.runtime = wiring_get_runtime(settings),
 		.enable_tcx = settings->enable_tcx,
 		.enable_pod_tcx = settings->pod_attach_mode == POD_ATTACH_MODE_TCX,
 	};

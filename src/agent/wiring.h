@@ -10,6 +10,8 @@
 void wiring_init_derive(const struct settings *settings, struct derive_config *ret_config);
 /* Frees what init made. */
 void wiring_fini_derive(struct derive_config *config);
+/* What the programs are told while they run. Traces are off: nobody listens yet. */
+struct runtime_config wiring_get_runtime(const struct settings *settings);
 /*
  * All but the addresses of the router and the MTU. memory_bytes: of the machine, for the sizes of maps.
  */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "src/base/clock.h"
 #include "src/cli/json_get.h"
+#include "src/cli/status_config.h"
 
 struct status_text {
 	GString *out;
@@ -386,6 +387,7 @@ void status_append_text(GString *out, const json_t *status, const struct status_
 	append_problems(&text, own);
 	append_failing(&text, own);
 	append_keys(&text, own);
+	status_append_configuration(out, own);
 }
 
 static bool is_bad(const char *state)

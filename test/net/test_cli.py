@@ -54,7 +54,9 @@ default/node1   192.0.2.11     10.200.1.0/24   2001:db8:1::11   fd00:200:1::/112
 Debug                             : Disabled
 DropNotification                  : Enabled
 MonitorAggregationLevel           : Medium
-TraceNotification                 : Enabled""",
+TraceNotification                 : Enabled
+MonitorNumPages                   : 256
+PolicyEnforcement                 : never""",
     "config get enable-ipv6": "true",
 }
 
@@ -72,8 +74,14 @@ FAILURES = {
     "endpoint health 99": "cannot get endpoint 99: there is no endpoint 99",
     "identity get 9999": "Cannot get identity for given ID 9999: identity 9999 was not found",
     "ip get 203.0.113.1": "Cannot get ip/cidr list: 203.0.113.1 was not found",
-    "config get nothing": "Configuration does not exist",
-    "config nonsense": "Improper configuration format provided",
+    "config get nothing": "Configuration does not exist: nothing is no option and no "
+                          'key; see "cilium config view"',
+    "config set nothing 1": 'Nothing was written: nothing: no such key; "cilium config view" '
+                            "lists them all",
+    "config -n 64": 'The ring of events has 256 pages and cannot be changed while the agent '
+                    'runs; fewer events: "cilium config MonitorAggregationLevel=max"',
+    "config nonsense": 'Improper configuration format provided: "nonsense" is not '
+                       "OPTION=VALUE",
     "config Debug=maybe": 'Unable to change agent configuration: Debug "maybe": '
                           "expected Enabled or Disabled",
     "-H unix:///no/such/sock endpoint list": None,

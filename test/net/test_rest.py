@@ -157,7 +157,7 @@ def test_config_patch_changes_and_refuses(shared_node):
     before = options()
     for name, value, shown in (("Debug", "enabled", "Enabled"),
                                ("TraceNotification", "0", "Disabled"),
-                               ("MonitorAggregationLevel", "maximum", "Max")):
+                               ("MonitorAggregationLevel", "maximum", "Maximum")):
         status, _ = shared_node.request("PATCH", "/v1/config", {"options": {name: value}})
         assert (status, options()) == (200, {**before, name: shown})
         shared_node.request("PATCH", "/v1/config", {"options": {name: before[name]}})
