@@ -7,10 +7,11 @@ CNI_BIN_DIR ?= /opt/cni/bin
 BUILD ?= build
 PYTHON ?= /usr/bin/python3
 JOBS ?= $(shell nproc)
+FROM ?= 5afa6ce
 
 MESON_OPTIONS = --buildtype=release -Dprefix=$(PREFIX) -Dsysconfdir=/etc -Dcni-bin-dir=$(CNI_BIN_DIR)
 
-.PHONY: all deps install demo check check-kernels bench fuzz lint format reference clean help
+.PHONY: all deps install demo check check-upgrade check-kernels bench fuzz lint format reference clean help
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/build.ninja ## build everything into build/
@@ -38,6 +39,12 @@ check: deps ## every test; the last line says how many passed
 check-kernels: deps ## load the programs into Linux 5.10, 6.1 and 6.12 in virtual machines
 	@$(MAKE) --no-print-directory all
 	$(PYTHON) test/kernel/run.py --build $(BUILD)
+
+check-upgrade: deps ## upgrade from the commit FROM and back, under traffic
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) tools/other_version.py build-from --commit $(FROM) --jobs $(JOBS)
+	AXONEME_BUILD=$(CURDIR)/$(BUILD) AXONEME_UPGRADE_BUILD=$(CURDIR)/build-from/build \
+		AXONEME_UPGRADE_IS_LANDED=1 $(PYTHON) -m pytest -q test/net/test_upgrade.py
 
 bench: deps ## measure speed and memory (docs/performance.md)
 	@$(MAKE) --no-print-directory all

@@ -3,8 +3,8 @@
 """
 make check: every suite, one after the other, a line for each; the last line is the sum.
 
-Three builds: gcc as it is shipped, gcc with the address and undefined-behaviour sanitizers, clang;
-all with warnings as errors. Suites go on after a failure, so that one run tells everything.
+Four builds: gcc as it is shipped, gcc with the address and undefined-behaviour sanitizers, clang, and
+another version of this tree to upgrade to; all with warnings as errors. Suites go on after a failure, so that one run tells everything.
 """
 
 import argparse
@@ -67,6 +67,13 @@ def build(name, jobs, compiler, *options):
         else Count(passed=1)
 
 
+def other_version(jobs):
+    """This tree with other layouts, and other instructions in its BPF programs."""
+    failed = run([sys.executable, "tools/other_version.py", "build-other", f"--jobs={jobs}"], 20,
+                 quiet=True)
+    return Count(failed=1) if failed else Count(passed=1)
+
+
 def count_meson_test(entry):
     """One line of Meson's log: the cases that cmocka names, or the program as a whole."""
     found = [match.group(1) for match in CMOCKA.finditer(
@@ -98,7 +105,7 @@ def pytest(name, *options, env=None, minutes=25):
     status = run([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *options,
                   "test/net"], minutes,
                  {"AXONEME_BUILD": str(ROOT / name),
-                  "AXONEME_UPGRADE_BUILD": str(ROOT / "build-clang"), **(env or {})})
+                  "AXONEME_UPGRADE_BUILD": str(ROOT / "build-other/build"), **(env or {})})
     if not report.exists():
         return Count(failed=1)
     total = Count()
@@ -123,8 +130,9 @@ def suites(jobs):
     return [
         ("build, gcc", lambda: build("build-check", jobs, "gcc", "--buildtype=release")),
         ("unit, fuzz corpora, golden, bpf", lambda: meson_test("build-check")),
-        # Its BPF programs have other instructions: the upgrade under traffic goes there and back.
         ("build, clang", lambda: build("build-clang", jobs, "clang-19", "-Dbpf-flags=-O3")),
+        # The upgrade under traffic goes there and back.
+        ("build, another version", lambda: other_version(jobs)),
         ("lint", lint),
         ("build, sanitizers", lambda: build(
             "build-asan", jobs, "gcc", "-Db_sanitize=address,undefined", "-Dbuildtype=debug")),

@@ -64,6 +64,9 @@ static int lock_state(struct agent *agent, GError **error)
 	err = state_dir_lock(agent->run_state, error);
 	if (!err)
 		err = state_dir_lock(agent->lib_state, error);
+	/* Those of the lib-dir are read first of all; these would be after the identities are written. */
+	if (!err)
+		err = state_dir_check_versions(agent->run_state, error);
 	if (!err)
 		err = write_pid(agent, error);
 	if (!err && !g_file_get_contents(BOOT_ID_PATH, &agent->boot_id, NULL, error))

@@ -244,14 +244,17 @@ static int parse(const char *text, size_t n_bytes, json_t **ret_object, GError *
 	}
 	json_decref(object);
 	if (version > STATE_DIR_VERSION)
-		return error_set(error, EPROTONOSUPPORT,
-				 "version %" JSON_INTEGER_FORMAT ", written by a newer agent; this "
-				 "one understands %d",
-				 version, STATE_DIR_VERSION);
+		return error_set(
+			error, EPROTONOSUPPORT,
+			"version %" JSON_INTEGER_FORMAT ", written by a newer agent; this one "
+			"understands %d: start the newer one again, or remove the state with "
+			"`cilium cleanup`",
+			version, STATE_DIR_VERSION);
 	return error_set(error, EBADMSG, "it has no version");
 }
 
-int state_dir_read(struct state_dir *dir, const char *name, json_t **ret_object, GError **error)
+/* −EBADMSG for whatever is no file of ours. */
+static int read_file(struct state_dir *dir, const char *name, json_t **ret_object, GError **error)
 {
 	g_autofree char *text = NULL;
 	const char *file;
@@ -272,6 +275,13 @@ int state_dir_read(struct state_dir *dir, const char *name, json_t **ret_object,
 		err = -EBADMSG;
 	if (err)
 		error_prefix(error, "%s/%s", dir->path, name);
+	return err;
+}
+
+int state_dir_read(struct state_dir *dir, const char *name, json_t **ret_object, GError **error)
+{
+	int err = read_file(dir, name, ret_object, error);
+
 	if (err == -EBADMSG)
 		state_dir_set_aside(dir, name);
 	return err;
@@ -465,4 +475,37 @@ GPtrArray *state_dir_list(struct state_dir *dir, const char *folder)
 		closedir(stream);
 	g_ptr_array_sort(names, compare_names);
 	return names;
+}
+
+static int check_version(struct state_dir *dir, const char *name, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	json_t *object = NULL;
+	int err = read_file(dir, name, &object, &cause);
+
+	json_decref(object);
+	if (err != -EPROTONOSUPPORT)
+		return 0;
+	g_propagate_error(error, g_steal_pointer(&cause));
+	return err;
+}
+
+int state_dir_check_versions(struct state_dir *dir, GError **error)
+{
+	g_autoptr(GPtrArray) names = state_dir_list(dir, NULL);
+	int err = 0;
+
+	for (unsigned int i = 0; !err && i < names->len; i++) {
+		g_autoptr(GPtrArray) files = state_dir_list(dir, names->pdata[i]);
+
+		if (!files->len)
+			err = check_version(dir, names->pdata[i], error);
+		for (unsigned int j = 0; !err && j < files->len; j++) {
+			g_autofree char *name = g_strdup_printf("%s/%s", (char *)names->pdata[i],
+								(char *)files->pdata[j]);
+
+			err = check_version(dir, name, error);
+		}
+	}
+	return err;
 }

@@ -35,6 +35,11 @@ NODISCARD int state_dir_write(struct state_dir *dir, const char *name, json_t *o
 /* The same, and on the disk when it returns. Any thread may call it, one a file. */
 NODISCARD int state_dir_write_through(struct state_dir *dir, const char *name, json_t *object,
 				      GError **error);
+/*
+ * −EPROTONOSUPPORT where a newer agent wrote one of the files, folders included: to be asked before anything
+ * is changed. Files that make no sense are left to state_dir_read().
+ */
+NODISCARD int state_dir_check_versions(struct state_dir *dir, GError **error);
 /* 0; −ENOENT; −EBADMSG: set aside; −EPROTONOSUPPORT: written by a newer agent. Unref *ret_object. */
 NODISCARD int state_dir_read(struct state_dir *dir, const char *name, json_t **ret_object,
 			     GError **error);

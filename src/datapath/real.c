@@ -38,6 +38,7 @@ static void real_free(struct datapath *dp)
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
 		bpf_map_close(&real->maps[map]);
 		bpf_map_close(&real->old_maps[map]);
+		conversion_free(real->conversions[map]);
 	}
 	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++)
 		if (real->program_fds[program] >= 0)

@@ -51,68 +51,6 @@ static struct node_config node_in_ticks(const struct real *real)
 	return node;
 }
 
-static bool fits(const struct bpf_map_ref *pinned, const struct bpf_map *declared)
-{
-	return pinned->type == (uint32_t)bpf_map__type(declared) &&
-	       pinned->n_key_bytes == bpf_map__key_size(declared) &&
-	       pinned->n_value_bytes == bpf_map__value_size(declared) &&
-	       pinned->max_entries == bpf_map__max_entries(declared) &&
-	       pinned->flags == bpf_map__map_flags(declared);
-}
-
-/* Lets the object use the pinned map, or notes that a new one takes its place. */
-static int adopt_map(struct real *real, enum plan_map map, struct bpf_map *declared, GError **error)
-{
-	g_autofree char *path = real_map_path(real, map);
-	struct bpf_map_ref pinned;
-	int err = 0;
-
-	if (real->config.max_entries[map])
-		err = bpf_map__set_max_entries(declared, real->config.max_entries[map]);
-	if (err)
-		return error_set_errno(error, -err, "sizing the map %s", map_layout_get(map)->name);
-	if (real->maps[map].fd >= 0) {
-		err = bpf_map__reuse_fd(declared, real->maps[map].fd);
-		return err ? error_set_errno(error, -err, "reusing the map %s", path) : 0;
-	}
-	err = bpf_map_open_path(path, &pinned);
-	if (err == -ENOENT)
-		return 0;
-	if (err)
-		return atomic_file_set_error(error, -err, "opening the map", path);
-	if (!fits(&pinned, declared)) {
-		real->old_maps[map] = pinned;
-		return 0;
-	}
-	real->maps[map] = pinned;
-	err = bpf_map__reuse_fd(declared, pinned.fd);
-	return err ? error_set_errno(error, -err, "reusing the map %s", path) : 0;
-}
-
-static int adopt_maps(struct real *real, struct bpf_object *object, GError **error)
-{
-	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
-		struct bpf_map *declared =
-			bpf_object__find_map_by_name(object, map_layout_get(map)->name);
-		int err;
-
-		/* abi/map.def and bpf/lib/maps.h are one list. */
-		g_assert(declared);
-		err = adopt_map(real, map, declared, error);
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static bool all_maps_adopted(const struct real *real)
-{
-	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
-		if (real->maps[map].fd < 0)
-			return false;
-	return true;
-}
-
 /* Descriptors of our own: the object, and the memory that libbpf needs for it, goes after the load. */
 static int keep_fd(int fd)
 {
@@ -185,18 +123,23 @@ static int open_set(struct real *real, struct datapath_bpf *skeleton, GError **e
 	struct node_config node = node_in_ticks(real);
 	size_t n_elf_bytes;
 	const void *elf = datapath_bpf__elf_bytes(&n_elf_bytes);
+	bool is_again = real->maps[0].fd >= 0; /* the maps are in use by the set before */
 	int err;
 
 	memcpy((void *)&skeleton->rodata->node_config, &node, sizeof(node));
-	err = adopt_maps(real, skeleton->obj, error);
+	err = real_adopt_open(real, skeleton->obj, error);
 	if (err)
 		return err;
-	if (all_maps_adopted(real)) {
+	if (real_adopt_fits(real, skeleton->obj)) {
 		real->digest = real_program_digest(real, elf, n_elf_bytes, &node);
+		/* These very programs, made for these very maps: no layout can be another. */
 		if (!real_program_open(real, real->digest))
 			return read_program_ids(real, error);
 	}
-	err = load_object(real, skeleton->obj, error);
+	if (!is_again)
+		err = real_adopt_maps(real, skeleton->obj, error);
+	if (!err)
+		err = load_object(real, skeleton->obj, error);
 	if (err)
 		return err;
 	g_free(real->digest);
@@ -325,6 +268,7 @@ int real_load_finish(struct datapath *dp, GError **error)
 		if (err)
 			return err;
 		bpf_map_close(&real->old_maps[map]);
+		g_clear_pointer(&real->conversions[map], conversion_free);
 	}
 	real_program_prune(real, real->digest);
 	return 0;

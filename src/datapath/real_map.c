@@ -40,19 +40,32 @@ char *real_map_path(const struct real *real, enum plan_map map)
 }
 
 struct carry {
+	const struct bpf_map_ref *from;
 	const struct bpf_map_ref *to;
+	const struct conversion *conversion;
 	bool only_new;
 	int err;
+	uint8_t *key; /* of the map that is filled */
+	uint8_t *values;
 };
+
+static void convert(const struct carry *carry, const void *key, const void *values)
+{
+	conversion_run_key(carry->conversion, key, carry->key);
+	for (uint32_t i = 0; i < carry->to->n_values; i++)
+		conversion_run_value(carry->conversion, bpf_map_cpu_value(carry->from, values, i),
+				     (uint8_t *)bpf_map_cpu_value(carry->to, carry->values, i));
+}
 
 static bool carry_entry(const void *key, const void *values, void *data)
 {
 	struct carry *carry = data;
 
+	convert(carry, key, values);
 	if (carry->only_new)
-		carry->err = bpf_map_add(carry->to, key, values);
+		carry->err = bpf_map_add(carry->to, carry->key, carry->values);
 	else
-		carry->err = bpf_map_put(carry->to, key, values);
+		carry->err = bpf_map_put(carry->to, carry->key, carry->values);
 	if (carry->err == -EEXIST)
 		carry->err = 0;
 	return !carry->err;
@@ -61,15 +74,22 @@ static bool carry_entry(const void *key, const void *values, void *data)
 int real_map_carry(struct real *real, enum plan_map map, bool only_new, GError **error)
 {
 	const struct bpf_map_ref *from = &real->old_maps[map];
-	struct carry carry = {.to = &real->maps[map], .only_new = only_new};
+	struct carry carry = {
+		.from = from,
+		.to = &real->maps[map],
+		.conversion = real->conversions[map],
+		.only_new = only_new,
+	};
 	int err;
 
-	/* Entries of another layout say nothing; the reconcilers and the programs fill the map. */
-	if (from->fd < 0 || from->type == BPF_MAP_TYPE_RINGBUF ||
-	    from->n_key_bytes != carry.to->n_key_bytes ||
-	    from->n_value_bytes != carry.to->n_value_bytes || from->n_values != carry.to->n_values)
+	/* Entries that say nothing to us: the reconcilers and the programs fill the map. */
+	if (from->fd < 0 || !carry.conversion)
 		return 0;
+	carry.key = g_malloc0(carry.to->n_key_bytes);
+	carry.values = g_malloc0(bpf_map_n_entry_bytes(carry.to));
 	err = bpf_map_foreach(from, carry_entry, &carry);
+	g_free(carry.key);
+	g_free(carry.values);
 	if (!err && carry.err != -E2BIG && carry.err != -ENOSPC)
 		err = carry.err;
 	if (err)

@@ -2,6 +2,7 @@
 /* The real datapath: what its files share. Each file is one concern of struct datapath_ops. */
 #pragma once
 
+#include "src/datapath/conversion.h"
 #include "src/datapath/datapath.h"
 #include "src/datapath/layout.h"
 #include "src/sys/bpf_map.h"
@@ -28,7 +29,9 @@ struct real {
 	uint32_t program_ids[PLAN_PROGRAM__MAX];
 	struct bpf_map_ref maps[PLAN_MAP__MAX];
 	struct bpf_map_ref old_maps[PLAN_MAP__MAX]; /* replaced by maps; closed by load_finish */
-	char *digest;                               /* of the program set; NULL before load */
+	struct conversion
+		*conversions[PLAN_MAP__MAX]; /* of their entries; NULL: not carried over */
+	char *digest;                        /* of the program set; NULL before load */
 	uint32_t
 		sweep_room; /* entries that a sweep reads at once; a bucket that has more raises it */
 	GPtrArray *sysctls; /* struct saved_sysctl: what was before us. NULL: not read yet */
@@ -54,6 +57,21 @@ int real_load_finish(struct datapath *dp, GError **error);
  * of another set until it is replaced. On failure the set stays the one before.
  */
 NODISCARD int real_load_programs_again(struct real *real, GError **error);
+
+/* real_adopt.c: which of the pinned maps the programs can use as they are. */
+struct bpf_object;
+/*
+ * Opens what is pinned as real->maps; the object's maps get their sizes. Maps that are open already
+ * stay.
+ */
+NODISCARD int real_adopt_open(struct real *real, struct bpf_object *object, GError **error);
+/* Whether every map is there, and of the type and the sizes that the object wants. */
+bool real_adopt_fits(const struct real *real, const struct bpf_object *object);
+/*
+ * Takes maps whose layout is not the object's for old_maps, and finds out what of their entries can be
+ * carried over; the object uses the others.
+ */
+NODISCARD int real_adopt_maps(struct real *real, struct bpf_object *object, GError **error);
 
 /*
  * real_program.c: the programs stay pinned under a digest of all that they were made of, so that the

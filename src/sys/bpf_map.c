@@ -43,6 +43,9 @@ int bpf_map_open_fd(int fd, struct bpf_map_ref *ret_map)
 		.max_entries = info.max_entries,
 		.flags = info.map_flags,
 		.n_values = n_values,
+		.btf_id = info.btf_id,
+		.btf_key_id = info.btf_key_type_id,
+		.btf_value_id = info.btf_value_type_id,
 	};
 	return 0;
 }

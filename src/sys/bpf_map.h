@@ -19,6 +19,10 @@ struct bpf_map_ref {
 	uint32_t flags; /* BPF_F_* of the map's creation */
 	/* Values of an entry: 1, or the number of possible CPUs. Each begins at a multiple of 8. */
 	uint32_t n_values;
+	/* The types of keys and values, as the kernel keeps them; 0: it does not. */
+	uint32_t btf_id;
+	uint32_t btf_key_id;
+	uint32_t btf_value_id;
 };
 
 /*

@@ -53,8 +53,8 @@ def family(request):
 
 @pytest.fixture(scope="session")
 def upgrade_build():
-    """Another build of the same source, whose BPF programs have other instructions."""
+    """Another version of the programs: its maps have other layouts."""
     path = os.environ.get("AXONEME_UPGRADE_BUILD")
     if not path:
-        pytest.skip("AXONEME_UPGRADE_BUILD names no build with -Dbpf-flags=-O3")
+        pytest.skip("AXONEME_UPGRADE_BUILD names no build of tools/other_version.py")
     return pathlib.Path(path).resolve()
