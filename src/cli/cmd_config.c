@@ -271,6 +271,12 @@ static const char *change_text(const json_t *key)
 	return json_is_true(json_get(key, "live", NULL)) ? "live" : "restart";
 }
 
+/* One line, whatever the file held. */
+static char *line_text(const char *value)
+{
+	return g_strdelimit(g_strdup(value), "\t\r\n", ' ');
+}
+
 static int run_view(int argc, char *const argv[])
 {
 	g_autoptr(GPtrArray) keys = g_ptr_array_new();
@@ -293,12 +299,13 @@ static int run_view(int argc, char *const argv[])
 	if (arg_verbose)
 		g_string_append(text, "KEY\tVALUE\tFROM\tCHANGE\n");
 	for (i = 0; i < keys->len; i++) {
+		g_autofree char *value = NULL;
 		const char *place;
 
 		key = g_ptr_array_index(keys, i);
+		value = line_text(json_get_text(key, "value", NULL));
 		place = json_get_text(key, "place", NULL);
-		g_string_append_printf(text, "%s\t%s", json_get_text(key, "key", NULL),
-				       json_get_text(key, "value", NULL));
+		g_string_append_printf(text, "%s\t%s", json_get_text(key, "key", NULL), value);
 		if (arg_verbose)
 			g_string_append_printf(text, "\t%s\t%s",
 					       *place ? place : json_get_text(key, "from", NULL),
