@@ -10,6 +10,7 @@
 #include "src/agent/events.h"
 #include "src/agent/health.h"
 #include "src/agent/loop_watch.h"
+#include "src/agent/metrics.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
 #include "src/agent/queued_delete.h"
@@ -118,6 +119,7 @@ static int make_tables(struct agent *agent, GError **error)
 	});
 	identity_file_set_controllers(agent->identity_file, agent->controllers);
 	identity_file_watch(agent->identity_file);
+	agent->metrics = metrics_new(agent);
 	return 0;
 }
 
@@ -310,21 +312,33 @@ static int serve_health(struct agent *agent, GError **error)
 	return 0;
 }
 
+/* As for health: the port may be another's. */
+static int serve_metrics(struct agent *agent, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+
+	if (metrics_serve(agent->metrics, &cause))
+		log_warning("metrics", "No metrics for Prometheus", "error=%s", cause->message);
+	return 0;
+}
+
 static const struct step {
 	const char *what;
+	const char *scope; /* in metrics: Cilium's name where it has the step */
 	int (*run)(struct agent *agent, GError **error);
 } steps[] = {
-	{"locking the state", lock_state},
-	{"serving health", serve_health},
-	{"listening on the API socket", listen_early},
-	{"reading identities", make_tables},
-	{"reading manifests", read_manifests},
-	{"reading masquerading ranges", read_masquerade_file},
-	{"reading devices", watch_devices},
-	{"restoring endpoints", restore},
-	{"loading the datapath", load_datapath},
-	{"applying the plan", apply_plan},
-	{"serving the API", serve},
+	{"locking the state", "lockState", lock_state},
+	{"serving health", "healthCheck", serve_health},
+	{"listening on the API socket", "listen", listen_early},
+	{"reading identities", "identities", make_tables},
+	{"reading manifests", "manifests", read_manifests},
+	{"reading masquerading ranges", "masqueradingRanges", read_masquerade_file},
+	{"reading devices", "devices", watch_devices},
+	{"restoring endpoints", "restore", restore},
+	{"loading the datapath", "bpfBase", load_datapath},
+	{"applying the plan", "plan", apply_plan},
+	{"serving the API", "initAPI", serve},
+	{"serving metrics", "metrics", serve_metrics},
 };
 
 static void warn_no_effect(const struct config_value *value, void *data)
@@ -347,6 +361,8 @@ static uint64_t memory_bytes(void)
 	return (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 }
 
+G_STATIC_ASSERT(G_N_ELEMENTS(steps) <= AGENT_STEPS_MAX);
+
 static int run_steps(struct agent *agent, GError **error)
 {
 	int64_t started_ns = clock_monotonic_ns();
@@ -362,8 +378,10 @@ static int run_steps(struct agent *agent, GError **error)
 			error_prefix(error, "%s", steps[i].what);
 			return err;
 		}
+		step_ns = clock_monotonic_ns() - step_ns;
+		agent->steps[agent->n_steps++] = (struct agent_step){steps[i].scope, step_ns};
 		log_debug("agent", "Start", "step=%s us=%lld", steps[i].what,
-			  (long long)((clock_monotonic_ns() - step_ns) / NSEC_PER_USEC));
+			  (long long)(step_ns / NSEC_PER_USEC));
 	}
 	health_set_step(agent->health, NULL);
 	loop_watch_restart(agent->loop_watch);
@@ -384,6 +402,7 @@ struct agent *agent_new(uv_loop_t *loop, struct config *config, GError **error)
 	agent->loop_watch = loop_watch_new(loop);
 	agent->controllers = controllers_new();
 	agent->notify = notify_new(agent);
+	agent->api_statistics = api_statistics_new();
 	agent->problems = g_ptr_array_new_with_free_func(g_free);
 	agent->api_fd = -1;
 	wiring_init_derive(agent->settings, &agent->derive_config);
@@ -406,6 +425,7 @@ void agent_free(struct agent *agent)
 	health_free(agent->health);
 	loop_watch_free(agent->loop_watch);
 	http_server_free(agent->api_server);
+	metrics_stop(agent->metrics);
 	if (agent->api_fd >= 0)
 		close(agent->api_fd);
 	g_clear_pointer(&agent->events, events_free);
@@ -426,6 +446,7 @@ void agent_free(struct agent *agent)
 	generation_free(agent->generation);
 	identity_file_free(agent->identity_file);
 	agent_events_free(agent->agent_events);
+	metrics_free(agent->metrics);
 	derive_free(agent->derive);
 	if (agent->store)
 		store_free(agent->store);
@@ -438,5 +459,6 @@ void agent_free(struct agent *agent)
 	wiring_fini_derive(&agent->derive_config);
 	g_ptr_array_unref(agent->problems);
 	controllers_free(agent->controllers);
+	api_statistics_free(agent->api_statistics);
 	g_free(agent);
 }

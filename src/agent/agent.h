@@ -3,10 +3,21 @@
 #pragma once
 
 #include <uv.h>
+#include "src/agent/api_statistics.h"
 #include "src/agent/config.h"
 #include "src/agent/endpoint_manager.h"
 #include "src/datapath/reconciler.h"
 #include "src/derive/derive.h"
+
+#define AGENT_STEPS_MAX 24
+
+struct metrics;
+
+/* How long a step of the start took. */
+struct agent_step {
+	const char *scope; /* as in metrics: "restore" */
+	int64_t duration_ns;
+};
 
 struct agent {
 	uv_loop_t *loop;
@@ -45,8 +56,12 @@ struct agent {
 	struct health *health; /* NULL: switched off */
 	struct loop_watch *loop_watch;
 	struct notify *notify; /* NULL: no service manager started the agent */
-	int64_t started_ns;    /* CLOCK_REALTIME */
-	bool ready;            /* everything that was there at the start is in force */
+	struct api_statistics *api_statistics;
+	struct metrics *metrics;
+	struct agent_step steps[AGENT_STEPS_MAX]; /* those that succeeded */
+	unsigned int n_steps;
+	int64_t started_ns; /* CLOCK_REALTIME */
+	bool ready;         /* everything that was there at the start is in force */
 };
 
 /* Starts everything; when it returns, the agent serves. NULL and *error: nothing has been started. */

@@ -121,6 +121,8 @@ struct settings {
 	bool debug;
 	char **log_opt;                 /* "level=info", "format=text"; see settings_apply_log */
 	unsigned int agent_health_port; /* GET /healthz on the loopback; 0: none */
+	char *prometheus_serve_addr;    /* host:port or :port of GET /metrics; empty: none */
+	char **metrics;                 /* "+name", "-name": see metrics_table_select() */
 };
 
 /* Where the value of a key came from. */

@@ -17,11 +17,10 @@
 /* A translation is made a moment before its connection. */
 #define NAT_GRACE_TICKS 5
 
-/* Translations last: they are judged by what connections are left. */
-static const enum plan_map swept_maps[] = {
-	PLAN_MAP_cilium_ct_tcp_global,
-	PLAN_MAP_cilium_ct_any_global,
-	PLAN_MAP_cilium_snat_external,
+static const enum plan_map swept_maps[CONNTRACK_GC_MAP__MAX] = {
+	[CONNTRACK_GC_TCP] = PLAN_MAP_cilium_ct_tcp_global,
+	[CONNTRACK_GC_ANY] = PLAN_MAP_cilium_ct_any_global,
+	[CONNTRACK_GC_NAT] = PLAN_MAP_cilium_snat_external,
 };
 
 struct conntrack_gc {
@@ -38,6 +37,9 @@ struct conntrack_gc {
 	uint32_t now_tick;
 	unsigned int n_seen; /* in this sweep */
 	unsigned int n_removed;
+	int64_t started_ns;                   /* of the sweep over this map; 0: it has not begun */
+	struct conntrack_gc_count ipv4, ipv6; /* of this map */
+	struct conntrack_gc_statistics statistics[CONNTRACK_GC_MAP__MAX];
 };
 
 struct conntrack_gc *conntrack_gc_new(const struct settings *settings, struct datapath *datapath,
@@ -92,14 +94,23 @@ static bool is_expired(const struct ct_entry *entry, uint32_t now_tick)
 	return (int32_t)(entry->expires - now_tick) < 0;
 }
 
-static bool is_dead_connection(const void *key, const void *value, void *data)
+static bool count(struct conntrack_gc *gc, const struct addr *addr, bool is_dead)
 {
-	const struct ct_entry *entry = value;
-	struct conntrack_gc *gc = data;
+	struct conntrack_gc_count *of_family = addr_is_v4(addr) ? &gc->ipv4 : &gc->ipv6;
 
 	gc->n_seen++;
-	gc->n_removed += is_expired(entry, gc->now_tick);
-	return is_expired(entry, gc->now_tick);
+	gc->n_removed += is_dead;
+	of_family->n_alive += !is_dead;
+	of_family->n_deleted += is_dead;
+	return is_dead;
+}
+
+static bool is_dead_connection(const void *key, const void *value, void *data)
+{
+	const struct ct_key *connection = key;
+	struct conntrack_gc *gc = data;
+
+	return count(gc, &connection->addr[0], is_expired(value, gc->now_tick));
 }
 
 /* The key of the connection that a translation was made for: see abi/conntrack.h. */
@@ -136,14 +147,10 @@ static bool is_dead_translation(const void *key, const void *value, void *data)
 	struct ct_entry found;
 	int err;
 
-	gc->n_seen++;
 	if ((int32_t)(gc->now_tick - entry->created) < NAT_GRACE_TICKS)
-		return false;
+		return count(gc, &nat->addr, false);
 	err = gc->datapath->ops->map_get(gc->datapath, map, &connection, &found);
-	if (err ? err != -ENOENT : names(&found, nat))
-		return false;
-	gc->n_removed++;
-	return true;
+	return count(gc, &nat->addr, err ? err == -ENOENT : !names(&found, nat));
 }
 
 /* A quarter dead: look twice as often. Hardly any: half again as long. */
@@ -182,6 +189,37 @@ static void note_failure(struct conntrack_gc *gc, enum plan_map map, int err)
 			    gc->error->message);
 }
 
+/* err: what ended it; −ENOENT is the end of the map. */
+static void end_map(struct conntrack_gc *gc, int err)
+{
+	struct conntrack_gc_statistics *statistics = &gc->statistics[gc->i_map];
+	int64_t duration_ns = clock_monotonic_ns() - gc->started_ns;
+
+	if (err == -ENOENT) {
+		statistics->n_completed++;
+		statistics->ipv4 = gc->ipv4;
+		statistics->ipv6 = gc->ipv6;
+		histogram_add_ns(&statistics->completed_times, duration_ns);
+	} else {
+		statistics->n_uncompleted++;
+		histogram_add_ns(&statistics->uncompleted_times, duration_ns);
+	}
+	gc->started_ns = 0;
+	gc->ipv4 = gc->ipv6 = (struct conntrack_gc_count){0};
+	gc->cursor = (struct map_cursor){0};
+}
+
+const struct conntrack_gc_statistics *conntrack_gc_get_statistics(const struct conntrack_gc *gc,
+								  enum conntrack_gc_map map)
+{
+	return &gc->statistics[map];
+}
+
+int64_t conntrack_gc_get_interval_ns(const struct conntrack_gc *gc)
+{
+	return gc->interval_ns;
+}
+
 int64_t conntrack_gc_run(struct conntrack_gc *gc)
 {
 	const enum plan_map map = swept_maps[gc->i_map];
@@ -191,6 +229,8 @@ int64_t conntrack_gc_run(struct conntrack_gc *gc)
 	if (now_ns < gc->next_ns)
 		return gc->next_ns - now_ns;
 	controller_begin(gc->controller);
+	if (!gc->started_ns)
+		gc->started_ns = now_ns;
 	gc->now_tick = jiffies_tick_now(&gc->clock);
 	err = gc->datapath->ops->map_sweep(
 		gc->datapath, map, &gc->cursor,
@@ -202,7 +242,7 @@ int64_t conntrack_gc_run(struct conntrack_gc *gc)
 	}
 	if (err != -ENOENT)
 		note_failure(gc, map, err);
-	gc->cursor = (struct map_cursor){0};
+	end_map(gc, err);
 	if (++gc->i_map == G_N_ELEMENTS(swept_maps))
 		end_sweep(gc);
 	return MAX(gc->next_ns - now_ns, STEP_INTERVAL_NS);

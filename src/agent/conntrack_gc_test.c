@@ -192,6 +192,41 @@ static void a_translation_that_its_connection_left_goes(void **state)
 	assert_false(has_translation(world, &nat));
 }
 
+static void assert_counts(const struct world *world, enum conntrack_gc_map map, uint64_t n_sweeps,
+			  unsigned int n_alive, unsigned int n_deleted)
+{
+	const struct conntrack_gc_statistics *statistics =
+		conntrack_gc_get_statistics(world->gc, map);
+
+	assert_int_equal(statistics->n_completed, n_sweeps);
+	assert_int_equal(statistics->n_uncompleted, 0);
+	assert_int_equal(histogram_n(&statistics->completed_times), n_sweeps);
+	assert_int_equal(statistics->ipv4.n_alive, n_alive);
+	assert_int_equal(statistics->ipv4.n_deleted, n_deleted);
+	assert_int_equal(statistics->ipv6.n_alive, 0);
+	assert_int_equal(statistics->ipv6.n_deleted, 0);
+}
+
+/* What was counted in one sweep is not in the next. */
+static void sweeps_are_counted(void **state)
+{
+	struct world *world = *state;
+
+	put_connection(world, IPPROTO_TCP, 1000, -2);
+	put_connection(world, IPPROTO_TCP, 2000, 60);
+	put_connection(world, IPPROTO_UDP, 3000, -2);
+	put_translation(world, IPPROTO_TCP, 2000, 100);
+	put_translation(world, IPPROTO_TCP, 4000, 100);
+	sweep(world);
+	assert_counts(world, CONNTRACK_GC_TCP, 1, 1, 1);
+	assert_counts(world, CONNTRACK_GC_ANY, 1, 0, 1);
+	assert_counts(world, CONNTRACK_GC_NAT, 1, 1, 1);
+	sweep(world);
+	assert_counts(world, CONNTRACK_GC_TCP, 2, 1, 0);
+	assert_counts(world, CONNTRACK_GC_ANY, 2, 0, 0);
+	assert_counts(world, CONNTRACK_GC_NAT, 2, 1, 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -199,6 +234,7 @@ int main(void)
 		TEST(the_expired_go_and_the_live_stay),
 		TEST(a_translation_lives_as_long_as_its_connection),
 		TEST(a_translation_that_its_connection_left_goes),
+		TEST(sweeps_are_counted),
 	};
 #undef TEST
 

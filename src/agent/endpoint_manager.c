@@ -13,6 +13,7 @@ struct endpoint_manager {
 	struct endpoint_manager_parts parts;
 	struct table_index *index;
 	const struct reconcilers *reconcilers; /* NULL: not loaded yet */
+	struct endpoint_manager_statistics statistics;
 };
 
 /* An endpoint on its way in, and what is to be undone where it does not get there. */
@@ -286,6 +287,8 @@ static int create(struct endpoint_manager *manager, struct endpoint *endpoint, G
 int endpoint_manager_create(struct endpoint_manager *manager, struct endpoint *endpoint,
 			    const struct endpoint **ret_endpoint, GError **error)
 {
+	struct endpoint_manager_statistics *statistics = &manager->statistics;
+	int64_t started_ns = clock_monotonic_ns();
 	g_autoptr(GError) cause = NULL;
 	int err;
 
@@ -294,15 +297,25 @@ int endpoint_manager_create(struct endpoint_manager *manager, struct endpoint *e
 		endpoint->runtime_labels = label_set_new(NULL, 0);
 	err = create(manager, endpoint, &cause);
 	if (err) {
+		statistics->n_refused++;
+		histogram_add_ns(&statistics->refused_times, clock_monotonic_ns() - started_ns);
 		log_warning("endpoint", "Endpoint refused", "containerID=%s interface=%s error=%s",
 			    endpoint->container_id, endpoint->host_ifname, cause->message);
 		g_propagate_error(error, g_steal_pointer(&cause));
 	} else {
+		statistics->n_created++;
+		histogram_add_ns(&statistics->created_times, clock_monotonic_ns() - started_ns);
 		log_endpoint("Endpoint created", endpoint);
 		*ret_endpoint = get_endpoint(manager, endpoint->id);
 	}
 	row_unref(&endpoint->row);
 	return err;
+}
+
+const struct endpoint_manager_statistics *
+endpoint_manager_get_statistics(const struct endpoint_manager *manager)
+{
+	return &manager->statistics;
 }
 
 int endpoint_manager_find(const struct endpoint_manager *manager, const char *id,

@@ -8,6 +8,7 @@
 #include "src/agent/generation.h"
 #include "src/agent/identity_file.h"
 #include "src/agent/ipam.h"
+#include "src/base/histogram.h"
 #include "src/datapath/reconciler.h"
 #include "src/model/endpoint.h"
 
@@ -51,6 +52,18 @@ NODISCARD int endpoint_manager_restore(struct endpoint_manager *manager, const G
  */
 NODISCARD int endpoint_manager_create(struct endpoint_manager *manager, struct endpoint *endpoint,
 				      const struct endpoint **ret_endpoint, GError **error);
+
+/* Endpoints that were to be created since start: asked for until in force, or undone. */
+struct endpoint_manager_statistics {
+	uint64_t n_created;
+	uint64_t n_refused;
+	struct histogram created_times;
+	struct histogram refused_times;
+};
+
+/* Borrowed. */
+const struct endpoint_manager_statistics *
+endpoint_manager_get_statistics(const struct endpoint_manager *manager);
 
 /*
  * By "7", "cilium-local:7", "container-id:", "container-name:", "cni-attachment-id:ID:IFNAME",

@@ -14,6 +14,7 @@ struct ipam {
 	struct table_index *unclaimed; /* allocations by attachment */
 	struct addr cursor4;           /* handed out last; zero: none yet */
 	struct addr cursor6;
+	struct ipam_statistics statistics;
 };
 
 typedef void (*add_key)(const void *key, size_t n_bytes, void *data);
@@ -54,6 +55,16 @@ struct ipam *ipam_new(struct store *store, struct tables *tables,
 void ipam_free(struct ipam *ipam)
 {
 	g_free(ipam);
+}
+
+struct ipam_statistics ipam_get_statistics(const struct ipam *ipam)
+{
+	return ipam->statistics;
+}
+
+static struct ipam_family_count *count_of(struct ipam *ipam, const struct addr *addr)
+{
+	return addr_is_v4(addr) ? &ipam->statistics.ipv4 : &ipam->statistics.ipv6;
 }
 
 static const struct ip_allocation *get_allocation(const struct ipam *ipam, const struct addr *addr)
@@ -175,6 +186,7 @@ static void pending_commit(struct ipam *ipam, struct pending *pending,
 	for (unsigned int i = 0; i < pending->n; i++) {
 		struct ip_allocation *allocation = pending->rows[i];
 
+		count_of(ipam, &allocation->addr)->n_allocated++;
 		if (addr_is_v4(&allocation->addr)) {
 			ret_answer->v4 = allocation;
 			ipam->cursor4 = allocation->addr;
@@ -289,6 +301,7 @@ static void let_rest(struct ipam *ipam, struct txn *txn, const struct addr *addr
 	g_autoptr(GError) error = NULL;
 
 	allocation->released_ns = clock_boottime_ns();
+	count_of(ipam, addr)->n_released++;
 	if (persist_remove_ip(ipam->dir, addr, &error))
 		log_error("ipam", "Releasing an address cannot be kept", "error=%s",
 			  error->message);
@@ -509,6 +522,8 @@ int ipam_claim(struct ipam *ipam, struct txn *txn, const struct addr *addr, cons
 		row_unref(&allocation->row);
 		return err;
 	}
+	if (!is_taken(before))
+		count_of(ipam, addr)->n_allocated++;
 	*ret_before = before ? (struct ip_allocation *)row_ref(&before->row) : NULL;
 	txn_put(txn, ipam->tables->ip_allocations, &allocation->row);
 	return 0;

@@ -25,6 +25,16 @@ struct ipam *ipam_new(struct store *store, struct tables *tables,
 		      const struct derive_config *config, struct state_dir *dir);
 void ipam_free(struct ipam *ipam); /* takes NULL */
 
+/* Addresses given out and given back since start. */
+struct ipam_statistics {
+	struct ipam_family_count {
+		uint64_t n_allocated;
+		uint64_t n_released;
+	} ipv4, ipv6;
+};
+
+struct ipam_statistics ipam_get_statistics(const struct ipam *ipam);
+
 struct ipam_request {
 	const char *owner; /* "namespace/pod"; not NULL */
 	bool want_v4;      /* ignored where addr is given */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/rest.h"
 
+#include "src/agent/api_statistics.h"
 #include "src/agent/rest_private.h"
 #include "src/api/call.h"
+#include "src/base/clock.h"
 
 static void (*const handlers[API_CALL__MAX])(struct rest_call *call) = {
 #define API_CALL(name, handler, method, path, what) [API_##name] = rest_##handler,
@@ -60,21 +62,35 @@ void rest_refuse_error(struct rest_call *call, int err, const GError *error)
 	rest_refuse(call, status_of_errno(err), "%s", error ? error->message : g_strerror(-err));
 }
 
-void rest_handle(const struct http_request *request, struct http_response *response, void *agent)
+/* Answers the request. Returns which call it was; API_CALL__MAX: none. */
+static enum api_call dispatch(struct rest_call *call)
 {
-	struct rest_call call = {.agent = agent, .request = request, .response = response};
+	const struct http_request *request = call->request;
 	g_autofree char *allow = NULL;
 	struct api_match match;
 	int err = api_call_find(request->method, request->path, &match, &allow);
 
 	if (err == -EOPNOTSUPP) {
-		rest_refuse(&call, 405, "method %s is not allowed, %s is", request->method, allow);
-		response->allow = g_steal_pointer(&allow);
+		rest_refuse(call, 405, "method %s is not allowed, %s is", request->method, allow);
+		call->response->allow = g_steal_pointer(&allow);
 	} else if (err < 0) {
-		rest_refuse(&call, 404, "path %s was not found", request->path);
+		rest_refuse(call, 404, "path %s was not found", request->path);
 	} else {
-		call.arg = match.arg;
-		handlers[match.call](&call);
+		call->arg = match.arg;
+		handlers[match.call](call);
 		g_free(match.arg);
+		return match.call;
 	}
+	return API_CALL__MAX;
+}
+
+void rest_handle(const struct http_request *request, struct http_response *response, void *data)
+{
+	struct agent *agent = data;
+	struct rest_call call = {.agent = agent, .request = request, .response = response};
+	int64_t started_ns = clock_monotonic_ns();
+	enum api_call number = dispatch(&call);
+
+	api_statistics_add(agent->api_statistics, number, request->method, response->status,
+			   clock_monotonic_ns() - started_ns);
 }

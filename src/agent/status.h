@@ -10,6 +10,7 @@
  *	state-problems    [text]: kept state that could not be read when the agent started
  *	state-source, manifest-dir
  *	pod-attach-mode   clsact or tcx: what is in use, whatever was asked for
+ *	metrics-error     why Prometheus gets no metrics, though prometheus-serve-addr says where
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/agent/status_private.h"
 
+#include "src/agent/metrics.h"
 #include "src/agent/rest_private.h"
 #include "src/base/clock.h"
 #include "src/model/source_problem.h"
@@ -104,11 +105,12 @@ json_t *status_own_to_json(const struct agent *agent)
 {
 	const struct settings *settings = agent->settings;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s}", "configuration",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s*}", "configuration",
 			 config_pending_to_json(agent), "source-problems", problems_to_json(agent),
 			 "failing-objects", failures_to_json(agent), "without-effect",
 			 without_effect_to_json(agent), "unknown-keys", unknown_keys_to_json(agent),
 			 "state-problems", state_problems_to_json(agent), "state-source",
 			 "directory", "manifest-dir", settings->manifest_dir, "pod-attach-mode",
-			 agent->datapath_config.enable_pod_tcx ? "tcx" : "clsact");
+			 agent->datapath_config.enable_pod_tcx ? "tcx" : "clsact", "metrics-error",
+			 metrics_get_error(agent->metrics));
 }

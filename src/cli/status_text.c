@@ -371,6 +371,14 @@ static void append_keys(struct status_text *text, const json_t *own)
 		g_string_append_c(text->out, '\n');
 }
 
+static void append_metrics(struct status_text *text, const json_t *own)
+{
+	const char *error = json_get_text(own, "metrics-error", NULL);
+
+	if (*error)
+		g_string_append_printf(text->out, "Metrics:\tnot served: %s\n", error);
+}
+
 void status_append_text(GString *out, const json_t *status, const struct status_format *format)
 {
 	static void (*const lines[])(struct status_text *text) = {
@@ -386,6 +394,7 @@ void status_append_text(GString *out, const json_t *status, const struct status_
 		lines[i](&text);
 	append_problems(&text, own);
 	append_failing(&text, own);
+	append_metrics(&text, own);
 	append_keys(&text, own);
 	status_append_configuration(out, own);
 }

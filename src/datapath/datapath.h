@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include "abi/config.h"
 #include "src/base/error.h"
+#include "src/base/histogram.h"
 #include "src/model/plan.h"
 
 /* rtm_protocol of every route that is ours. No number of rtnetlink.h or of iproute2's rt_protos. */
@@ -35,6 +36,29 @@ struct datapath;
 struct map_cursor {
 	bool started;
 	uint8_t position[64]; /* the kernel's business */
+};
+
+enum datapath_map_op {
+	DATAPATH_MAP_LOOKUP,
+	DATAPATH_MAP_UPDATE,
+	DATAPATH_MAP_DELETE,
+	DATAPATH_MAP_DUMP, /* some hundred entries, or all */
+	DATAPATH_MAP_OP__MAX,
+};
+
+/* What the agent has done with maps since its start. That a key is not there is no failure. */
+struct datapath_map_statistics {
+	uint64_t n_done[DATAPATH_MAP_OP__MAX];
+	uint64_t n_failed[DATAPATH_MAP_OP__MAX];
+	uint32_t max_entries; /* of a ring: its bytes */
+	/* How many there were when all of them were last read; −1: not yet. */
+	int64_t n_entries;
+};
+
+struct datapath_statistics {
+	struct datapath_map_statistics maps[PLAN_MAP__MAX];
+	struct histogram done_times[DATAPATH_MAP_OP__MAX];
+	struct histogram failed_times[DATAPATH_MAP_OP__MAX];
 };
 
 struct datapath_ops {
@@ -87,6 +111,12 @@ struct datapath_ops {
 			     bool (*fn)(const struct plan_route *route, void *data), void *data);
 	int (*route_replace)(struct datapath *dp, const struct plan_route *route);
 	int (*route_remove)(struct datapath *dp, const struct cidr *destination);
+
+	/* Borrowed; counts on. */
+	const struct datapath_statistics *(*get_statistics)(struct datapath *dp);
+	/* Memory that the kernel accounts the maps and the programs of the loaded set with. */
+	int (*get_memory)(struct datapath *dp, uint64_t *ret_map_bytes,
+			  uint64_t *ret_program_bytes);
 
 	/* Closes descriptors; what is in the kernel stays. */
 	void (*free)(struct datapath *dp);

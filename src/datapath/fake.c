@@ -13,10 +13,11 @@
 struct fake {
 	struct datapath datapath;
 	struct datapath_config config;
-	GHashTable *maps[PLAN_MAP__MAX]; /* GBytes to GBytes; NULL: a ring */
-	GHashTable *attachments;         /* GBytes of the key to enum plan_program */
-	GHashTable *routes;              /* GBytes of the destination to struct plan_route */
-	GQueue failures[FAKE_OP__MAX];   /* errnos */
+	struct datapath_statistics statistics; /* only sizes */
+	GHashTable *maps[PLAN_MAP__MAX];       /* GBytes to GBytes; NULL: a ring */
+	GHashTable *attachments;               /* GBytes of the key to enum plan_program */
+	GHashTable *routes;                    /* GBytes of the destination to struct plan_route */
+	GQueue failures[FAKE_OP__MAX];         /* errnos */
 	unsigned int n_calls[FAKE_OP__MAX];
 };
 
@@ -193,6 +194,24 @@ static int fake_map_sweep(struct datapath *dp, enum plan_map map, struct map_cur
 	return -ENOENT;
 }
 
+static const struct datapath_statistics *fake_get_statistics(struct datapath *dp)
+{
+	struct fake *fake = fake_get(dp);
+
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
+		fake->statistics.maps[map].max_entries = fake->config.max_entries[map];
+		fake->statistics.maps[map].n_entries =
+			fake->maps[map] ? g_hash_table_size(fake->maps[map]) : 0;
+	}
+	return &fake->statistics;
+}
+
+static int fake_get_memory(struct datapath *dp, uint64_t *ret_map_bytes,
+			   uint64_t *ret_program_bytes)
+{
+	return -EOPNOTSUPP;
+}
+
 static int fake_attachment_foreach(struct datapath *dp,
 				   bool (*fn)(const struct plan_attachment_key *key,
 					      enum plan_program program, void *data),
@@ -314,6 +333,8 @@ static const struct datapath_ops fake_ops = {
 	.map_delete = fake_map_delete,
 	.map_get = fake_map_get,
 	.map_sweep = fake_map_sweep,
+	.get_statistics = fake_get_statistics,
+	.get_memory = fake_get_memory,
 	.attachment_foreach = fake_attachment_foreach,
 	.attach = fake_attach,
 	.detach = fake_detach,

@@ -63,6 +63,8 @@ static const struct datapath_ops real_ops = {
 	.map_delete = real_map_delete,
 	.map_get = real_map_get,
 	.map_sweep = real_map_sweep,
+	.get_statistics = real_get_statistics,
+	.get_memory = real_get_memory,
 	.attachment_foreach = real_attachment_foreach,
 	.attach = real_attach,
 	.detach = real_detach,
@@ -82,8 +84,10 @@ struct datapath *datapath_real_new(const char *bpf_root, const char *state_dir)
 	real->bpf_root = g_strdup(bpffs_find(bpf_root));
 	real->state_dir = g_strdup(state_dir);
 	real->sweep_room = REAL_SWEEP_ROOM;
-	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
 		real->maps[map].fd = real->old_maps[map].fd = -1;
+		real->statistics.maps[map].n_entries = -1;
+	}
 	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++)
 		real->program_fds[program] = -1;
 	return &real->datapath;

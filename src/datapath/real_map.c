@@ -5,6 +5,7 @@
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <unistd.h>
+#include "src/base/clock.h"
 
 int real_set_runtime(struct datapath *dp, const struct runtime_config *runtime)
 {
@@ -13,24 +14,54 @@ int real_set_runtime(struct datapath *dp, const struct runtime_config *runtime)
 	const uint32_t first = 0;
 
 	in_ticks.trace_interval = jiffies_ticks_from_seconds(&real->clock, runtime->trace_interval);
-	return bpf_map_put(&real->maps[PLAN_MAP_cilium_runtime_config], &first, &in_ticks);
+	return real_map_update(dp, PLAN_MAP_cilium_runtime_config, &first, &in_ticks);
+}
+
+struct visit {
+	bool (*fn)(const void *key, const void *value, void *data);
+	void *data;
+	int64_t n;
+	bool wanted; /* fn has not stopped it */
+};
+
+static bool visit_entry(const void *key, const void *value, void *data)
+{
+	struct visit *visit = data;
+
+	visit->n++;
+	visit->wanted = visit->fn(key, value, visit->data);
+	return visit->wanted;
 }
 
 int real_map_foreach(struct datapath *dp, enum plan_map map,
 		     bool (*fn)(const void *key, const void *value, void *data), void *data)
 {
-	return bpf_map_foreach(&real_get(dp)->maps[map], fn, data);
+	struct real *real = real_get(dp);
+	struct visit visit = {.fn = fn, .data = data, .wanted = true};
+	int64_t started_ns = clock_monotonic_ns();
+	int err = bpf_map_foreach(&real->maps[map], visit_entry, &visit);
+
+	real_count(real, map, DATAPATH_MAP_DUMP, started_ns, err);
+	if (!err && visit.wanted)
+		real->statistics.maps[map].n_entries = visit.n;
+	return err;
 }
 
 int real_map_update(struct datapath *dp, enum plan_map map, const void *key, const void *value)
 {
-	return bpf_map_put(&real_get(dp)->maps[map], key, value);
+	int64_t started_ns = clock_monotonic_ns();
+	int err = bpf_map_put(&real_get(dp)->maps[map], key, value);
+
+	real_count(real_get(dp), map, DATAPATH_MAP_UPDATE, started_ns, err);
+	return err;
 }
 
 int real_map_delete(struct datapath *dp, enum plan_map map, const void *key)
 {
+	int64_t started_ns = clock_monotonic_ns();
 	int err = bpf_map_remove(&real_get(dp)->maps[map], key);
 
+	real_count(real_get(dp), map, DATAPATH_MAP_DELETE, started_ns, err);
 	return err == -ENOENT ? 0 : err;
 }
 

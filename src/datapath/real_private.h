@@ -34,6 +34,8 @@ struct real {
 	char *digest;                        /* of the program set; NULL before load */
 	uint32_t
 		sweep_room; /* entries that a sweep reads at once; a bucket that has more raises it */
+	struct datapath_statistics statistics;
+	int64_t n_swept[PLAN_MAP__MAX]; /* entries that the sweep going on has left */
 	GPtrArray *sysctls; /* struct saved_sysctl: what was before us. NULL: not read yet */
 };
 
@@ -118,6 +120,11 @@ int real_map_delete(struct datapath *dp, enum plan_map map, const void *key);
 int real_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value);
 int real_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
 		   bool (*fn)(const void *key, const void *value, void *data), void *data);
+/* real_statistics.c: an operation that began at started_ns (CLOCK_MONOTONIC) ended with err. */
+void real_count(struct real *real, enum plan_map map, enum datapath_map_op op, int64_t started_ns,
+		int err);
+const struct datapath_statistics *real_get_statistics(struct datapath *dp);
+int real_get_memory(struct datapath *dp, uint64_t *ret_map_bytes, uint64_t *ret_program_bytes);
 char *real_map_path(const struct real *real, enum plan_map map);
 /*
  * Copies the entries of the map that is being replaced; with only_new those that its successor has not

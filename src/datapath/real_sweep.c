@@ -3,23 +3,29 @@
 
 #include <bpf/bpf.h>
 #include <string.h>
+#include "src/base/clock.h"
 
 int real_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value)
 {
-	return bpf_map_get(&real_get(dp)->maps[map], key, ret_value);
+	int64_t started_ns = clock_monotonic_ns();
+	int err = bpf_map_get(&real_get(dp)->maps[map], key, ret_value);
+
+	real_count(real_get(dp), map, DATAPATH_MAP_LOOKUP, started_ns, err);
+	return err;
 }
 
 /*
  * The entry may have come to life since it was read: look again, so that what is left of the race is the
  * time between two system calls.
  */
-static void remove_dead(const struct bpf_map_ref *map, const void *key, const void *value)
+static bool remove_dead(struct real *real, enum plan_map map, const void *key, const void *value)
 {
-	g_autofree void *now = g_malloc(map->n_value_bytes);
+	g_autofree void *now = g_malloc(real->maps[map].n_value_bytes);
 
 	/* Where removing fails the next sweep finds it again. */
-	if (bpf_map_get(map, key, now) == 0 && memcmp(now, value, map->n_value_bytes) == 0)
-		(void)!bpf_map_remove(map, key);
+	return real_map_get(&real->datapath, map, key, now) == 0 &&
+	       memcmp(now, value, real->maps[map].n_value_bytes) == 0 &&
+	       real_map_delete(&real->datapath, map, key) == 0;
 }
 
 struct batch {
@@ -47,19 +53,25 @@ int real_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cu
 	struct real *real = real_get(dp);
 	const struct bpf_map_ref *ref = &real->maps[map];
 	struct batch batch = {0};
+	int64_t started_ns = clock_monotonic_ns();
 	int err;
 
 	/* The kernel gives a bucket as a whole or not at all. */
 	while ((err = read_batch(ref, cursor, real->sweep_room, &batch)) == -ENOSPC &&
 	       real->sweep_room < ref->max_entries)
 		real->sweep_room *= 2;
+	real_count(real, map, DATAPATH_MAP_DUMP, started_ns, err);
+	if (!cursor->started)
+		real->n_swept[map] = 0;
 	for (uint32_t i = 0; (!err || err == -ENOENT) && i < batch.n; i++) {
 		const void *key = batch.keys + (size_t)i * ref->n_key_bytes;
 		const void *value = batch.values + (size_t)i * ref->n_value_bytes;
 
-		if (fn(key, value, data))
-			remove_dead(ref, key, value);
+		if (!fn(key, value, data) || !remove_dead(real, map, key, value))
+			real->n_swept[map]++;
 	}
+	if (err == -ENOENT)
+		real->statistics.maps[map].n_entries = real->n_swept[map];
 	if (!err) {
 		cursor->started = true;
 		memcpy(cursor->position, batch.next, sizeof(batch.next));

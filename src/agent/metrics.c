@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/metrics_private.h"
+
+#include <string.h>
+#include "src/base/log.h"
+#include "src/rpc/http_server.h"
+#include "src/rpc/tcp_listen.h"
+
+static void warn_unknown(const char *word, const char *near, void *data)
+{
+	log_warning("metrics", "The key metrics names no metric, or has neither + nor - in front",
+		    "key=metrics value=%s near=%s", word, near);
+}
+
+struct metrics *metrics_new(struct agent *agent)
+{
+	struct metrics *metrics = g_new0(struct metrics, 1);
+
+	metrics->agent = agent;
+	metrics_table_select(agent->settings->metrics, metrics->on, warn_unknown, NULL);
+	controllers_set_observer(agent->controllers, metrics_on_run, metrics);
+	metrics->changes = metrics_changes_new(agent->store, &agent->tables, metrics->on);
+	return metrics;
+}
+
+void metrics_stop(struct metrics *metrics)
+{
+	if (metrics)
+		g_clear_pointer(&metrics->server, http_server_free);
+}
+
+void metrics_free(struct metrics *metrics)
+{
+	if (!metrics)
+		return;
+	controllers_set_observer(metrics->agent->controllers, NULL, NULL);
+	metrics_changes_free(metrics->changes);
+	g_free(metrics->error);
+	g_free(metrics);
+}
+
+struct metric_set *metrics_collect(struct metrics *metrics)
+{
+	struct metric_set *set = metric_set_new(metrics_table, AGENT_METRIC__MAX, metrics->on);
+
+	metrics_collect_agent(metrics, set);
+	metrics_collect_objects(metrics, set);
+	metrics_changes_collect(metrics->changes, set);
+	metrics_collect_packets(metrics, set);
+	metrics_collect_connections(metrics, set);
+	metrics_collect_bpf(metrics, set);
+	metrics_collect_controllers(metrics, set);
+	metrics_collect_features(metrics, set);
+	metrics_collect_process(metrics, set);
+	return set;
+}
+
+static void handle(const struct http_request *request, struct http_response *response, void *data)
+{
+	struct metric_set *set;
+
+	response->content_type = "text/plain";
+	if (strcmp(request->path, "/metrics") != 0) {
+		response->status = 404;
+		g_string_append(response->body, "metrics are at /metrics\n");
+		return;
+	}
+	if (strcmp(request->method, "GET") != 0 && strcmp(request->method, "HEAD") != 0) {
+		response->status = 405;
+		response->allow = g_strdup("GET, HEAD");
+		return;
+	}
+	set = metrics_collect(data);
+	response->content_type = METRIC_TEXT_CONTENT_TYPE;
+	metric_set_format(set, response->body);
+	metric_set_free(set);
+}
+
+static int serve(struct metrics *metrics, GError **error)
+{
+	struct agent *agent = metrics->agent;
+	const char *address = agent->settings->prometheus_serve_addr;
+	int fd;
+
+	if (!*address)
+		return 0;
+	fd = tcp_listen(address, error);
+	if (fd < 0) {
+		error_prefix(error, "prometheus-serve-addr");
+		return fd;
+	}
+	metrics->server = http_server_new(agent->loop, fd, handle, metrics, error);
+	return metrics->server ? 0 : -EIO;
+}
+
+int metrics_serve(struct metrics *metrics, GError **error)
+{
+	g_autoptr(GError) cause = NULL;
+	int err = serve(metrics, &cause);
+
+	if (err) {
+		metrics->error = g_strdup(cause->message);
+		g_propagate_error(error, g_steal_pointer(&cause));
+	}
+	return err;
+}
+
+const char *metrics_get_error(const struct metrics *metrics)
+{
+	return metrics ? metrics->error : NULL;
+}
