@@ -89,35 +89,45 @@ static int compare_endpoints(const void *a, const void *b)
 	return (left->id > right->id) - (left->id < right->id);
 }
 
+json_t *endpoints_to_json(const struct agent *agent, const struct label_set *labels)
+{
+	struct endpoint_filter filter = {
+		.agent = agent,
+		.labels = labels,
+		.endpoints = g_ptr_array_new(),
+	};
+	json_t *list = json_array();
+
+	table_foreach (agent->tables.endpoints, add_endpoint, &filter)
+		;
+	g_ptr_array_sort(filter.endpoints, compare_endpoints);
+	for (size_t i = 0; i < filter.endpoints->len; i++)
+		json_array_append_new(
+			list, endpoint_to_json(agent, g_ptr_array_index(filter.endpoints, i)));
+	g_ptr_array_unref(filter.endpoints);
+	return list;
+}
+
 void rest_endpoint_list(struct rest_call *call)
 {
-	struct endpoint_filter filter = {.agent = call->agent};
+	const struct label_set *labels = NULL;
 	g_autoptr(GError) error = NULL;
 	json_t *list;
-	int err = rest_parse_labels(call->request, &filter.labels, &error);
+	int err = rest_parse_labels(call->request, &labels, &error);
 
 	if (err < 0) {
 		rest_refuse_error(call, err, error);
 		return;
 	}
-	filter.endpoints = g_ptr_array_new();
-	table_foreach (call->agent->tables.endpoints, add_endpoint, &filter)
-		;
-	g_ptr_array_sort(filter.endpoints, compare_endpoints);
-	list = json_array();
-	for (size_t i = 0; i < filter.endpoints->len; i++)
-		json_array_append_new(
-			list,
-			endpoint_to_json(call->agent, g_ptr_array_index(filter.endpoints, i)));
+	list = endpoints_to_json(call->agent, labels);
 	/* As Cilium: a selection that selects nothing is not found. */
-	if (filter.labels && !filter.endpoints->len) {
+	if (labels && !json_array_size(list)) {
 		json_decref(list);
 		rest_refuse(call, 404, "no endpoint has these labels");
 	} else {
 		rest_reply(call, 200, list);
 	}
-	g_ptr_array_unref(filter.endpoints);
-	label_set_unref(filter.labels);
+	label_set_unref(labels);
 }
 
 /* ---- create ---- */

@@ -36,6 +36,8 @@ NODISCARD int rest_parse_labels(const struct http_request *request,
 
 /* The JSON objects of Cilium's API, from rows. */
 json_t *endpoint_to_json(const struct agent *agent, const struct endpoint *endpoint);
+/* All, or those that have all of the labels, in the order of their ids. */
+json_t *endpoints_to_json(const struct agent *agent, const struct label_set *labels);
 json_t *endpoint_health_to_json(const struct agent *agent, const struct endpoint *endpoint);
 json_t *endpoint_labels_to_json(const struct agent *agent, const struct endpoint *endpoint);
 json_t *identity_to_json(const struct identity *identity);

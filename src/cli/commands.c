@@ -27,6 +27,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_config_reload,
 	&cmd_config_set,
 	&cmd_config_view,
+	&cmd_debuginfo,
 	&cmd_endpoint_get,
 	&cmd_endpoint_health,
 	&cmd_endpoint_labels,

@@ -28,6 +28,7 @@ extern const struct cli_command cmd_config_get;
 extern const struct cli_command cmd_config_reload;
 extern const struct cli_command cmd_config_set;
 extern const struct cli_command cmd_config_view;
+extern const struct cli_command cmd_debuginfo;
 extern const struct cli_command cmd_endpoint_get;
 extern const struct cli_command cmd_endpoint_health;
 extern const struct cli_command cmd_endpoint_labels;
