@@ -56,7 +56,8 @@ int monitor_client_connect(const char *path, unsigned int kinds, GError **error)
 	err = connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0 ? -errno : 0;
 	if (!err)
 		err = subscribe(fd, kinds);
-	if (!err)
+	/* Turned away already: whoever receives sees that. */
+	if (!err || err == -EPIPE)
 		return fd;
 	close(fd);
 	return error_set_errno(error, -err, "connect to %s", path);
