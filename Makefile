@@ -11,7 +11,7 @@ FROM ?= 5afa6ce
 
 MESON_OPTIONS = --buildtype=release -Dprefix=$(PREFIX) -Dsysconfdir=/etc -Dcni-bin-dir=$(CNI_BIN_DIR)
 
-.PHONY: all deps install demo check check-upgrade check-kernels bench fuzz lint format reference clean help
+.PHONY: all deps install demo check check-upgrade check-kernels soak bench fuzz lint format reference clean help
 .DEFAULT_GOAL := all
 
 all: $(BUILD)/build.ninja ## build everything into build/
@@ -36,9 +36,13 @@ demo: deps ## a node, some pods, a world: built, started, shown, removed again
 check: deps ## every test; the last line says how many passed
 	$(PYTHON) tools/check.py --jobs $(JOBS)
 
-check-kernels: deps ## load the programs into Linux 5.10, 6.1 and 6.12 in virtual machines
+check-kernels: deps ## the datapath on Linux 5.10, 6.1 and 6.12, in virtual machines
 	@$(MAKE) --no-print-directory all
-	$(PYTHON) test/kernel/run.py --build $(BUILD)
+	$(PYTHON) test/kernel/run.py --build $(BUILD) $(KERNELS)
+
+soak: deps ## hostile use, for as long as it takes; SOAK="name…" for some of it
+	@$(MAKE) --no-print-directory all
+	$(PYTHON) test/soak/run.py --build $(BUILD) $(SOAK)
 
 check-upgrade: deps ## upgrade from the commit FROM and back, under traffic
 	@$(MAKE) --no-print-directory all
