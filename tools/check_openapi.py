@@ -23,10 +23,14 @@ def calls():
 
 
 def operations(api):
-    """{(METHOD, path): operation}; a path's parameters are those of each of its operations."""
-    return {(method.upper(), path):
-            {**item[method],
-             "parameters": item.get("parameters", []) + item[method].get("parameters", [])}
+    """{(METHOD, path): operation}; a path's parameters are those of each operation without its own."""
+    def parameters(item, operation):
+        own = operation.get("parameters", [])
+        names = {(resolve(api, each)["in"], resolve(api, each)["name"]) for each in own}
+        return own + [each for each in item.get("parameters", [])
+                      if (resolve(api, each)["in"], resolve(api, each)["name"]) not in names]
+
+    return {(method.upper(), path): {**item[method], "parameters": parameters(item, item[method])}
             for path, item in api["paths"].items() for method in METHODS if method in item}
 
 

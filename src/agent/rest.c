@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/rest.h"
 
+#include <string.h>
 #include "src/agent/api_statistics.h"
 #include "src/agent/rest_private.h"
 #include "src/api/call.h"
 #include "src/base/clock.h"
+
+#define ERROR_MAX_BYTES 2048
 
 static void (*const handlers[API_CALL__MAX])(struct rest_call *call) = {
 #define API_CALL(name, handler, method, path, what) [API_##name] = rest_##handler,
@@ -31,6 +34,12 @@ void rest_refuse(struct rest_call *call, unsigned int status, const char *format
 	va_start(args, format);
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
+	/* What a request holds may be repeated in it, but not all of a mebibyte. */
+	if (strlen(text) > ERROR_MAX_BYTES) {
+		char *end = g_utf8_find_prev_char(text, text + ERROR_MAX_BYTES - 4);
+
+		g_strlcpy(end, "…", sizeof("…"));
+	}
 	rest_reply(call, status, json_string(text));
 }
 
@@ -40,6 +49,7 @@ static unsigned int status_of_errno(int err)
 	case -EINVAL:
 	case -ENODEV:
 	case -EADDRNOTAVAIL:
+	case -EAFNOSUPPORT:
 	case -ERANGE:
 		return 400;
 	case -EPERM:
@@ -60,6 +70,17 @@ static unsigned int status_of_errno(int err)
 void rest_refuse_error(struct rest_call *call, int err, const GError *error)
 {
 	rest_refuse(call, status_of_errno(err), "%s", error ? error->message : g_strerror(-err));
+}
+
+bool rest_get_flag(struct rest_call *call, const char *header, bool *ret_on)
+{
+	const char *text = http_request_header(call->request, header);
+
+	*ret_on = text && !g_ascii_strcasecmp(text, "true");
+	if (!text || *ret_on || !g_ascii_strcasecmp(text, "false"))
+		return true;
+	rest_refuse(call, 400, "header %s: \"%s\": expected true or false", header, text);
+	return false;
 }
 
 /* Answers the request. Returns which call it was; API_CALL__MAX: none. */

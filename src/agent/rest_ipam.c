@@ -100,23 +100,17 @@ static json_t *answer_to_json(const struct agent *agent, const struct ipam_answe
 	return root;
 }
 
-static bool wants_expiration(const struct rest_call *call)
-{
-	const char *expiration = http_request_header(call->request, "Expiration");
-
-	return expiration && !g_ascii_strcasecmp(expiration, "true");
-}
-
 void rest_ipam_allocate(struct rest_call *call)
 {
-	struct ipam_request request = {.expires = wants_expiration(call)};
+	struct ipam_request request = {0};
 	struct ipam_answer answer = {0};
 	g_autoptr(GError) error = NULL;
 	int err;
 
 	request.owner = get_owner(call);
 	request.attachment = http_request_query(call->request, "attachment");
-	if (!request.owner || !check_pool(call) || !get_families(call, &request))
+	if (!request.owner || !check_pool(call) ||
+	    !rest_get_flag(call, "Expiration", &request.expires) || !get_families(call, &request))
 		return;
 	err = ipam_allocate(call->agent->ipam, &request, &answer, &error);
 	if (err == -EADDRNOTAVAIL) /* what Cilium says when the pool is exhausted */
@@ -137,7 +131,7 @@ static bool parse_ip(struct rest_call *call, struct addr *ret_addr)
 
 void rest_ipam_allocate_ip(struct rest_call *call)
 {
-	struct ipam_request request = {.expires = wants_expiration(call)};
+	struct ipam_request request = {0};
 	struct ipam_answer answer = {0};
 	g_autoptr(GError) error = NULL;
 	struct addr addr;
@@ -145,7 +139,8 @@ void rest_ipam_allocate_ip(struct rest_call *call)
 
 	request.owner = get_owner(call);
 	request.attachment = http_request_query(call->request, "attachment");
-	if (!request.owner || !check_pool(call) || !parse_ip(call, &addr))
+	if (!request.owner || !check_pool(call) ||
+	    !rest_get_flag(call, "Expiration", &request.expires) || !parse_ip(call, &addr))
 		return;
 	request.addr = &addr;
 	err = ipam_allocate(call->agent->ipam, &request, &answer, &error);

@@ -26,6 +26,8 @@ void rest_refuse(struct rest_call *call, unsigned int status, const char *format
 	G_GNUC_PRINTF(3, 4);
 /* As rest_refuse, with the status that an errno stands for: 404 for −ENOENT, … */
 void rest_refuse_error(struct rest_call *call, int err, const GError *error);
+/* Whether a header of the request says "true"; one that is missing says "false". False after the refusal. */
+bool rest_get_flag(struct rest_call *call, const char *header, bool *ret_on);
 
 /*
  * The labels of ?labels=k8s:app=web,k8s:tier=x, or of the JSON list that Cilium's client sends as the

@@ -111,8 +111,8 @@ json_t *status_to_json(const struct agent *agent, bool brief)
 
 void rest_healthz_get(struct rest_call *call)
 {
-	const char *brief = http_request_header(call->request, "brief");
+	bool brief;
 
-	rest_reply(call, 200,
-		   status_to_json(call->agent, brief && !g_ascii_strcasecmp(brief, "true")));
+	if (rest_get_flag(call, "brief", &brief))
+		rest_reply(call, 200, status_to_json(call->agent, brief));
 }

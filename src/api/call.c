@@ -57,16 +57,26 @@ static bool pattern_fits_rest(const char *pattern, const char *path, const char 
 typedef bool (*pattern_test)(const char *pattern, const char *path, const char **ret_arg,
 			     size_t *ret_n_arg_bytes);
 
+/* "/identity/endpoints" is itself, and no identity of that name. */
+static bool is_plain_path(const char *path)
+{
+	for (int call = 0; call < API_CALL__MAX; call++)
+		if (!strcmp(calls[call].path, path))
+			return true;
+	return false;
+}
+
 static int find(pattern_test fits, const char *method, const char *path,
 		struct api_match *ret_match, GString *allow)
 {
+	bool is_plain = is_plain_path(path);
+
 	for (int call = 0; call < API_CALL__MAX; call++) {
 		const char *arg = NULL;
 		size_t n_arg_bytes = 0;
 
-		if (!fits(calls[call].path, path, &arg, &n_arg_bytes))
+		if (!fits(calls[call].path, path, &arg, &n_arg_bytes) || (is_plain && arg))
 			continue;
-		/* "/identity/endpoints" fits two patterns; the one of plain words stands first. */
 		if (!strcmp(calls[call].method, method)) {
 			ret_match->call = call;
 			ret_match->arg = arg ? g_strndup(arg, n_arg_bytes) : NULL;

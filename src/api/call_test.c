@@ -49,6 +49,9 @@ static void test_find(void **state)
 	check_refused("PUT", "/v1/healthz", -EOPNOTSUPP, "GET");
 	check_refused("PUT", "/v1/identity/endpoints", -EOPNOTSUPP, "GET");
 	check_refused("POST", "/v1/endpoint/5", -EOPNOTSUPP, "GET, PUT, DELETE");
+	/* Of a path without {…}, only its own methods: not those of /config/{key}. */
+	check_refused("DELETE", "/v1/config/reload", -EOPNOTSUPP, "POST");
+	check_refused("PUT", "/v1/config/reload", -EOPNOTSUPP, "POST");
 }
 
 /* Every call's own path leads back to it. */

@@ -140,6 +140,23 @@ def test_healthz_brief(shared_node):
     assert list(json.loads(text)) == ["cilium"]
 
 
+@pytest.mark.parametrize("method, path, header", [
+    ("GET", "/v1/healthz", "brief"), ("POST", "/v1/ipam?owner=x", "Expiration"),
+    ("POST", "/v1/ipam/10.200.1.77?owner=x", "Expiration")])
+def test_headers_that_are_no_switch(shared_node, method, path, header):
+    before = taken(shared_node)
+    for value in "yes", "{}", "1", "tru", "true,true":
+        status, _, text = send(shared_node, method, path, headers={header: value})
+        assert status == 400 and header in text and value in text, (status, text)
+    assert taken(shared_node) == before
+
+
+def test_family_that_is_off(site):
+    node = site.node(enable_ipv6=False)
+    refused(node, "POST", "/v1/ipam?owner=x&family=ipv6", 400, "ipv6")
+    refused(node, "POST", "/v1/ipam/fd00:200:1::9?owner=x", 400, "family is off")
+
+
 def test_config(shared_node):
     status, answer = shared_node.request("GET", "/v1/config")
     assert status == 200
