@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node list, map list, version: short tables of what the agent says. */
+/* node list, map list: short tables of what the agent says. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "src/cli/commands.h"
@@ -85,34 +85,4 @@ const struct cli_command cmd_map_list = {
 	.help = "List all open BPF maps",
 	.flags = output_flags,
 	.run = run_map_list,
-};
-
-/* Without an agent the own version is still worth printing. */
-static int run_version(int argc, char *const argv[])
-{
-	const struct api_client_request request = {.call = API_CONFIG_GET};
-	json_auto_t *answer = NULL;
-	const char *daemon = NULL;
-
-	if (api_client_call(cli_api(), &request, &answer, NULL) == 0)
-		daemon = json_get_text(answer, "status", "version", NULL);
-	if (output_format) {
-		json_auto_t *versions =
-			json_pack("{s:s, s:s*}", "client", AXONEME_VERSION, "daemon", daemon);
-
-		return output_print(versions);
-	}
-	printf("Client: %s (axoneme)\n", AXONEME_VERSION);
-	if (daemon)
-		printf("Daemon: %s (axoneme)\n", daemon);
-	else
-		puts("Daemon: unable to connect to daemon");
-	return EXIT_SUCCESS;
-}
-
-const struct cli_command cmd_version = {
-	.path = "version",
-	.help = "Print version information",
-	.flags = output_flags,
-	.run = run_version,
 };

@@ -221,3 +221,16 @@ def test_status_without_an_agent(settled):
     done = settled.cli("-H", "unix:///no/such/sock", "status", "--brief", check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "cilium: daemon unreachable\n"
+
+
+def test_version(node):
+    assert re.fullmatch(r"Client: (\S+) \(axoneme\) linux/\w+\nDaemon: \1 \(axoneme\)\n",
+                        node.cli("version").stdout)
+    shown = node.cli_json("version")
+    assert shown["Client"]["Version"] == shown["Daemon"]["Version"]
+    node.kill_agent()
+    assert node.cli("version").stdout.endswith("\nDaemon: Not responding\n")
+    shown = node.cli_json("version")
+    assert shown["Client"]["Version"] and shown["Daemon"] == {}
+    assert node.cli("version", "--client").stdout.startswith("Client: ")
+    assert set(node.cli_json("version", "--client")) == {"Client"}
