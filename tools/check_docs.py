@@ -24,7 +24,7 @@ TARGET = re.compile(r"(?:^    |`)make ([a-z][a-z-]*)", re.M)
 COMMAND = re.compile(r"(?:^    |`)cilium ([a-z][a-z ]*)", re.M)
 # Key, default, what is allowed, help.
 OPTION = re.compile(r'OPTION(?:_LIVE\(\w+,|\()\s*\w+,(?:\s*\w+,)?\s*"([^"]*)",\s*"[^"]*",\s*"[^"]*",'
-                    r'\s*((?:"[^"]*"\s*)+)\)')
+                    r'\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
 
 
 def options(name):

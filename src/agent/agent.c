@@ -148,8 +148,9 @@ static int restore(struct agent *agent, GError **error)
 	int err = read_state(agent, &endpoints, &ips, error);
 
 	for (unsigned int i = 0; i < agent->problems->len; i++)
-		log_warning("agent", "Kept state cannot be read and is set aside", "error=%s",
-			    (const char *)agent->problems->pdata[i]);
+		log_warning("agent", "Kept state cannot be read and is set aside",
+			    "error=%s hint=%s", (const char *)agent->problems->pdata[i],
+			    "recreate what lost its network by it, then remove the file");
 	if (err)
 		return err;
 	endpoint_manager_restore_ips(agent->endpoints, ips);
@@ -165,8 +166,10 @@ static int restore(struct agent *agent, GError **error)
 
 static void log_problem(const struct source_problem *problem, void *data)
 {
-	log_warning("source", "Manifest refused", "file=%s line=%u object=%s field=%s reason=%s",
-		    problem->file, problem->line, problem->object, problem->field, problem->reason);
+	log_warning("source", "Manifest refused",
+		    "file=%s line=%u object=%s field=%s reason=%s hint=%s", problem->file,
+		    problem->line, problem->object, problem->field, problem->reason,
+		    "correct the file; what it last said stays in force");
 }
 
 static int read_manifests(struct agent *agent, GError **error)
@@ -242,7 +245,8 @@ static int load_datapath(struct agent *agent, GError **error)
 	if (agent->settings->pod_attach_mode == POD_ATTACH_MODE_TCX &&
 	    !agent->datapath_config.enable_pod_tcx)
 		log_warning("agent", "This kernel has no tcx, pods are attached to with clsact",
-			    "key=pod-attach-mode");
+			    "key=pod-attach-mode hint=%s",
+			    "use Linux 6.6 or newer, or configure clsact");
 	/* Lets the news of cilium_host into the table of devices: its programs must not be missed. */
 	uv_run(agent->loop, UV_RUN_NOWAIT);
 	agent->conntrack_gc =
@@ -352,7 +356,8 @@ static void log_config(const struct agent *agent)
 	const char *const *unknown = config_get_unknown_keys(agent->config);
 
 	for (; unknown && *unknown; unknown++)
-		log_warning("config", "Unknown key", "key=%s", *unknown);
+		log_warning("config", "Unknown key", "key=%s hint=%s", *unknown,
+			    "remove its file or correct its name: cilium config view lists all");
 	config_foreach_without_effect(agent->config, warn_no_effect, NULL);
 }
 

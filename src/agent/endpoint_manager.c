@@ -154,7 +154,8 @@ static int take_id(struct endpoint_manager *manager, struct endpoint *endpoint, 
 			return 0;
 		}
 	}
-	return error_set(error, ENOSPC, "all %u endpoint ids are in use", UINT16_MAX);
+	return error_set(error, ENOSPC, "all %u endpoint ids are in use: delete endpoints",
+			 UINT16_MAX);
 }
 
 /* Files first: the endpoint's, then those that say that its addresses are its own. */
@@ -224,7 +225,9 @@ int endpoint_manager_check_applied(const struct endpoint_manager *manager, uint1
 	int err;
 
 	if (!state || state->identity == IDENTITY_UNKNOWN)
-		return error_set(error, ENOSPC, "every identity number is in use");
+		return error_set(error, ENOSPC,
+				 "every identity number is in use: delete endpoints, or let "
+				 "fewer labels make identities (key labels)");
 	if (identity_error)
 		return error_set(error, identity_error->code, "keeping the identity: %s",
 				 identity_error->message);

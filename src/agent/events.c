@@ -75,8 +75,9 @@ static void on_wanted(unsigned int kinds, void *data)
 		return;
 	err = apply(events, events->agent->settings);
 	if (err < 0)
-		log_warning("monitor", "Switching trace events failed", "error=%s",
-			    g_strerror(-err));
+		log_warning("monitor", "Switching trace events failed", "map=%s error=%s hint=%s",
+			    "cilium_runtime_config", g_strerror(-err),
+			    "disconnect cilium monitor and run it again");
 }
 
 static void set_greeting(struct events *events)

@@ -127,8 +127,10 @@ static int write_file(struct identity_file *file)
 	controller_end(file->controller, file->error);
 	if (err) {
 		if (!was_failing)
-			log_error("identity", "Identities cannot be kept", "error=%s",
-				  file->error->message);
+			log_error("identity", "Identities cannot be kept, will try again",
+				  "error=%s hint=%s", file->error->message,
+				  "until lib-dir can be written, endpoints with new labels are "
+				  "refused");
 		return err;
 	}
 	if (was_failing)

@@ -136,8 +136,11 @@ static int pick(const struct ipam *ipam, bool v4, struct addr *ret_addr, GError 
 	if (!err)
 		return 0;
 	text = ipam_format_pools(pools);
-	return error_set(error, -err, "every address of the IPv%c pool %s is in use",
-			 v4 ? '4' : '6', text);
+	return error_set(
+		error, -err,
+		"every address of the IPv%c pool %s is in use: delete endpoints, or give the "
+		"node a larger pod CIDR (%s, or its Node or CiliumNode)",
+		v4 ? '4' : '6', text, v4 ? "ipv4-range" : "ipv6-range");
 }
 
 /* Rows that are on disk but not committed yet. */
@@ -146,14 +149,24 @@ struct pending {
 	unsigned int n;
 };
 
+/* What is on disk counts at the next start. */
+static void log_kept_state_failure(const struct addr *addr, const char *message,
+				   const GError *error)
+{
+	char text[ADDR_TEXT_BYTES];
+
+	log_warning("ipam", message, "address=%s error=%s hint=%s", addr_format(addr, text),
+		    error->message, "make state-dir writable again: is its disk full?");
+}
+
 static void pending_undo(struct ipam *ipam, struct pending *pending)
 {
 	for (unsigned int i = 0; i < pending->n; i++) {
 		g_autoptr(GError) error = NULL;
 
 		if (persist_remove_ip(ipam->dir, &pending->rows[i]->addr, &error))
-			log_warning("ipam", "Undoing an allocation failed", "error=%s",
-				    error->message);
+			log_kept_state_failure(&pending->rows[i]->addr,
+					       "An address stays allocated on disk", error);
 		row_unref(&pending->rows[i]->row);
 	}
 }
@@ -303,8 +316,7 @@ static void let_rest(struct ipam *ipam, struct txn *txn, const struct addr *addr
 	allocation->released_ns = clock_boottime_ns();
 	count_of(ipam, addr)->n_released++;
 	if (persist_remove_ip(ipam->dir, addr, &error))
-		log_error("ipam", "Releasing an address cannot be kept", "error=%s",
-			  error->message);
+		log_kept_state_failure(addr, "A released address stays allocated on disk", error);
 	txn_put(txn, ipam->tables->ip_allocations, &allocation->row);
 }
 
@@ -539,7 +551,6 @@ void ipam_unclaim(struct ipam *ipam, struct txn *txn, const struct addr *addr,
 		return;
 	}
 	if (persist_put_ip(ipam->dir, before, &error))
-		log_warning("ipam", "Giving an address back cannot be kept", "error=%s",
-			    error->message);
+		log_kept_state_failure(addr, "An allocated address is not on disk", error);
 	txn_put(txn, ipam->tables->ip_allocations, row_ref(&before->row));
 }

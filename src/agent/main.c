@@ -40,14 +40,15 @@ static void on_signal(uv_signal_t *signal, int number)
 /* The soft limit is kept low for the sake of select(), which nothing here calls. */
 static void raise_descriptor_limit(void)
 {
-	struct rlimit limit;
+	struct rlimit limit, wanted;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit))
-		log_warning("agent", "The limit of open files stays", "error=%s",
-			    g_strerror(errno));
+	wanted.rlim_cur = wanted.rlim_max = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &wanted))
+		log_warning("agent", "The limit of open files stays", "limit=%llu error=%s hint=%s",
+			    (unsigned long long)limit.rlim_cur, g_strerror(errno),
+			    "raise it for the service (LimitNOFILE=)");
 }
 
 /* Runs until a signal comes. What is in the kernel stays as it is. */
@@ -72,7 +73,8 @@ static int run(struct config *config)
 	uv_unref((uv_handle_t *)&hangup);
 	agent = agent_new(loop, config, &error);
 	if (!agent) {
-		log_error("agent", "The agent cannot start", "error=%s", error->message);
+		log_error("agent", "The agent cannot start", "error=%s hint=%s", error->message,
+			  "traffic goes on as it was; correct the cause and start it again");
 		return EXIT_FAILURE;
 	}
 	wanted.agent = agent;

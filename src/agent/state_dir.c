@@ -102,9 +102,11 @@ int state_dir_lock(struct state_dir *dir, GError **error)
 		close(fd);
 		if (err != EWOULDBLOCK)
 			return error_set_errno(error, err, "%s/" LOCK_NAME, dir->path);
-		return error_set(error, EBUSY,
-				 "another agent (process %s) uses the state directory %s",
-				 n_bytes > 0 ? g_strchomp(pid) : "unknown", dir->path);
+		return error_set(
+			error, EBUSY,
+			"another agent (process %s) uses the state directory %s: stop it, or give "
+			"this one a state-dir, lib-dir and socket-path of its own",
+			n_bytes > 0 ? g_strchomp(pid) : "unknown", dir->path);
 	}
 	/* The lock counts; its holder's number only helps people, and does not fit on a full disk. */
 	g_snprintf(pid, sizeof(pid), "%d\n", getpid());

@@ -58,8 +58,11 @@ static int ensure_pair(struct real *real, struct link_info *ret_host, struct lin
 	int err;
 
 	if (has_host && strcmp(ret_host->kind, "veth") != 0)
-		return error_set(error, EEXIST, "device %s is of kind \"%s\": want a veth pair",
-				 REAL_HOST_IFNAME, ret_host->kind);
+		return error_set(
+			error, EEXIST,
+			"device %s is of kind \"%s\", want a veth pair: remove it (ip link "
+			"delete %s)",
+			REAL_HOST_IFNAME, ret_host->kind, REAL_HOST_IFNAME);
 	if (has_host && has_net)
 		return 0;
 	/* One whose other end was taken elsewhere is of no use. */

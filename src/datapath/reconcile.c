@@ -108,6 +108,30 @@ static struct failing *take_failing(struct reconcile *reconcile, const struct ro
 	return failing;
 }
 
+/* What errno's own text does not say. */
+static const char *find_hint(int error)
+{
+	switch (error) {
+	case E2BIG:
+	case ENOSPC:
+		return "the map is full: fewer endpoints, or ranges, fit on this node";
+	case EPERM:
+	case EACCES:
+		return "the agent lacks a capability, or the kernel forbids it: see its unit or "
+		       "pod";
+	case ENOMEM:
+		return "the kernel has no memory for it; before Linux 5.11 see LimitMEMLOCK=";
+	case ENODEV:
+	case ENXIO:
+		return "the device has gone; it is applied when it is back";
+	case EBUSY:
+	case EEXIST:
+		return "something of another program is in its place: tc filter show, ip route";
+	default:
+		return NULL;
+	}
+}
+
 static void log_failure(const struct reconcile *reconcile, const struct failing *failing)
 {
 	g_autofree char *object = NULL;
@@ -122,8 +146,8 @@ static void log_failure(const struct reconcile *reconcile, const struct failing 
 	}
 	object = reconcile->kind->describe(failing->row);
 	log_warning("datapath", "Applying an object failed, will try again",
-		    "reconciler=%s object=%s error=%s", reconcile->kind->name, object,
-		    g_strerror(failing->error));
+		    "reconciler=%s object=%s error=%s hint=%s", reconcile->kind->name, object,
+		    g_strerror(failing->error), find_hint(failing->error));
 }
 
 /* The object of the row could not be applied or removed. */

@@ -80,9 +80,13 @@ static int allocate(struct join *join, GError **error)
 	const struct join_request *request = join->request;
 
 	if (!addr_is_zero(&request->addr4) && addr_is_zero(&join->config.router4))
-		return error_set(error, EINVAL, "an IPv4 address is asked for, and IPv4 is off");
+		return error_set(
+			error, EINVAL,
+			"an IPv4 address is asked for, and the agent's enable-ipv4 is false");
 	if (!addr_is_zero(&request->addr6) && addr_is_zero(&join->config.router6))
-		return error_set(error, EINVAL, "an IPv6 address is asked for, and IPv6 is off");
+		return error_set(
+			error, EINVAL,
+			"an IPv6 address is asked for, and the agent's enable-ipv6 is false");
 	if (addr_is_zero(&request->addr4) && addr_is_zero(&request->addr6))
 		return allocate_one(join, NULL, NULL, &join->ipam, error);
 	return allocate_wanted(join, error);

@@ -32,10 +32,13 @@ void page_append_keys(GString *page)
 			g_autofree char *key = g_strdup_printf("`%s`", option->key);
 			g_autofree char *value = g_strdup_printf("`%s`", option->default_text);
 			g_autofree char *allowed = option_format_allowed(option);
+			g_autofree char *help = g_strconcat(
+				option->help, option->live ? ". Changes without a restart" : "",
+				NULL);
 
 			if (option->state == groups[group].state)
 				page_append_row(page, key, *option->default_text ? value : "",
-						allowed, option->help, NULL);
+						allowed, help, NULL);
 		}
 	}
 }

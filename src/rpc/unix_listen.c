@@ -33,10 +33,11 @@ static int remove_stale(const struct sockaddr_un *sun, int type, GError **error)
 	if (lstat(sun->sun_path, &info) < 0)
 		return 0; /* bind says what is wrong with it, if anything */
 	if (!S_ISSOCK(info.st_mode))
-		return error_set(error, EEXIST, "%s is in the way: it is not a socket",
+		return error_set(error, EEXIST, "%s is in the way: it is not a socket; remove it",
 				 sun->sun_path);
 	if (has_listener(sun, type))
-		return error_set(error, EADDRINUSE, "another program listens on %s", sun->sun_path);
+		return error_set(error, EADDRINUSE, "another program listens on %s: stop it first",
+				 sun->sun_path);
 	if (unlink(sun->sun_path) < 0 && errno != ENOENT)
 		return error_set_errno(error, errno, "remove the old socket %s", sun->sun_path);
 	return 0;
@@ -46,7 +47,7 @@ static int bind_and_listen(int fd, const struct sockaddr_un *sun, gid_t group, G
 {
 	/* Narrow first, then the group, then wide: the group's mode is never that of another group. */
 	if (fchmod(fd, OWNER_MODE) < 0)
-		return error_set_errno(error, errno, "chmod of a socket");
+		return error_set_errno(error, errno, "chmod of the socket for %s", sun->sun_path);
 	if (bind(fd, (const struct sockaddr *)sun, sizeof(*sun)) < 0)
 		return error_set_errno(error, errno, "bind %s", sun->sun_path);
 	if (group != UNIX_LISTEN_NO_GROUP && lchown(sun->sun_path, (uid_t)-1, group) < 0)
@@ -78,7 +79,7 @@ int unix_listen(const char *path, int type, gid_t group, GError **error)
 		return err;
 	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return error_set_errno(error, errno, "socket");
+		return error_set_errno(error, errno, "making the socket for %s", path);
 	err = bind_and_listen(fd, &sun, group, error);
 	if (err < 0) {
 		close(fd);

@@ -309,7 +309,8 @@ static void end_run(struct directory *directory)
 	if (directory->trouble)
 		error_set(&error, directory->trouble_error, "%s", directory->trouble);
 	else if (directory->watch < 0)
-		error_set(&error, ENOENT, "%s is not there", directory->path);
+		error_set(&error, ENOENT, "%s is not there: make it, or set manifest-dir",
+			  directory->path);
 	controller_end(directory->controller, error);
 }
 
