@@ -9,6 +9,7 @@ last line counts the checks.
 import ast
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -94,6 +95,19 @@ def check_python():
                 yield f"{path}:{line}: imports {name} and does not use it"
 
 
+def check_privileges():
+    """The unit's bounding set is the table's."""
+    table = set(re.findall(r"^PRIVILEGE\((\w+),", (ROOT / "src/agent/privilege.def").read_text(), re.M))
+    unit = (ROOT / "deploy/cilium-agent.service.in").read_text()
+    granted = re.search(r"^CapabilityBoundingSet=(.*)$", unit, re.M).group(1).split()
+    for name in sorted(table ^ {each.removeprefix("CAP_") for each in granted}):
+        yield f"deploy/cilium-agent.service.in: CAP_{name} is not in both the unit and privilege.def"
+    documented = (ROOT / "docs/security.md").read_text()
+    for name in sorted(table):
+        if f"| `{name}` |" not in documented:
+            yield f"docs/security.md: no row for {name} of privilege.def"
+
+
 def check_shell():
     return run(["shellcheck", *tracked(".sh"), ".ci/run"])
 
@@ -127,6 +141,7 @@ CHECKS = [
     ("licences", check_licences, None),
     ("format", check_format, "clang-format-19"),
     ("python", check_python, None),
+    ("privileges", check_privileges, None),
     ("shell", check_shell, "shellcheck"),
     ("reference", check_reference, "clang-19"),
     ("tidy", check_tidy, "run-clang-tidy-19"),

@@ -13,6 +13,7 @@
 #include "src/agent/metrics.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
+#include "src/agent/privilege.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
@@ -81,11 +82,21 @@ static int lock_state(struct agent *agent, GError **error)
 	return err;
 }
 
+static void warn_lack(const struct privilege_lack *lack, void *data)
+{
+	log_warning("agent", "A capability is missing: add it to the container or the unit",
+		    "capability=%s for=%s", lack->name, lack->what);
+}
+
 /* Clients that come while the agent starts wait for it, instead of being refused. */
 static int listen_early(struct agent *agent, GError **error)
 {
 	if (socket_group_find(agent->config, &agent->socket_group, error))
 		return -EINVAL;
+	agent->sockets_have_group = agent->socket_group != UNIX_LISTEN_NO_GROUP;
+	if (!privilege_can_chown())
+		agent->socket_group = UNIX_LISTEN_NO_GROUP;
+	privilege_foreach_lack(agent->sockets_have_group, warn_lack, NULL);
 	agent->api_fd =
 		unix_listen(agent->settings->socket_path, SOCK_STREAM, agent->socket_group, error);
 	return MIN(agent->api_fd, 0);
@@ -326,6 +337,11 @@ static int serve_metrics(struct agent *agent, GError **error)
 	return 0;
 }
 
+static int give_up_privileges(struct agent *agent, GError **error)
+{
+	return privilege_finish(error);
+}
+
 static const struct step {
 	const char *what;
 	const char *scope; /* in metrics: Cilium's name where it has the step */
@@ -343,6 +359,7 @@ static const struct step {
 	{"applying the plan", "plan", apply_plan},
 	{"serving the API", "initAPI", serve},
 	{"serving metrics", "metrics", serve_metrics},
+	{"giving up privileges", "privileges", give_up_privileges},
 };
 
 static void warn_no_effect(const struct config_value *value, void *data)

@@ -31,8 +31,9 @@ struct agent {
 	struct state_dir *lib_state; /* <lib-dir>/state: identities, generations; outlives it */
 	char *pid_path;
 	char *boot_id;
-	gid_t socket_group; /* of the API and the monitor socket, as for unix_listen() */
-	int api_fd;         /* listens from early on; −1 once the server has it */
+	gid_t socket_group;      /* of the API and the monitor socket, as for unix_listen() */
+	bool sockets_have_group; /* or should have one: CAP_CHOWN may be missing */
+	int api_fd;              /* listens from early on; −1 once the server has it */
 	struct store *store;
 	struct tables tables;
 	struct derive *derive;

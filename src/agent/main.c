@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include "src/agent/agent.h"
+#include "src/agent/privilege.h"
 #include "src/agent/live.h"
 #include "src/base/log.h"
 
@@ -62,6 +63,10 @@ static int run(struct config *config)
 	struct reload wanted = {0};
 	struct agent *agent;
 
+	if (privilege_begin(&error)) {
+		log_error("agent", "The agent cannot start", "error=%s", error->message);
+		return EXIT_FAILURE;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	/* For the loop's watch. */
 	uv_loop_configure(loop, UV_METRICS_IDLE_TIME);

@@ -2,6 +2,7 @@
 #include "src/agent/status_private.h"
 
 #include "src/agent/metrics.h"
+#include "src/agent/privilege.h"
 #include "src/agent/rest_private.h"
 #include "src/base/clock.h"
 #include "src/model/source_problem.h"
@@ -101,16 +102,32 @@ static json_t *state_problems_to_json(const struct agent *agent)
 	return list;
 }
 
+static void append_lack(const struct privilege_lack *lack, void *data)
+{
+	json_array_append_new(data,
+			      json_pack("{s:s, s:s}", "capability", lack->name, "for", lack->what));
+}
+
+static json_t *privileges_to_json(const struct agent *agent)
+{
+	g_autofree char *held = privilege_format_held();
+	json_t *lacking = json_array();
+
+	privilege_foreach_lack(agent->sockets_have_group, append_lack, lacking);
+	return json_pack("{s:s, s:o}", "held", held, "lacking", lacking);
+}
+
 json_t *status_own_to_json(const struct agent *agent)
 {
 	const struct settings *settings = agent->settings;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s*}", "configuration",
-			 config_pending_to_json(agent), "source-problems", problems_to_json(agent),
-			 "failing-objects", failures_to_json(agent), "without-effect",
-			 without_effect_to_json(agent), "unknown-keys", unknown_keys_to_json(agent),
-			 "state-problems", state_problems_to_json(agent), "state-source",
-			 "directory", "manifest-dir", settings->manifest_dir, "pod-attach-mode",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s*}", "privileges",
+			 privileges_to_json(agent), "configuration", config_pending_to_json(agent),
+			 "source-problems", problems_to_json(agent), "failing-objects",
+			 failures_to_json(agent), "without-effect", without_effect_to_json(agent),
+			 "unknown-keys", unknown_keys_to_json(agent), "state-problems",
+			 state_problems_to_json(agent), "state-source", "directory", "manifest-dir",
+			 settings->manifest_dir, "pod-attach-mode",
 			 agent->datapath_config.enable_pod_tcx ? "tcx" : "clsact", "metrics-error",
 			 metrics_get_error(agent->metrics));
 }

@@ -333,6 +333,23 @@ static void append_problems(struct status_text *text, const json_t *own)
 		g_string_append_printf(text->out, "  %s\n", json_string_value(problem));
 }
 
+static void append_privileges(struct status_text *text, const json_t *own)
+{
+	const json_t *list = json_get(own, "privileges", "lacking", NULL);
+	json_t *lack;
+	size_t i;
+
+	if (text->format->verbose && own)
+		g_string_append_printf(text->out, "Privileges:\t%s\n",
+				       json_get_text(own, "privileges", "held", NULL));
+	if (json_array_size(list))
+		g_string_append_printf(text->out, "Missing privileges:\t%zu\n",
+				       json_array_size(list));
+	json_array_foreach(list, i, lack) g_string_append_printf(
+		text->out, "  %s: %s\n", json_get_text(lack, "capability", NULL),
+		json_get_text(lack, "for", NULL));
+}
+
 static void append_failing(struct status_text *text, const json_t *own)
 {
 	const json_t *list = json_get(own, "failing-objects", NULL);
@@ -393,6 +410,7 @@ void status_append_text(GString *out, const json_t *status, const struct status_
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
 		lines[i](&text);
 	append_problems(&text, own);
+	append_privileges(&text, own);
 	append_failing(&text, own);
 	append_metrics(&text, own);
 	append_keys(&text, own);
