@@ -38,6 +38,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_ip_get,
 	&cmd_ip_list,
 	&cmd_map_list,
+	&cmd_metrics_list,
 	&cmd_monitor,
 	&cmd_node_list,
 	&cmd_ping,

@@ -39,6 +39,7 @@ extern const struct cli_command cmd_identity_list;
 extern const struct cli_command cmd_ip_get;
 extern const struct cli_command cmd_ip_list;
 extern const struct cli_command cmd_map_list;
+extern const struct cli_command cmd_metrics_list;
 extern const struct cli_command cmd_monitor;
 extern const struct cli_command cmd_node_list;
 extern const struct cli_command cmd_ping;
