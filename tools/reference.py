@@ -7,6 +7,7 @@ its text, and the manual pages have no warning.
 """
 
 import argparse
+import json
 import pathlib
 import re
 import shutil
@@ -37,8 +38,8 @@ def type_text(api, schema):
         name = schema["$ref"].rsplit("/", 1)[1]
         return f"[{name}](#{name.lower()})"
     if "enum" in schema:
-        return " or ".join(f"`{value}`".lower() if isinstance(value, bool) else f"`{value}`"
-                           for value in schema["enum"])
+        texts = (json.dumps(value).strip('"') or '""' for value in schema["enum"])
+        return " or ".join(f"`{text}`" for text in texts)
     if schema["type"] == "array":
         return f"array of {type_text(api, schema['items'])}"
     if "additionalProperties" in schema and schema["additionalProperties"] is not False:

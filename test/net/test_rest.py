@@ -18,7 +18,7 @@ from harness.node import ROOT, UnixConnection
 pytestmark = pytest.mark.core
 
 MAC, HOST_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
-NOTHING = {"id": "4711", "ip": "203.0.113.1"}  # well-formed, and not there
+NOTHING = {"id": "4711", "ip": "203.0.113.1", "key": "nothing", "name": "nothing"}  # well-formed, and not there
 
 
 def calls():
