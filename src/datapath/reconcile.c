@@ -132,6 +132,22 @@ static const char *find_hint(int error)
 	}
 }
 
+static void tell(const struct reconcile *reconcile, enum reconciler_event event,
+		 const struct row *row, int err)
+{
+	g_autofree char *object = NULL;
+	struct reconciler_note note = {
+		.event = event,
+		.endpoint_id = reconcile->kind->endpoint_id(row),
+		.error = err,
+	};
+
+	if (!reconcile->observer || !note.endpoint_id)
+		return;
+	note.object = object = reconcile->kind->describe(row);
+	reconcile->observer(&note, reconcile->observer_data);
+}
+
 static void log_failure(const struct reconcile *reconcile, const struct failing *failing)
 {
 	g_autofree char *object = NULL;
@@ -156,6 +172,7 @@ static void note_failure(struct reconcile *reconcile, const struct row *row, int
 	struct row_key key;
 	struct failing *failing;
 	int64_t interval_ns;
+	bool is_news;
 
 	reconcile->kind->key(row, &key);
 	failing = take_failing(reconcile, &key);
@@ -165,6 +182,7 @@ static void note_failure(struct reconcile *reconcile, const struct row *row, int
 	}
 	interval_ns = RETRY_FIRST_NS << MIN(failing->n_tries, 10);
 	failing->n_tries++;
+	is_news = failing->error != -err;
 	failing->error = -err;
 	failing->next_ns = reconcile->now_ns() + MIN(interval_ns, RETRY_MAX_NS);
 	row_ref(row);
@@ -175,6 +193,8 @@ static void note_failure(struct reconcile *reconcile, const struct row *row, int
 	keyed_set_put(&reconcile->failing, failing);
 	count_failing(reconcile, failing->endpoint_id, 1);
 	log_failure(reconcile, failing);
+	if (is_news)
+		tell(reconcile, RECONCILER_FAILED, row, -err);
 }
 
 static void note_success(struct reconcile *reconcile, const struct row_key *key)
@@ -183,6 +203,7 @@ static void note_success(struct reconcile *reconcile, const struct row_key *key)
 
 	if (!failing)
 		return;
+	tell(reconcile, RECONCILER_APPLIED, failing->row, 0);
 	failing_free(failing);
 	if (!reconcile->failing.n)
 		log_info("datapath", "All objects are applied again", "reconciler=%s",
@@ -209,6 +230,22 @@ static void apply_wanted(struct reconcile *reconcile, const struct row_key *key,
 	}
 	set_put(&reconcile->applied, wanted);
 	note_success(reconcile, key);
+}
+
+int reconcile_apply_again(struct reconcile *reconcile, const struct row *wanted)
+{
+	int err = reconcile->kind->apply(reconcile->datapath, wanted);
+	struct row_key key;
+
+	if (err) {
+		note_failure(reconcile, wanted, err);
+		return -err;
+	}
+	reconcile->kind->key(wanted, &key);
+	set_remove(&reconcile->orphans, &key);
+	set_put(&reconcile->applied, wanted);
+	note_success(reconcile, &key);
+	return 0;
 }
 
 static void remove_unwanted(struct reconcile *reconcile, const struct row_key *key)
@@ -338,6 +375,7 @@ static void note_repair(struct reading *reading, const struct row *row, const ch
 	const struct reconcile_kind *kind = reading->reconcile->kind;
 	g_autofree char *object = NULL;
 
+	tell(reading->reconcile, RECONCILER_REPAIRED, row, 0);
 	if (reading->n_repaired++ >= LOG_OBJECTS_MAX)
 		return;
 	object = kind->describe(row);

@@ -220,6 +220,32 @@ int64_t reconcilers_retry(struct reconcilers *reconcilers)
 	return earlier(next_ns, MAX(reconcilers->finish_next_ns - reconcilers->now_ns(), 0));
 }
 
+int reconcilers_reapply_endpoint(struct reconcilers *reconcilers, uint16_t endpoint_id,
+				 void (*fn)(const struct reconciler_difference *difference,
+					    void *data),
+				 void *data)
+{
+	int n_objects = 0;
+
+	for (int i = 0; i < KIND__MAX; i++) {
+		int n = reconcile_reapply_endpoint(&reconcilers->kinds[i], endpoint_id, fn, data);
+
+		if (n < 0)
+			return n;
+		n_objects += n;
+	}
+	return n_objects;
+}
+
+void reconcilers_set_observer(struct reconcilers *reconcilers, reconciler_observer observer,
+			      void *data)
+{
+	for (int i = 0; i < KIND__MAX; i++) {
+		reconcilers->kinds[i].observer = observer;
+		reconcilers->kinds[i].observer_data = data;
+	}
+}
+
 bool reconcilers_endpoint_applied(const struct reconcilers *reconcilers, uint16_t endpoint_id)
 {
 	return !g_hash_table_contains(reconcilers->n_failing_by_endpoint,

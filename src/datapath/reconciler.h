@@ -29,6 +29,29 @@ struct reconciler_failure {
 	unsigned int n_tries;
 };
 
+enum reconciler_event {
+	RECONCILER_FAILED,   /* for the first time, or with another errno than before */
+	RECONCILER_APPLIED,  /* what had failed */
+	RECONCILER_REPAIRED, /* about to be: somebody else had changed or removed it */
+};
+
+/* Something happened to an object of an endpoint. */
+struct reconciler_note {
+	enum reconciler_event event;
+	uint16_t endpoint_id;
+	int error;          /* positive errno; of RECONCILER_FAILED */
+	const char *object; /* "cilium_lxc 10.0.0.5" */
+};
+
+typedef void (*reconciler_observer)(const struct reconciler_note *note, void *data);
+
+/* An object of an endpoint that the kernel did not have as it should be. */
+struct reconciler_difference {
+	const char *object;
+	bool is_missing; /* else it was another */
+	int error;       /* positive errno: it still is not; 0: it is now */
+};
+
 struct reconcilers;
 
 /* Makes watches on the plan tables: the last that the agent makes, so that they run last. */
@@ -61,6 +84,18 @@ unsigned int reconcilers_resync_devices(struct reconcilers *reconcilers);
  * next, or −1.
  */
 int64_t reconcilers_retry(struct reconcilers *reconcilers);
+/*
+ * Reads the kernel and applies every object of the endpoint anew, whether or not it differs: fn is told of
+ * those that did, or that cannot be applied. The number of objects, or −errno where the kernel could not
+ * be read.
+ */
+NODISCARD int
+reconcilers_reapply_endpoint(struct reconcilers *reconcilers, uint16_t endpoint_id,
+			     void (*fn)(const struct reconciler_difference *difference, void *data),
+			     void *data);
+/* Who is told what happens to objects of endpoints; NULL: nobody. */
+void reconcilers_set_observer(struct reconcilers *reconcilers, reconciler_observer observer,
+			      void *data);
 /* True when no object of the endpoint is failing. */
 bool reconcilers_endpoint_applied(const struct reconcilers *reconcilers, uint16_t endpoint_id);
 void reconcilers_foreach_status(const struct reconcilers *reconcilers,

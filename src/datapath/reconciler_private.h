@@ -52,6 +52,8 @@ struct reconcile {
 	struct keyed_set failing;          /* struct failing * */
 	GHashTable *n_failing_by_endpoint; /* endpoint id to count, of all kinds; not owned */
 	uint64_t n_repaired;
+	reconciler_observer observer; /* NULL: nobody */
+	void *observer_data;
 };
 
 void reconcile_init(struct reconcile *reconcile, const struct reconcile_kind *kind,
@@ -67,6 +69,13 @@ NODISCARD int reconcile_adopt(struct reconcile *reconcile);
 unsigned int reconcile_allow_deletion(struct reconcile *reconcile);
 /* 0 and the number of objects repaired, or −errno where the kernel could not be read. */
 NODISCARD int reconcile_resync(struct reconcile *reconcile, unsigned int *ret_n_repaired);
+/* Applies the row of the plan, whatever the kernel has. Returns a positive errno or 0. */
+int reconcile_apply_again(struct reconcile *reconcile, const struct row *wanted);
+/* As reconcilers_reapply_endpoint(), for one kind. */
+NODISCARD int reconcile_reapply_endpoint(struct reconcile *reconcile, uint16_t endpoint_id,
+					 void (*fn)(const struct reconciler_difference *difference,
+						    void *data),
+					 void *data);
 /* Tries what is due. Returns ns until the next, or −1. */
 int64_t reconcile_retry(struct reconcile *reconcile);
 /* A run of the kind's controller: it fails with cause (may be NULL), or while any object is failing. */
