@@ -46,9 +46,16 @@ enum trace_aggregation {
 	TRACE_AGGREGATION_MAX = 4,
 };
 
+/* An event costs more than its packet: nobody listens, nothing is traced. */
+enum trace_events {
+	TRACE_EVENTS_OFF = 0,
+	TRACE_EVENTS_ON = 1,    /* but for endpoints with ENDPOINT_F_NO_TRACE */
+	TRACE_EVENTS_ASKED = 2, /* only endpoints with ENDPOINT_F_TRACE */
+};
+
 struct runtime_config {
-	__u8 drop_events;
-	__u8 trace_events;      /* off while nobody listens: an event costs more than its packet */
+	__u8 drop_events;       /* of endpoints that say nothing else, and of no endpoint */
+	__u8 trace_events;      /* enum trace_events */
 	__u8 trace_aggregation; /* enum trace_aggregation */
 	__u8 trace_tcp_flags;   /* TCP flags whose first appearance is reported */
 	__u32 trace_interval;   /* ticks between two reports of a connection */

@@ -14,6 +14,13 @@ ABI_ASSERT_SIZE(struct endpoint_key, 16);
 #define ENDPOINT_F_SKIP_SIP_CHECK 0x0100 /* this endpoint may send from addresses not its own */
 #define ENDPOINT_F_QUEUED         0x0200 /* its device has a queue of others: go in through that */
 #define ENDPOINT_F_VIA_STACK      0x0400 /* the host's stack forwards what it sends and gets */
+/* Whatever the node's configuration says; neither of a pair: as that. */
+#define ENDPOINT_F_SIP_CHECK      0x0800 /* the pair of SKIP_SIP_CHECK */
+#define ENDPOINT_F_DROP_EVENTS    0x1000
+#define ENDPOINT_F_NO_DROP_EVENTS 0x2000
+#define ENDPOINT_F_TRACE          0x4000
+#define ENDPOINT_F_NO_TRACE       0x8000
+#define ENDPOINT_F_UNCOUNTED      0x0080 /* its connections count no packets and bytes */
 
 /*
  * An endpoint with two addresses has two equal entries. The generation is a number never used

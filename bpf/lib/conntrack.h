@@ -96,7 +96,8 @@ static __always_inline bool ct_opened_by_source(const struct packet *packet)
 static __always_inline void ct_account(struct ct_entry *entry, const struct __sk_buff *skb,
 				       const struct packet *packet)
 {
-	if (!node_config.enable_ct_accounting || packet->counted)
+	if (!node_config.enable_ct_accounting || packet->counted ||
+	    unlikely((packet->src_flags | packet->dst_flags) & ENDPOINT_F_UNCOUNTED))
 		return;
 	__sync_fetch_and_add(&entry->packets, 1);
 	__sync_fetch_and_add(&entry->bytes, skb->len);

@@ -10,14 +10,25 @@ static __always_inline bool drop_is_silent(__u8 reason)
 	return reason == DROP_IGMP_HANDLED || reason == DROP_MULTICAST_HANDLED;
 }
 
+/* A drop is the business of the endpoint that the packet was leaving, or on its way into. */
+static __always_inline bool drop_is_reported(const struct packet *packet, enum metric_dir dir)
+{
+	__u16 flags = dir == METRIC_DIR_INGRESS ? packet->dst_flags : packet->src_flags;
+	const struct runtime_config *runtime;
+
+	if (flags & (ENDPOINT_F_DROP_EVENTS | ENDPOINT_F_NO_DROP_EVENTS))
+		return flags & ENDPOINT_F_DROP_EVENTS;
+	runtime = runtime_config_get();
+	return runtime && runtime->drop_events;
+}
+
 static __noinline int drop_packet(struct __sk_buff *skb, const struct packet *packet, int verdict,
 				  enum metric_dir dir)
 {
-	const struct runtime_config *runtime = runtime_config_get();
 	__u32 reason = drop_reason(verdict);
 
 	metrics_add_drop(verdict, dir, skb->len);
-	if (runtime && runtime->drop_events && !drop_is_silent(reason))
+	if (!drop_is_silent(reason) && drop_is_reported(packet, dir))
 		event_emit(skb, packet, EVENT_HEAD(EVENT_DROP, reason, dir), verdict);
 	return TC_ACT_SHOT;
 }

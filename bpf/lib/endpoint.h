@@ -32,7 +32,7 @@ static __always_inline void endpoint_set_source(struct packet *packet,
 	packet->src_identity = endpoint->identity;
 	packet->src_endpoint = endpoint->id;
 	packet->src_generation = endpoint->generation;
-	packet->needs_stack |= !!(endpoint->flags & ENDPOINT_F_VIA_STACK);
+	packet->src_flags = endpoint->flags;
 }
 
 /* What cannot be parsed has a sender all the same, and its drop says who. */
@@ -55,7 +55,7 @@ static __always_inline void endpoint_set_destination(struct packet *packet,
 	packet->dst_identity = endpoint->identity;
 	packet->dst_endpoint = endpoint->id;
 	packet->dst_generation = endpoint->generation;
-	packet->needs_stack |= !!(endpoint->flags & ENDPOINT_F_VIA_STACK);
+	packet->dst_flags = endpoint->flags;
 }
 
 /* Whoever sends on the device under an address that is not its own: still says who it is. */
@@ -66,8 +66,9 @@ static __noinline int endpoint_resolve_foreign_source(struct __sk_buff *skb, str
 	if (!endpoint)
 		return DROP(ENDPOINT, INVALID_SOURCE_IP);
 	endpoint_set_source(packet, endpoint);
-	if (node_config.enable_source_ip_verification &&
-	    !(endpoint->flags & ENDPOINT_F_SKIP_SIP_CHECK))
+	if (endpoint->flags & ENDPOINT_F_SIP_CHECK ||
+	    (node_config.enable_source_ip_verification &&
+	     !(endpoint->flags & ENDPOINT_F_SKIP_SIP_CHECK)))
 		return DROP(ENDPOINT, INVALID_SOURCE_IP);
 	return 0;
 }

@@ -54,8 +54,9 @@ struct packet {
 	__s8 ext_error;     /* of the helper that failed */
 	__u8 counted;       /* another program of this node accounts the packet */
 	__u8 via_stack;     /* the host's stack forwarded this, or what this answers */
-	__u8 needs_stack;   /* ENDPOINT_F_VIA_STACK of either end */
 	__u8 nat_reply;     /* came to a masqueraded port: nat_addr and nat_port, now replaced */
+	__u16 src_flags;    /* ENDPOINT_F_* of local endpoints, else 0 */
+	__u16 dst_flags;
 	__be16 nat_port;
 	__u32 nat_generation;
 	struct addr nat_addr;
@@ -84,6 +85,12 @@ static __always_inline struct packet *packet_begin(__u32 l3_off)
 	__builtin_memset(packet, 0, sizeof(*packet));
 	packet->flow.l3_off = l3_off;
 	return packet;
+}
+
+/* The host's stack forwards what either end sends and gets. */
+static __always_inline bool packet_needs_stack(const struct packet *packet)
+{
+	return (packet->src_flags | packet->dst_flags) & ENDPOINT_F_VIA_STACK;
 }
 
 static __always_inline bool packet_is_ipv6(const struct packet *packet)

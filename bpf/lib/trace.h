@@ -92,14 +92,42 @@ static __always_inline void trace_init(struct packet *packet)
 		packet->trace = 1 + runtime->trace_aggregation;
 }
 
+/*
+ * For whom the packet is traced: either end that asks is enough; where all local ends have it off, or none
+ * asks and one has to, nobody.
+ */
+static __always_inline bool trace_is_wanted(const struct packet *packet,
+					    const struct runtime_config *runtime)
+{
+	bool src_off = packet->src_flags & ENDPOINT_F_NO_TRACE;
+	bool dst_off = packet->dst_flags & ENDPOINT_F_NO_TRACE;
+
+	if ((packet->src_flags | packet->dst_flags) & ENDPOINT_F_TRACE)
+		return true;
+	if (runtime->trace_events != TRACE_EVENTS_ON)
+		return false;
+	if (src_off)
+		return packet->dst_endpoint && !dst_off;
+	return packet->src_endpoint || !dst_off;
+}
+
+static __noinline void trace_report_entry(struct __sk_buff *skb, struct packet *packet,
+					  enum trace_point point)
+{
+	const struct runtime_config *runtime = runtime_config_get();
+
+	if (!runtime || !trace_is_wanted(packet, runtime))
+		return;
+	packet->ct_state = EVENT_CT_UNKNOWN;
+	event_emit(skb, packet, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
+}
+
 /* Where the packet came in; only when every packet is to be reported. */
 static __always_inline void trace_entry(struct __sk_buff *skb, struct packet *packet,
 					enum trace_point point)
 {
-	if (unlikely(packet->trace == 1 + TRACE_AGGREGATION_NONE)) {
-		packet->ct_state = EVENT_CT_UNKNOWN;
-		event_emit(skb, packet, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
-	}
+	if (unlikely(packet->trace == 1 + TRACE_AGGREGATION_NONE))
+		trace_report_entry(skb, packet, point);
 }
 
 static __noinline void trace_report(struct __sk_buff *skb, const struct packet *packet)
@@ -107,7 +135,7 @@ static __noinline void trace_report(struct __sk_buff *skb, const struct packet *
 	const struct runtime_config *runtime = runtime_config_get();
 	__u8 point = packet->trace_point;
 
-	if (!runtime)
+	if (!runtime || !trace_is_wanted(packet, runtime))
 		return;
 	if (packet->trace > 1 + TRACE_AGGREGATION_LOW && !packet->ct_changes &&
 	    !(packet->new_tcp_flags & runtime->trace_tcp_flags))

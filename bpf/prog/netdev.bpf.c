@@ -44,7 +44,7 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	packet->src_identity = ipcache_identity(packet, ipcache_get(&packet->flow.saddr));
 	trace_entry(skb, packet, TRACE_FROM_NETWORK);
 	/* The stack routes it to the endpoint's programs, which do what follows. */
-	if (node_config.enable_host_legacy_routing || unlikely(packet->needs_stack)) {
+	if (node_config.enable_host_legacy_routing || unlikely(packet_needs_stack(packet))) {
 		/* But for a forgotten connection: nobody behind this knows that it answers. */
 		packet->counted = true;
 		if (packet->nat_reply && ct_track(skb, packet) < 0)

@@ -55,7 +55,7 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (destination && endpoint_is_host(destination))
 		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
 	/* A port of the node that iptables maps to this endpoint: the way back is the way in. */
-	if (unlikely(packet->via_stack | packet->needs_stack) ||
+	if (unlikely(packet->via_stack || packet_needs_stack(packet)) ||
 	    node_config.enable_host_legacy_routing)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	if (likely(destination))

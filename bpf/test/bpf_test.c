@@ -99,7 +99,7 @@ static void check_drop(const struct step *step, __u64 n_before)
 	enum metric_dir dir = is_ingress(step->program) ? METRIC_DIR_INGRESS : METRIC_DIR_EGRESS;
 
 	assert_int_equal(harness_metric(&harness, step->drop, dir), n_before + 1);
-	if (is_silent(step->drop)) {
+	if (is_silent(step->drop) || step->no_event) {
 		assert_false(harness_take_event(&harness, &event));
 		return;
 	}
@@ -129,6 +129,8 @@ static void check_trace(const struct step *step)
 {
 	struct event event;
 
+	if (step->no_event)
+		assert_false(harness_take_event(&harness, &event));
 	if (!step->state && !step->point)
 		return;
 	assert_true(harness_take_event(&harness, &event));
@@ -231,6 +233,7 @@ int main(void)
 			&neighbour_cases, &fragment_cases,   &host_cases,
 			&netdev_cases,    &nat_change_cases, /* before those whose sockets stay */
 			&nat_cases,       &nat_error_cases,  &queued_cases,
+			&options_cases,
 		};
 	struct CMUnitTest tests[512] = {};
 	size_t n_tests = 0;

@@ -34,6 +34,7 @@ struct step {
 	int n_out;             /* −1: do not look at the frame */
 	__u8 state;            /* 1 + enum event_ct_state of the trace event; 0: do not look */
 	__u8 point;            /* 1 + enum trace_point */
+	bool no_event;         /* neither a drop nor a trace is reported */
 	__u32 ct_ticks;        /* 0: do not look */
 	__u16 ct_flags;        /* with ct_ticks */
 	void (*check)(struct harness *harness, const struct run *run);
@@ -54,7 +55,7 @@ struct case_group {
 
 extern const struct case_group pod_cases, malformed_cases, conntrack_cases, neighbour_cases,
 	fragment_cases, host_cases, netdev_cases, nat_cases, nat_error_cases, queued_cases,
-	nat_change_cases;
+	nat_change_cases, options_cases;
 
 /* What a delivery to pod b does to the link layer. */
 #define TO_B .dst_mac = MAC_B, .src_mac = MAC_B_NODE

@@ -7,6 +7,7 @@
 #include <unistd.h>
 #include "src/agent/agent_events.h"
 #include "src/agent/conntrack_gc.h"
+#include "src/agent/endpoint_history.h"
 #include "src/agent/events.h"
 #include "src/agent/health.h"
 #include "src/agent/loop_watch.h"
@@ -131,6 +132,7 @@ static int make_tables(struct agent *agent, GError **error)
 	identity_file_set_controllers(agent->identity_file, agent->controllers);
 	identity_file_watch(agent->identity_file);
 	agent->metrics = metrics_new(agent);
+	agent->history = endpoint_history_new(agent->store, &agent->tables, agent->endpoints);
 	return 0;
 }
 
@@ -287,6 +289,7 @@ static int apply_plan(struct agent *agent, GError **error)
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
 				    UPKEEP_RESYNC_INTERVAL_NS);
+	endpoint_history_set_reconcilers(agent->history, agent->reconcilers);
 	err = reconcilers_adopt(agent->reconcilers, error);
 	if (err)
 		return err;
@@ -463,6 +466,7 @@ void agent_free(struct agent *agent)
 	if (agent->datapath)
 		agent->datapath->ops->free(agent->datapath);
 	router_free(agent->router);
+	endpoint_history_free(agent->history);
 	endpoint_manager_free(agent->endpoints);
 	ipam_free(agent->ipam);
 	generation_free(agent->generation);

@@ -41,6 +41,7 @@ struct agent {
 	struct generation *generation;
 	struct ipam *ipam;
 	struct endpoint_manager *endpoints;
+	struct endpoint_history *history;
 	struct directory *source;
 	struct masquerade_file *masquerade_file; /* NULL: switched off */
 	struct devices *devices;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Endpoints in the shapes of Cilium's API. */
+#include "src/agent/endpoint_history.h"
+#include "src/agent/endpoint_options.h"
 #include "src/agent/rest_private.h"
+#include "src/base/clock.h"
 
 json_t *labels_to_json(const struct label_set *set)
 {
@@ -38,13 +41,98 @@ static json_t *derived_labels(const struct endpoint_state *state)
 	return list;
 }
 
+static json_t *user_labels(const struct endpoint *endpoint)
+{
+	return json_pack("{s:o}", "user", labels_to_json(endpoint->user_labels));
+}
+
+static json_t *labels_status(const struct endpoint *endpoint, const struct endpoint_state *state)
+{
+	return json_pack(
+		"{s:o, s:o, s:o, s:o}", "realized", user_labels(endpoint), "security-relevant",
+		labels_to_json(state ? state->identity_labels : NULL), "derived",
+		state ? derived_labels(state) : json_array(), "disabled",
+		labels_to_json(state ? state->disabled_labels : endpoint->disabled_labels));
+}
+
 json_t *endpoint_labels_to_json(const struct agent *agent, const struct endpoint *endpoint)
 {
-	const struct endpoint_state *state = state_of(agent, endpoint);
+	return json_pack("{s:o, s:o}", "spec", user_labels(endpoint), "status",
+			 labels_status(endpoint, state_of(agent, endpoint)));
+}
 
-	return json_pack("{s:{s:[]}, s:o, s:o}", "realized", "user", "security-relevant",
-			 labels_to_json(state ? state->identity_labels : NULL), "derived",
-			 state ? derived_labels(state) : json_array());
+static const char *switch_text(bool on)
+{
+	return on ? "Enabled" : "Disabled";
+}
+
+/* Those that have a value of their own. */
+static json_t *options_set(const struct endpoint *endpoint)
+{
+	json_t *options = json_object();
+
+	for (unsigned int i = 0; i < ENDPOINT_OPTION__MAX; i++)
+		if (endpoint->options[i] != ENDPOINT_OPTION_UNSET)
+			json_object_set_new(options, endpoint_option_name(i),
+					    json_string(switch_text(endpoint->options[i] ==
+								    ENDPOINT_OPTION_ON)));
+	return options;
+}
+
+static json_t *options_in_force(const struct agent *agent, const struct endpoint *endpoint,
+				bool can_change)
+{
+	json_t *options = json_object();
+
+	for (unsigned int i = 0; i < ENDPOINT_OPTION__MAX; i++)
+		if (endpoint_options_can_change(agent, i) == can_change)
+			json_object_set_new(
+				options, endpoint_option_name(i),
+				json_string(switch_text(endpoint_options_get(agent, endpoint, i))));
+	return options;
+}
+
+static json_t *spec(const struct endpoint *endpoint, json_t *take_options)
+{
+	return json_pack("{s:o, s:o}", "label-configuration", user_labels(endpoint), "options",
+			 take_options);
+}
+
+json_t *endpoint_config_to_json(const struct agent *agent, const struct endpoint *endpoint)
+{
+	return json_pack("{s:o, s:o}", "realized",
+			 spec(endpoint, options_in_force(agent, endpoint, true)), "immutable",
+			 options_in_force(agent, endpoint, false));
+}
+
+struct log_list {
+	json_t *list;
+	unsigned int n_max;
+};
+
+static bool append_log_entry(const struct endpoint_log_entry *entry, void *data)
+{
+	struct log_list *list = data;
+	g_autoptr(GDateTime) seconds = g_date_time_new_from_unix_utc(entry->time_ns / NSEC_PER_SEC);
+	g_autoptr(GDateTime) time = g_date_time_add(
+		seconds, entry->time_ns % NSEC_PER_SEC / (NSEC_PER_SEC / G_USEC_PER_SEC));
+	g_autofree char *text = g_date_time_format_iso8601(time);
+
+	json_array_append_new(list->list,
+			      json_pack("{s:s, s:s, s:s, s:s}", "timestamp", text, "code",
+					entry->failed ? "Failed" : "OK", "message", entry->message,
+					"state", endpoint_phase_name(entry->phase)));
+	return json_array_size(list->list) < list->n_max;
+}
+
+json_t *endpoint_log_to_json(const struct agent *agent, const struct endpoint *endpoint,
+			     unsigned int n_max)
+{
+	struct log_list list = {json_array(), n_max};
+
+	endpoint_log_foreach(endpoint_history_get_log(agent->history), endpoint->id,
+			     append_log_entry, &list);
+	return list.list;
 }
 
 /* What the phase means for Cilium's three healths; there is no policy yet that could be unwell. */
@@ -107,18 +195,18 @@ json_t *endpoint_to_json(const struct agent *agent, const struct endpoint *endpo
 {
 	const struct endpoint_state *state = state_of(agent, endpoint);
 	enum endpoint_phase phase = endpoint_manager_get_phase(agent->endpoints, endpoint->id);
-	json_t *status = json_pack("{s:o, s:o, s:o, s:o, s:{s:{s:s}}, s:s}", "external-identifiers",
-				   external_identifiers(endpoint), "health",
-				   endpoint_health_to_json(agent, endpoint), "labels",
-				   endpoint_labels_to_json(agent, endpoint), "networking",
-				   networking(agent, endpoint), "policy", "realized",
-				   "policy-enabled", "none", "state", endpoint_phase_name(phase));
+	json_t *status = json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:{s:s}}, s:s}", "external-identifiers",
+		external_identifiers(endpoint), "health", endpoint_health_to_json(agent, endpoint),
+		"labels", labels_status(endpoint, state), "log",
+		endpoint_log_to_json(agent, endpoint, 1), "networking", networking(agent, endpoint),
+		"realized", spec(endpoint, options_in_force(agent, endpoint, true)), "policy",
+		"realized", "policy-enabled", "none", "state", endpoint_phase_name(phase));
 
 	if (state)
 		json_object_set_new(status, "identity",
 				    json_pack("{s:i, s:o}", "id", state->identity, "labels",
 					      labels_to_json(state->identity_labels)));
-	return json_pack("{s:i, s:{s:{s:o}}, s:o}", "id", endpoint->id, "spec",
-			 "label-configuration", "user", labels_to_json(endpoint->runtime_labels),
-			 "status", status);
+	return json_pack("{s:i, s:o, s:o}", "id", endpoint->id, "spec",
+			 spec(endpoint, options_set(endpoint)), "status", status);
 }

@@ -216,13 +216,10 @@ static void note_failure(const struct reconciler_failure *failure, void *data)
 	search->text = g_strdup_printf("%s: %s", failure->object, g_strerror(failure->error));
 }
 
-int endpoint_manager_check_applied(const struct endpoint_manager *manager, uint16_t id,
-				   GError **error)
+static int check_identity(const struct endpoint_manager *manager, uint16_t id, GError **error)
 {
 	const struct endpoint_state *state = get_state(manager, id);
 	const GError *identity_error = identity_file_get_error(manager->parts.identity_file);
-	struct failure_search search = {.id = id, .err = EIO};
-	int err;
 
 	if (!state || state->identity == IDENTITY_UNKNOWN)
 		return error_set(error, ENOSPC,
@@ -231,12 +228,28 @@ int endpoint_manager_check_applied(const struct endpoint_manager *manager, uint1
 	if (identity_error)
 		return error_set(error, identity_error->code, "keeping the identity: %s",
 				 identity_error->message);
+	return 0;
+}
+
+static int check_objects(const struct endpoint_manager *manager, uint16_t id, GError **error)
+{
+	struct failure_search search = {.id = id, .err = EIO};
+	int err;
+
 	if (reconcilers_endpoint_applied(manager->reconcilers, id))
 		return 0;
 	reconcilers_foreach_failure(manager->reconcilers, note_failure, &search);
 	err = error_set(error, search.err, "%s", search.text ? search.text : "not applied");
 	g_free(search.text);
 	return err;
+}
+
+int endpoint_manager_check_applied(const struct endpoint_manager *manager, uint16_t id,
+				   GError **error)
+{
+	int err = check_identity(manager, id, error);
+
+	return err ? err : check_objects(manager, id, error);
 }
 
 static int creation_run(struct creation *creation, GError **error)
@@ -296,8 +309,6 @@ int endpoint_manager_create(struct endpoint_manager *manager, struct endpoint *e
 	int err;
 
 	g_assert(manager->reconcilers);
-	if (!endpoint->runtime_labels)
-		endpoint->runtime_labels = label_set_new(NULL, 0);
 	err = create(manager, endpoint, &cause);
 	if (err) {
 		statistics->n_refused++;
@@ -319,6 +330,54 @@ const struct endpoint_manager_statistics *
 endpoint_manager_get_statistics(const struct endpoint_manager *manager)
 {
 	return &manager->statistics;
+}
+
+static void put(struct endpoint_manager *manager, const struct endpoint *endpoint)
+{
+	struct txn *txn = txn_new(manager->parts.store);
+
+	txn_put(txn, manager->parts.tables->endpoints, row_ref(&endpoint->row));
+	txn_commit(txn);
+	store_settle(manager->parts.store);
+}
+
+static int replace(struct endpoint_manager *manager, const struct endpoint *before,
+		   const struct endpoint *endpoint, GError **error)
+{
+	bool was_applied = reconcilers_endpoint_applied(manager->reconcilers, endpoint->id);
+	g_autoptr(GError) undo_error = NULL;
+	int err = persist_update_endpoint(manager->parts.dir, endpoint, error);
+
+	if (err)
+		return err;
+	put(manager, endpoint);
+	err = check_identity(manager, endpoint->id, error);
+	/* What failed before goes on failing, and is tried again, as before. */
+	if (!err && was_applied)
+		err = check_objects(manager, endpoint->id, error);
+	if (!err)
+		return 0;
+	put(manager, before);
+	if (persist_update_endpoint(manager->parts.dir, before, &undo_error))
+		log_error("endpoint", "Undoing a change of an endpoint failed on disk",
+			  "endpointID=%u error=%s", endpoint->id, undo_error->message);
+	return err;
+}
+
+int endpoint_manager_replace(struct endpoint_manager *manager, struct endpoint *endpoint,
+			     GError **error)
+{
+	const struct endpoint *before = get_endpoint(manager, endpoint->id);
+	int err;
+
+	g_assert(manager->reconcilers && before);
+	row_ref(&before->row);
+	err = replace(manager, before, endpoint, error);
+	if (!err)
+		log_endpoint("Endpoint changed", endpoint);
+	row_unref(&before->row);
+	row_unref(&endpoint->row);
+	return err;
 }
 
 int endpoint_manager_find(const struct endpoint_manager *manager, const char *id,

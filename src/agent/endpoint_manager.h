@@ -66,6 +66,14 @@ const struct endpoint_manager_statistics *
 endpoint_manager_get_statistics(const struct endpoint_manager *manager);
 
 /*
+ * Takes the caller's reference to endpoint, a changed copy of the one that is there under its id. On 0 the
+ * change is on disk and in force; else nothing has changed: −ENOSPC where no identity is left, or what
+ * the kernel or the disk said.
+ */
+NODISCARD int endpoint_manager_replace(struct endpoint_manager *manager, struct endpoint *endpoint,
+				       GError **error);
+
+/*
  * By "7", "cilium-local:7", "container-id:", "container-name:", "cni-attachment-id:ID:IFNAME",
  * "pod-name:ns/name" or "pod-name:ns:name", "cep-name:ns/name", "ipv4:", "ipv6:". 0 and a borrowed row
  * (of several the one with the lowest id); −EINVAL where the text is none of these; −ENOENT.

@@ -29,8 +29,10 @@ static int apply(struct events *events, const struct settings *settings)
 	struct runtime_config runtime = wiring_get_runtime(settings);
 	int err;
 
-	runtime.trace_events =
-		settings->bpf_events_trace_enabled && (events->kinds & MONITOR_KIND_TRACE);
+	runtime.trace_events = TRACE_EVENTS_OFF;
+	if (events->kinds & MONITOR_KIND_TRACE)
+		runtime.trace_events =
+			settings->bpf_events_trace_enabled ? TRACE_EVENTS_ON : TRACE_EVENTS_ASKED;
 	err = agent->datapath->ops->set_runtime(agent->datapath, &runtime);
 	if (!err)
 		agent->datapath_config.runtime = runtime;

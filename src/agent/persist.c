@@ -75,11 +75,43 @@ static bool get_integer(const json_t *object, const char *name, int64_t min, int
 	return true;
 }
 
-int persist_put_endpoint(struct state_dir *dir, const struct endpoint *endpoint, GError **error)
-{
-	g_autofree char *name = g_strdup_printf(ENDPOINT_FILE, endpoint->id);
-	json_t *object = json_object();
+static const char *const option_texts[] = {
+	[ENDPOINT_OPTION_ON] = "Enabled",
+	[ENDPOINT_OPTION_OFF] = "Disabled",
+};
 
+/* Options that only a newer agent knows stay in the object. */
+static void set_options(json_t *object, const struct endpoint *endpoint)
+{
+	json_t *options = json_object_get(object, "options");
+
+	if (!json_is_object(options)) {
+		options = json_object();
+		json_object_set_new(object, "options", options);
+	}
+	for (unsigned int i = 0; i < ENDPOINT_OPTION__MAX; i++) {
+		const char *name = endpoint_option_name(i);
+
+		if (endpoint->options[i] == ENDPOINT_OPTION_UNSET)
+			json_object_del(options, name);
+		else
+			set_text(options, name, option_texts[endpoint->options[i]]);
+	}
+	if (!json_object_size(options))
+		json_object_del(object, "options");
+}
+
+static void set_labels(json_t *object, const char *name, const struct label_set *labels)
+{
+	if (label_set_n(labels))
+		set_text(object, name, label_set_text(labels));
+	else
+		json_object_del(object, name);
+}
+
+/* Members of object that are none of ours stay. */
+static void encode_endpoint(json_t *object, const struct endpoint *endpoint)
+{
 	for (unsigned int i = 0; i < G_N_ELEMENTS(endpoint_texts); i++)
 		set_text(object, endpoint_texts[i].name,
 			 G_STRUCT_MEMBER(char *, endpoint, endpoint_texts[i].offset));
@@ -88,10 +120,38 @@ int persist_put_endpoint(struct state_dir *dir, const struct endpoint *endpoint,
 	json_object_set_new(object, "ifindex", json_integer(endpoint->ifindex));
 	json_object_set_new(object, "created_ns", json_integer(endpoint->created_ns));
 	set_text(object, "runtime_labels", label_set_text(endpoint->runtime_labels));
+	set_labels(object, "user_labels", endpoint->user_labels);
+	set_labels(object, "disabled_labels", endpoint->disabled_labels);
+	set_options(object, endpoint);
 	set_mac(object, "mac", &endpoint->mac);
 	set_mac(object, "host_mac", &endpoint->host_mac);
 	set_addr(object, "addr4", &endpoint->addr4);
 	set_addr(object, "addr6", &endpoint->addr6);
+}
+
+int persist_put_endpoint(struct state_dir *dir, const struct endpoint *endpoint, GError **error)
+{
+	g_autofree char *name = g_strdup_printf(ENDPOINT_FILE, endpoint->id);
+	json_t *object = json_object();
+
+	encode_endpoint(object, endpoint);
+	return state_dir_write(dir, name, object, error);
+}
+
+int persist_update_endpoint(struct state_dir *dir, const struct endpoint *endpoint, GError **error)
+{
+	g_autofree char *name = g_strdup_printf(ENDPOINT_FILE, endpoint->id);
+	json_t *object = NULL;
+	int err = state_dir_read(dir, name, &object, error);
+
+	/* One that is lost or damaged is made again from what is known. */
+	if (err == -ENOENT || err == -EBADMSG) {
+		g_clear_error(error);
+		return persist_put_endpoint(dir, endpoint, error);
+	}
+	if (err)
+		return err;
+	encode_endpoint(object, endpoint);
 	return state_dir_write(dir, name, object, error);
 }
 
@@ -102,15 +162,48 @@ int persist_remove_endpoint(struct state_dir *dir, uint16_t id, GError **error)
 	return state_dir_remove(dir, name, error);
 }
 
+/* True where the member is absent, or labels. */
+static bool get_labels(const json_t *object, const char *name, const struct label_set **ret_labels)
+{
+	const json_t *member = json_object_get(object, name);
+
+	if (!member) {
+		*ret_labels = label_set_new(NULL, 0);
+		return true;
+	}
+	return json_is_string(member) &&
+	       label_set_parse(json_string_value(member), ret_labels) == 0;
+}
+
+/* A value that only a newer agent knows is none. */
+static bool get_options(const json_t *object, uint8_t ret_options[ENDPOINT_OPTION__MAX])
+{
+	const json_t *options = json_object_get(object, "options");
+
+	for (unsigned int i = 0; i < ENDPOINT_OPTION__MAX; i++) {
+		const char *text =
+			json_string_value(json_object_get(options, endpoint_option_name(i)));
+
+		if (!g_strcmp0(text, option_texts[ENDPOINT_OPTION_ON]))
+			ret_options[i] = ENDPOINT_OPTION_ON;
+		else if (!g_strcmp0(text, option_texts[ENDPOINT_OPTION_OFF]))
+			ret_options[i] = ENDPOINT_OPTION_OFF;
+	}
+	return !options || json_is_object(options);
+}
+
 static bool decode_endpoint(const json_t *object, struct endpoint *endpoint)
 {
-	const char *labels = json_string_value(json_object_get(object, "runtime_labels"));
 	int64_t id, generation, ifindex;
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(endpoint_texts); i++)
 		G_STRUCT_MEMBER(char *, endpoint, endpoint_texts[i].offset) =
 			get_text(object, endpoint_texts[i].name);
-	if (!labels || label_set_parse(labels, &endpoint->runtime_labels) ||
+	if (!json_object_get(object, "runtime_labels") ||
+	    !get_labels(object, "runtime_labels", &endpoint->runtime_labels) ||
+	    !get_labels(object, "user_labels", &endpoint->user_labels) ||
+	    !get_labels(object, "disabled_labels", &endpoint->disabled_labels) ||
+	    !get_options(object, endpoint->options) ||
 	    !get_integer(object, "id", 1, UINT16_MAX, &id) ||
 	    !get_integer(object, "generation", 1, UINT32_MAX, &generation) ||
 	    !get_integer(object, "ifindex", 1, INT32_MAX, &ifindex) ||

@@ -23,6 +23,12 @@
 /* Each writes or removes one file: 0 or −errno, and nothing has changed. */
 NODISCARD int persist_put_endpoint(struct state_dir *dir, const struct endpoint *endpoint,
 				   GError **error);
+/*
+ * As persist_put_endpoint, of an endpoint that has a file: what a newer agent wrote into it beside what this
+ * one knows stays there.
+ */
+NODISCARD int persist_update_endpoint(struct state_dir *dir, const struct endpoint *endpoint,
+				      GError **error);
 NODISCARD int persist_remove_endpoint(struct state_dir *dir, uint16_t id, GError **error);
 NODISCARD int persist_put_ip(struct state_dir *dir, const struct ip_allocation *allocation,
 			     GError **error);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /endpoint and what is below it. */
+#include "src/agent/endpoint_log.h"
 #include "src/agent/rest_private.h"
 
 #include <string.h>
 #include "src/api/endpoint_request.h"
 
-/* The endpoint that call->arg names, or NULL after the refusal. */
-static const struct endpoint *find_endpoint(struct rest_call *call)
+const struct endpoint *rest_find_endpoint(struct rest_call *call)
 {
 	const struct endpoint *endpoint = NULL;
 	g_autoptr(GError) error = NULL;
@@ -21,7 +21,7 @@ static const struct endpoint *find_endpoint(struct rest_call *call)
 
 void rest_endpoint_get(struct rest_call *call)
 {
-	const struct endpoint *endpoint = find_endpoint(call);
+	const struct endpoint *endpoint = rest_find_endpoint(call);
 
 	if (endpoint)
 		rest_reply(call, 200, endpoint_to_json(call->agent, endpoint));
@@ -29,7 +29,7 @@ void rest_endpoint_get(struct rest_call *call)
 
 void rest_endpoint_health_get(struct rest_call *call)
 {
-	const struct endpoint *endpoint = find_endpoint(call);
+	const struct endpoint *endpoint = rest_find_endpoint(call);
 
 	if (endpoint)
 		rest_reply(call, 200, endpoint_health_to_json(call->agent, endpoint));
@@ -37,10 +37,27 @@ void rest_endpoint_health_get(struct rest_call *call)
 
 void rest_endpoint_labels_get(struct rest_call *call)
 {
-	const struct endpoint *endpoint = find_endpoint(call);
+	const struct endpoint *endpoint = rest_find_endpoint(call);
 
 	if (endpoint)
 		rest_reply(call, 200, endpoint_labels_to_json(call->agent, endpoint));
+}
+
+void rest_endpoint_config_get(struct rest_call *call)
+{
+	const struct endpoint *endpoint = rest_find_endpoint(call);
+
+	if (endpoint)
+		rest_reply(call, 200, endpoint_config_to_json(call->agent, endpoint));
+}
+
+void rest_endpoint_log_get(struct rest_call *call)
+{
+	const struct endpoint *endpoint = rest_find_endpoint(call);
+
+	if (endpoint)
+		rest_reply(call, 200,
+			   endpoint_log_to_json(call->agent, endpoint, ENDPOINT_LOG_MAX));
 }
 
 /* ---- list ---- */
@@ -135,7 +152,7 @@ void rest_endpoint_list(struct rest_call *call)
 /* Everything of the request moves to the new row. */
 static struct endpoint *endpoint_from_request(struct endpoint_change_request *request)
 {
-	struct endpoint *endpoint = (struct endpoint *)row_new(&endpoint_class);
+	struct endpoint *endpoint = endpoint_new();
 
 	endpoint->id = request->id;
 	endpoint->container_id = g_steal_pointer(&request->container_id);
@@ -145,9 +162,10 @@ static struct endpoint *endpoint_from_request(struct endpoint_change_request *re
 	endpoint->namespace = g_steal_pointer(&request->k8s_namespace);
 	endpoint->pod_name = g_steal_pointer(&request->k8s_pod_name);
 	endpoint->pod_uid = g_steal_pointer(&request->k8s_uid);
-	endpoint->runtime_labels = g_steal_pointer(&request->labels);
-	if (!endpoint->runtime_labels)
-		endpoint->runtime_labels = label_set_new(NULL, 0);
+	if (request->labels) {
+		label_set_unref(endpoint->runtime_labels);
+		endpoint->runtime_labels = g_steal_pointer(&request->labels);
+	}
 	endpoint->host_ifname = g_steal_pointer(&request->interface_name);
 	endpoint->ifindex = request->interface_index;
 	endpoint->mac = request->mac;

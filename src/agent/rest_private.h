@@ -36,12 +36,22 @@ bool rest_get_flag(struct rest_call *call, const char *header, bool *ret_on);
 NODISCARD int rest_parse_labels(const struct http_request *request,
 				const struct label_set **ret_labels, GError **error);
 
+/* The endpoint that call->arg names, or NULL after the refusal. */
+const struct endpoint *rest_find_endpoint(struct rest_call *call);
+/* A JSON list of at most 1024 labels that name gives in messages. −EINVAL. */
+NODISCARD int rest_decode_labels(const json_t *list, const char *name,
+				 const struct label_set **ret_labels, GError **error);
+
 /* The JSON objects of Cilium's API, from rows. */
 json_t *endpoint_to_json(const struct agent *agent, const struct endpoint *endpoint);
 /* All, or those that have all of the labels, in the order of their ids. */
 json_t *endpoints_to_json(const struct agent *agent, const struct label_set *labels);
 json_t *endpoint_health_to_json(const struct agent *agent, const struct endpoint *endpoint);
 json_t *endpoint_labels_to_json(const struct agent *agent, const struct endpoint *endpoint);
+json_t *endpoint_config_to_json(const struct agent *agent, const struct endpoint *endpoint);
+/* EndpointStatusLog: the newest first, n_max entries at most. */
+json_t *endpoint_log_to_json(const struct agent *agent, const struct endpoint *endpoint,
+			     unsigned int n_max);
 json_t *identity_to_json(const struct identity *identity);
 json_t *labels_to_json(const struct label_set *set);
 /* {waiting: [change], runtime: [{key, value}], error}: where what is configured is not in force. */

@@ -171,7 +171,7 @@ static struct ipam_answer allocate(struct world *world, const char *owner, bool 
 static struct endpoint *wanted_endpoint(const char *ifname, const struct addr *addr4,
 					const struct addr *addr6)
 {
-	struct endpoint *endpoint = (struct endpoint *)row_new(&endpoint_class);
+	struct endpoint *endpoint = endpoint_new();
 	const struct label label = {.source = "container", .key = "app", .value = ifname};
 
 	endpoint->container_id = g_strdup_printf("container-%s", ifname);
@@ -179,6 +179,7 @@ static struct endpoint *wanted_endpoint(const char *ifname, const struct addr *a
 	endpoint->host_ifname = g_strdup(ifname);
 	endpoint->namespace = g_strdup("default");
 	endpoint->pod_name = g_strdup_printf("pod-%s", ifname);
+	label_set_unref(endpoint->runtime_labels);
 	endpoint->runtime_labels = label_set_new(&label, 1);
 	endpoint->mac = endpoint->host_mac = (struct mac){{2, 0, 0, 0, 0, 1}};
 	endpoint->addr4 = *addr4;

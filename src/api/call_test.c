@@ -48,7 +48,7 @@ static void test_find(void **state)
 	check_refused("GET", long_path, -ENOENT, NULL);
 	check_refused("PUT", "/v1/healthz", -EOPNOTSUPP, "GET");
 	check_refused("PUT", "/v1/identity/endpoints", -EOPNOTSUPP, "GET");
-	check_refused("POST", "/v1/endpoint/5", -EOPNOTSUPP, "GET, PUT, DELETE");
+	check_refused("POST", "/v1/endpoint/5", -EOPNOTSUPP, "GET, PUT, PATCH, DELETE");
 	/* Of a path without {…}, only its own methods: not those of /config/{key}. */
 	check_refused("DELETE", "/v1/config/reload", -EOPNOTSUPP, "POST");
 	check_refused("PUT", "/v1/config/reload", -EOPNOTSUPP, "POST");

@@ -202,34 +202,3 @@ const struct cli_command cmd_endpoint_health = {
 	.words = CLI_WORDS_ENDPOINTS,
 	.run = run_health,
 };
-
-static int run_labels(int argc, char *const argv[])
-{
-	g_autoptr(GString) table = g_string_new(NULL);
-	json_auto_t *labels = NULL;
-	int status = get_part(API_ENDPOINT_LABELS_GET, argv[0], &labels);
-	json_t *label;
-	size_t i;
-
-	if (status)
-		return status;
-	if (output_format)
-		return output_print(labels);
-	json_array_foreach(json_get(labels, "security-relevant", NULL), i, label)
-		g_string_append_printf(table, "%s\tEnabled\n", json_string_value(label));
-	json_array_foreach(json_get(labels, "derived", NULL), i, label)
-		g_string_append_printf(table, "%s\tDisabled\n", json_string_value(label));
-	tabwriter_print(table->str);
-	return EXIT_SUCCESS;
-}
-
-const struct cli_command cmd_endpoint_labels = {
-	.path = "endpoint labels",
-	.args = "ID",
-	.n_args_min = 1,
-	.n_args_max = 1,
-	.help = "Show the labels of an endpoint and which make its identity",
-	.flags = output_flags,
-	.words = CLI_WORDS_ENDPOINTS,
-	.run = run_labels,
-};

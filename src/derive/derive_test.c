@@ -73,7 +73,7 @@ static int teardown(void **state)
 
 static void put_endpoint(struct world *world, uint16_t id, const char *label_value)
 {
-	struct endpoint *endpoint = (struct endpoint *)row_new(&endpoint_class);
+	struct endpoint *endpoint = endpoint_new();
 	struct label label = {.source = "container", .key = "app", .value = label_value};
 	struct txn *txn = txn_new(world->store);
 	char text[ADDR_TEXT_BYTES];
@@ -84,6 +84,7 @@ static void put_endpoint(struct world *world, uint16_t id, const char *label_val
 	endpoint->container_ifname = g_strdup("eth0");
 	endpoint->host_ifname = g_strdup_printf("lxc%u", id);
 	endpoint->ifindex = 100000u + id;
+	label_set_unref(endpoint->runtime_labels);
 	endpoint->runtime_labels = label_set_new(&label, 1);
 	snprintf(text, sizeof(text), "10.0.%u.%u", 1 + id / 256, id % 256);
 	assert_int_equal(addr_parse(text, &endpoint->addr4), 0);

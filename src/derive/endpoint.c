@@ -92,6 +92,24 @@ static uint16_t info_flags(const struct endpoint_derivation *derivation,
 	return device->queued ? ENDPOINT_F_QUEUED : 0;
 }
 
+/* What has been set for this endpoint alone. */
+static uint16_t option_flags(const struct endpoint *endpoint)
+{
+	static const uint16_t flags[ENDPOINT_OPTION__MAX][ENDPOINT_OPTION_OFF + 1] = {
+		[ENDPOINT_OPTION_CONNTRACK_ACCOUNTING] = {0, 0, ENDPOINT_F_UNCOUNTED},
+		[ENDPOINT_OPTION_DROP_NOTIFICATION] = {0, ENDPOINT_F_DROP_EVENTS,
+						       ENDPOINT_F_NO_DROP_EVENTS},
+		[ENDPOINT_OPTION_SOURCE_IP_VERIFICATION] = {0, ENDPOINT_F_SIP_CHECK,
+							    ENDPOINT_F_SKIP_SIP_CHECK},
+		[ENDPOINT_OPTION_TRACE_NOTIFICATION] = {0, ENDPOINT_F_TRACE, ENDPOINT_F_NO_TRACE},
+	};
+	uint16_t result = 0;
+
+	for (unsigned int i = 0; i < ENDPOINT_OPTION__MAX; i++)
+		result |= flags[i][endpoint->options[i]];
+	return result;
+}
+
 static void plan_entries(const struct endpoint_derivation *derivation,
 			 const struct endpoint *endpoint, const struct endpoint_state *state,
 			 GPtrArray *wanted)
@@ -102,7 +120,7 @@ static void plan_entries(const struct endpoint_derivation *derivation,
 		.identity = state->identity,
 		.generation = endpoint->generation,
 		.id = endpoint->id,
-		.flags = info_flags(derivation, endpoint),
+		.flags = info_flags(derivation, endpoint) | option_flags(endpoint),
 		.mac = endpoint->mac,
 		.node_mac = endpoint->host_mac,
 	};

@@ -123,19 +123,55 @@ static const struct label_set *init_labels(void)
 }
 
 /* A pod's manifest counts instead of what the runtime said of the container, not beside it. */
-static const struct label_set *endpoint_labels(const struct identity_derivation *derivation,
-					       const struct endpoint *endpoint)
+static const struct label_set *given_labels(const struct identity_derivation *derivation,
+					    const struct endpoint *endpoint)
 {
 	const struct pod *pod = find_pod(derivation, endpoint);
 
 	if (pod)
 		return pod_labels(derivation, pod->meta.namespace, pod->meta.labels,
 				  pod->service_account ? pod->service_account : "default");
-	if (!label_set_n(endpoint->runtime_labels))
-		return init_labels();
-	if (endpoint->namespace)
+	if (endpoint->namespace && label_set_n(endpoint->runtime_labels))
 		return pod_labels(derivation, endpoint->namespace, endpoint->runtime_labels, NULL);
 	return label_set_ref(endpoint->runtime_labels);
+}
+
+static bool has_label(const struct label_set *set, const struct label *label)
+{
+	return label_set_find(set, label->source, label->key);
+}
+
+/* The labels of given that are in others, or those that are not, and then all of more. */
+static const struct label_set *choose_labels(const struct label_set *given,
+					     const struct label_set *others, bool in_others,
+					     const struct label_set *more)
+{
+	g_autoptr(GArray) labels = g_array_new(false, false, sizeof(struct label));
+
+	for (size_t i = 0; i < label_set_n(given); i++)
+		if (has_label(others, label_set_get(given, i)) == in_others)
+			g_array_append_vals(labels, label_set_get(given, i), 1);
+	for (size_t i = 0; more && i < label_set_n(more); i++)
+		g_array_append_vals(labels, label_set_get(more, i), 1);
+	return label_set_new((const struct label *)(void *)labels->data, labels->len);
+}
+
+/* What an operator has changed comes on top. A label that is disabled and not given now stays so. */
+static void set_labels(const struct identity_derivation *derivation,
+		       const struct endpoint *endpoint, struct endpoint_state *state)
+{
+	const struct label_set *given = given_labels(derivation, endpoint);
+	const struct label_set *disabled = endpoint->disabled_labels;
+	const struct label_set *now = choose_labels(given, disabled, true, NULL);
+
+	state->labels = choose_labels(given, disabled, false, endpoint->user_labels);
+	state->disabled_labels = choose_labels(disabled, now, false, now);
+	label_set_unref(now);
+	label_set_unref(given);
+	if (label_set_n(state->labels))
+		return;
+	label_set_unref(state->labels);
+	state->labels = init_labels();
 }
 
 /* Those that make the identity; labels that the filter leaves nothing of are as good as none. */
@@ -272,7 +308,7 @@ static void derive_endpoint(struct identity_derivation *derivation, uint16_t id)
 	}
 	state = (struct endpoint_state *)row_new(&endpoint_state_class);
 	state->id = id;
-	state->labels = endpoint_labels(derivation, endpoint);
+	set_labels(derivation, endpoint, state);
 	state->identity_labels = identity_labels(derivation, state->labels);
 	state->identity = labels_number(derivation, state->identity_labels, txn);
 	txn_put(txn, states, &state->row);

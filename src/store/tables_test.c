@@ -30,7 +30,7 @@ static void keys_are_as_the_nouns_say(void **state)
 	struct store *store = tables_new(&tables);
 	struct txn *txn = txn_new(store);
 	struct pod *pod = (struct pod *)row_new(&pod_class);
-	struct endpoint *endpoint = (struct endpoint *)row_new(&endpoint_class);
+	struct endpoint *endpoint = endpoint_new();
 	struct ipcache_entry *entry = (struct ipcache_entry *)row_new(&ipcache_entry_class);
 	uint32_t value = 1;
 	uint16_t id = 7;

@@ -215,7 +215,7 @@ static const struct label_set *parse_labels(struct golden *golden, const json_t 
 
 static void put_endpoint(struct golden *golden, const json_t *object, uint16_t id)
 {
-	struct endpoint *endpoint = (struct endpoint *)row_new(&endpoint_class);
+	struct endpoint *endpoint = endpoint_new();
 	const char *pod = json_string_value(json_object_get(object, "pod"));
 	struct txn *txn;
 
@@ -229,6 +229,7 @@ static void put_endpoint(struct golden *golden, const json_t *object, uint16_t i
 		endpoint->namespace = g_strdup(halves[0]);
 		endpoint->pod_name = g_strdup(halves[1]);
 	}
+	label_set_unref(endpoint->runtime_labels);
 	endpoint->runtime_labels = parse_labels(golden, json_object_get(object, "labels"));
 	endpoint->host_ifname = g_strdup_printf("lxc%u", id);
 	endpoint->ifindex = 100 + id;

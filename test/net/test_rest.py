@@ -231,7 +231,7 @@ def test_labels_in_a_bad_body(shared_node, body):
 
 # Endpoints.
 
-@pytest.mark.parametrize("below", ["", "/healthz", "/labels"])
+@pytest.mark.parametrize("below", ["", "/config", "/healthz", "/labels", "/log"])
 @pytest.mark.parametrize("name, status", [
     ("4711", 404), ("0", 404), ("70000", 404), ("container-id:none", 404), ("pod-name:a:b", 404),
     ("ipv4:203.0.113.1", 404), ("ipv4:nonsense", 404), ("ipv6:203.0.113.1", 404), ("-1", 400),
@@ -241,6 +241,10 @@ def test_endpoint_ids(shared_node, name, status, below):
     refused(shared_node, "GET", f"/v1/endpoint/{name}{below}", status)
     if not below:
         refused(shared_node, "DELETE", f"/v1/endpoint/{name}", status)
+    if below in ("", "/config", "/labels"):
+        refused(shared_node, "PATCH", f"/v1/endpoint/{name}{below}", status, body="{}")
+    if not below:
+        refused(shared_node, "POST", f"/v1/endpoint/{name}/regenerate", status)
 
 
 def test_endpoint_from_birth_to_death(shared_node, interface, family):
@@ -267,7 +271,8 @@ def test_endpoint_from_birth_to_death(shared_node, interface, family):
     assert {"k8s:app=web", "k8s:io.kubernetes.pod.namespace=shop",
             "k8s:io.cilium.k8s.policy.cluster=default"} <= set(labels)
     shown = node.request("GET", f"/v1/endpoint/{made['id']}/labels")[1]
-    assert shown["security-relevant"] == labels
+    assert shown["status"]["security-relevant"] == labels
+    assert shown["status"]["disabled"] == [] and shown["spec"] == {"user": []}
     health = node.request("GET", f"/v1/endpoint/{made['id']}/healthz")[1]
     assert health == {"overallHealth": "OK", "bpf": "OK", "policy": "OK", "connected": True}
     assert node.request("GET", "/v1/endpoint?labels=k8s:app=web") == (200, [made])
@@ -285,6 +290,38 @@ def test_endpoint_from_birth_to_death(shared_node, interface, family):
     refused(node, "DELETE", f"/v1/endpoint/{made['id']}", 404)
     refused(node, "GET", names[2].join(("/v1/endpoint/", "")), 404)
     assert taken(node) == before
+
+
+@pytest.mark.parametrize("below, body, words", [
+    ("/labels", "nonsense", ["body"]), ("/labels", "[]", ["body"]), ("/labels", "", ["body"]),
+    ("/labels", '{"nonsense": []}', ["nonsense"]), ("/labels", '{"add": "x"}', ["add", "list"]),
+    ("/labels", '{"add": [7]}', ["add"]), ("/labels", '{"add": ["="]}', ["add", "="]),
+    ("/labels", '{"user": ["reserved:host"]}', ["reserved"]),
+    ("/labels", json.dumps({"add": ["a"] * 1025}), ["add", "1024"]),
+    ("/labels", json.dumps({"add": [f"a{i}" for i in range(257)]}), ["256"]),
+    ("/labels", json.dumps({"add": ["a=" + "x" * 1100]}), ["1024"]),
+    ("/labels", '{"add": ["a"], "add": ["b"]}', ["body"]),
+    ("/config", "nonsense", ["body"]), ("/config", "[]", ["body"]), ("/config", "", ["body"]),
+    ("/config", '{"options": []}', ["options"]), ("/config", '{"nonsense": 1}', ["nonsense"]),
+    ("/config", '{"options": {"DropNotification": 1}}', ["DropNotification"]),
+    ("/config", '{"options": {"DropNotification": "x"}}', ["DropNotification", "Enabled"]),
+    ("/config", '{"options": {"Nonsense": "true"}}', ["Nonsense"]),
+    ("/config", '{"label-configuration": {"user": ["="]}}', ["user"]),
+    ("", "nonsense", ["JSON"]), ("", "[]", ["object"]), ("", '{"mac": "x"}', ["mac"]),
+    ("", '{"container-id": "other"}', ["container-id"])],
+    ids=lambda value: str(value)[:40])
+def test_changes_that_are_refused(shared_node, interface, below, body, words):
+    """With the reason, and the endpoint and its file are as before."""
+    ip = shared_node.request("POST", "/v1/ipam?family=ipv4&owner=x")[1]["address"]["ipv4"]
+    made = shared_node.request("PUT", "/v1/endpoint/0", interface.body(ip))[1]
+    path = f"/v1/endpoint/{made['id']}"
+    file = shared_node.state_dir / "state" / str(made["id"]) / "ep_config.json"
+    before = file.read_text()
+    try:
+        refused(shared_node, "PATCH", path + below, 400, *words, body=body)
+        assert shared_node.request("GET", path)[1] == made and file.read_text() == before
+    finally:
+        shared_node.request("DELETE", path)
 
 
 def test_delete_by_container(shared_node, interface):
