@@ -80,27 +80,6 @@ const struct cli_command cmd_bpf_ipcache_match = {
 	.run = run_match,
 };
 
-/* As the programs do: the address itself, else the longest prefix. 0, −ENOENT, or another −errno. */
-static int find_address(const struct addr *addr, struct ipcache_info *ret_info, GError **error)
-{
-	const struct ipcache_prefix_key prefix = {.prefix_len = 128, .addr = *addr};
-	struct bpf_map_ref map;
-	int err = map_dump_open("cilium_ipcache", &map, error);
-
-	if (err < 0)
-		return err;
-	err = bpf_map_get(&map, addr, ret_info);
-	bpf_map_close(&map);
-	if (err != -ENOENT)
-		return err;
-	err = map_dump_open("cilium_ipcache_prefix", &map, error);
-	if (err < 0)
-		return err;
-	err = bpf_map_get(&map, &prefix, ret_info);
-	bpf_map_close(&map);
-	return err;
-}
-
 static int run_get(int argc, char *const argv[])
 {
 	struct ipcache_info info = {0};
@@ -111,7 +90,7 @@ static int run_get(int argc, char *const argv[])
 
 	if (addr_parse(argv[0], &addr) < 0)
 		return cli_fail_usage("\"%s\" is not an address", argv[0]);
-	err = find_address(&addr, &info, &error);
+	err = map_dump_find_ipcache(&addr, &info, &error);
 	if (error)
 		return cli_fail_error(error);
 	if (err == -ENOENT)

@@ -55,6 +55,25 @@ int map_dump_open(const char *name, struct bpf_map_ref *ret_map, GError **error)
 	return err;
 }
 
+int map_dump_find_ipcache(const struct addr *addr, struct ipcache_info *ret_info, GError **error)
+{
+	const struct ipcache_prefix_key prefix = {.prefix_len = 128, .addr = *addr};
+	const void *const keys[] = {addr, &prefix};
+	const char *const names[] = {"cilium_ipcache", "cilium_ipcache_prefix"};
+	int err = -ENOENT;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(names) && err == -ENOENT; i++) {
+		struct bpf_map_ref map;
+
+		err = map_dump_open(names[i], &map, error);
+		if (err < 0)
+			return err;
+		err = bpf_map_get(&map, keys[i], ret_info);
+		bpf_map_close(&map);
+	}
+	return err;
+}
+
 void map_dump_init(struct map_dump *dump, const char *heading, const void *data)
 {
 	dump->table = g_string_new(heading);

@@ -2,6 +2,7 @@
 /* What the bpf commands share: pinned maps as tables of key and value, with or without an agent. */
 #pragma once
 
+#include "abi/ipcache.h"
 #include "src/cli/command.h"
 #include "src/sys/bpf_map.h"
 
@@ -20,6 +21,13 @@ void map_dump_note_missing(const char *name, GError *error);
 /* 0; −ENOENT after a note on standard error: no agent has run; another −errno with *error, −EPROTO where the map is not
  * laid out as ours. error is not NULL. */
 NODISCARD int map_dump_open(const char *name, struct bpf_map_ref *ret_map, GError **error);
+
+/*
+ * The ipcache's value for an address as the programs find it: the address itself, else the longest
+ * prefix. 0; −ENOENT, without *error where it is the address that is not there; or another −errno.
+ */
+NODISCARD int map_dump_find_ipcache(const struct addr *addr, struct ipcache_info *ret_info,
+				    GError **error);
 
 struct map_dump {
 	GString *table;   /* key, tab, value */

@@ -217,7 +217,7 @@ static bool concerns(const struct ping *ping, const struct packet *packet, bool 
 static void take_drop(struct ping *ping, const struct event *event)
 {
 	struct packet packet;
-	const char *why = event_drop_why(event->subtype);
+	const char *cause = event_drop_cause(event->subtype);
 	bool is_reply;
 
 	packet_decode(event->packet, MIN(event->cap_len, EVENT_PACKET_BYTES),
@@ -235,8 +235,8 @@ static void take_drop(struct ping *ping, const struct event *event)
 		printf(", %s", g_strerror(ABS(event->ext_error)));
 	putchar('\n');
 	/* Once says it. */
-	if (!ping->result->n_dropped++ && why)
-		printf("   %s: %s\n", why, event_drop_next(event->subtype));
+	if (!ping->result->n_dropped++ && cause)
+		printf("   That is a packet %s. %s\n", cause, event_drop_next(event->subtype));
 }
 
 static void listen_to_monitor(struct ping *ping)

@@ -60,26 +60,6 @@ static void print_endpoint(uint16_t id)
 		printf(" (%s)", pod);
 }
 
-/* As the programs do: the address itself, else the longest prefix. 0 or −errno. */
-static int find_info(const struct addr *addr, struct ipcache_info *ret_info, GError **error)
-{
-	const struct ipcache_prefix_key prefix = {.prefix_len = 128, .addr = *addr};
-	const void *const keys[] = {addr, &prefix};
-	const char *const names[] = {"cilium_ipcache", "cilium_ipcache_prefix"};
-	int err = -ENOENT;
-
-	for (size_t i = 0; i < G_N_ELEMENTS(names) && err == -ENOENT; i++) {
-		struct bpf_map_ref map;
-
-		err = map_dump_open(names[i], &map, error);
-		if (err < 0)
-			return err;
-		err = bpf_map_get(&map, keys[i], ret_info);
-		bpf_map_close(&map);
-	}
-	return err;
-}
-
 static int find_local(const struct addr *addr, struct endpoint_info *ret_info)
 {
 	struct bpf_map_ref map;
@@ -98,7 +78,7 @@ void ping_target_print(const struct addr *addr)
 	struct ipcache_info info = {0};
 	char text[ADDR_TEXT_BYTES];
 	g_autoptr(GError) error = NULL;
-	int err = find_info(addr, &info, &error);
+	int err = map_dump_find_ipcache(addr, &info, &error);
 
 	/* That no agent has run, map_dump_open() has said. */
 	if (error)

@@ -40,11 +40,11 @@ static const char *const ct_states[] = {
 };
 
 static const struct {
-	const char *why, *next;
-} drop_advice[256] = {
-#define DROP_ADVICE(name, why_text, next_text) [DROP_##name] = {why_text, next_text},
-#include "src/observe/drop_advice.def"
-#undef DROP_ADVICE
+	const char *cause, *next;
+} drop_help[256] = {
+#define DROP_HELP(name, cause_text, next_text) [DROP_##name] = {cause_text, next_text},
+#include "abi/drop_help.def"
+#undef DROP_HELP
 };
 
 static const char *or_unknown(const char *text)
@@ -57,14 +57,14 @@ const char *event_drop_reason_text(uint8_t reason)
 	return or_unknown(drop_reasons[reason]);
 }
 
-const char *event_drop_why(uint8_t reason)
+const char *event_drop_cause(uint8_t reason)
 {
-	return drop_advice[reason].why;
+	return drop_help[reason].cause;
 }
 
 const char *event_drop_next(uint8_t reason)
 {
-	return drop_advice[reason].next;
+	return drop_help[reason].next;
 }
 
 const char *event_metric_reason_text(unsigned int reason)

@@ -16,8 +16,8 @@ const char *event_ct_state_text(uint8_t state);
 /* A reason of cilium_metrics, a drop's or another. */
 const char *event_metric_reason_text(unsigned int reason);
 
-/* What a drop reason means, and where to look next; NULL for one that our programs do not give. */
-const char *event_drop_why(uint8_t reason);
+/* Of abi/drop_help.def: what packet that is, and what to do; NULL for a reason that no program gives. */
+const char *event_drop_cause(uint8_t reason);
 const char *event_drop_next(uint8_t reason);
 
 enum event_detail {

@@ -170,6 +170,9 @@ static void test_names_of_all_numbers(void **state)
 		assert_non_null(event_ct_state_text(i));
 	}
 	assert_string_equal(event_drop_reason_text(DROP_POLICY_DENIED), "Policy denied");
+	assert_non_null(event_drop_cause(DROP_STALE_OR_UNROUTABLE_IP));
+	assert_non_null(event_drop_next(DROP_STALE_OR_UNROUTABLE_IP));
+	assert_null(event_drop_cause(1));
 	assert_string_equal(event_metric_reason_text(METRIC_REASON_FORWARDED), "Success");
 	assert_string_equal(event_metric_reason_text(1000), "unknown");
 	assert_string_equal(event_ct_state_text(200), "unknown");

@@ -83,6 +83,14 @@ static const struct {
 #undef SOURCE_FILE
 };
 
+static const struct {
+	const char *number, *text, *what;
+} agent_events[] = {
+#define AGENT_EVENT(name, number, text, what) {#number, text, what},
+#include "src/observe/agent_event.def"
+#undef AGENT_EVENT
+};
+
 void page_append_events(GString *page)
 {
 	g_string_append(page, "# Events\n\n"
@@ -100,6 +108,12 @@ void page_append_events(GString *page)
 	page_append_heading(page, "Number", "Reason", NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(forward_reasons); i++)
 		page_append_row(page, forward_reasons[i].number, forward_reasons[i].text, NULL);
+	g_string_append(page, "\n## Agent events\n\n"
+			      "What the agent tells of itself: `cilium monitor --type agent`.\n\n");
+	page_append_heading(page, "Number", "Event", "It says", NULL);
+	for (size_t i = 0; i < G_N_ELEMENTS(agent_events); i++)
+		page_append_row(page, agent_events[i].number, agent_events[i].text,
+				agent_events[i].what, NULL);
 	g_string_append(page, "\n## Files that drops name\n\n");
 	page_append_heading(page, "Number", "File", NULL);
 	for (size_t i = 0; i < G_N_ELEMENTS(source_files); i++) {

@@ -58,7 +58,7 @@ def test_a_drop_is_explained(node, family):
     drops = re.findall(r"xx icmp_seq=(\d): request dropped on this node: Stale or unroutable IP "
                        rf"\(bpf/lib/\S+:\d+\), from endpoint {number}", done.stdout)
     assert drops == ["1", "2"], done.stdout
-    assert done.stdout.count("no container has this address") == 1
+    assert done.stdout.count("to an address of the containers' range that no container has") == 1
     assert "+2 drops, 100% packet loss" in done.stdout
     # Somebody else's drops are not shown.
     again = quick(node, node.addresses[family], "--endpoint", number)
