@@ -5,6 +5,7 @@
 #include "src/agent/config_file.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/events.h"
+#include "src/agent/notify.h"
 #include "src/base/log.h"
 
 static void log_change(const struct config_change *change, void *data)
@@ -52,7 +53,10 @@ int live_apply(struct agent *agent, struct config_edit *edit, GError **error)
 int live_reload(struct agent *agent, live_change_fn fn, void *data, GError **error)
 {
 	struct config_edit *edit = config_edit_new(agent->config);
-	int err = config_edit_reread(edit, NULL, NULL, error);
+	int err;
+
+	notify_reloading(agent->notify);
+	err = config_edit_reread(edit, NULL, NULL, error);
 
 	if (!err && fn)
 		config_edit_foreach(edit, fn, data);
@@ -61,6 +65,7 @@ int live_reload(struct agent *agent, live_change_fn fn, void *data, GError **err
 	config_edit_free(edit);
 	if (!err)
 		log_info("config", "The configuration was read again");
+	notify_ready(agent->notify);
 	return err;
 }
 

@@ -4,7 +4,9 @@
  * this agent has and Cilium has not is in the member "axoneme":
  *
  *	source-problems   [{file, line, object, field, reason}]: what the manifests have wrong
- *	failing-objects   [{reconciler, object, endpoint-id, error, since, tries}]
+ *	failing-objects   [{reconciler, object, endpoint-id, error, errno, since, tries, next-step}]
+ *	kernel            {release, features: [{name, available, mode, reason}]}: what was chosen and why
+ *	loop              {turns, max-lag-seconds, max-lag-timestamp}: how long something held it up
  *	without-effect    [{key, value, place}]: keys that this version accepts and does not act on
  *	unknown-keys      [name]
  *	state-problems    [text]: kept state that could not be read when the agent started

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/agent/status_private.h"
 
+#include "src/agent/status_hint.h"
 #include "src/base/clock.h"
 
 /* "10s", as Cilium has durations; NULL for 0. g_free. */
@@ -13,6 +14,7 @@ static char *format_interval(int64_t interval_ns)
 
 static void append_controller(const struct controller_info *info, void *data)
 {
+	g_autofree char *name = info->error ? status_errno_name(info->error) : NULL;
 	g_autofree char *interval = format_interval(info->interval_ns);
 	g_autofree char *success = status_format_time(info->last_success_ns);
 	g_autofree char *failure = status_format_time(info->last_failure_ns);
@@ -26,8 +28,8 @@ static void append_controller(const struct controller_info *info, void *data)
 		"last-duration-seconds", (double)info->last_duration_ns / NSEC_PER_SEC, "running",
 		info->is_running);
 
-	if (info->error)
-		json_object_set_new(status, "last-failure-errno", json_integer(info->error));
+	if (name)
+		json_object_set_new(status, "last-failure-errno", json_string(name));
 	json_array_append_new(data,
 			      json_pack("{s:s, s:s, s:s, s:{s:s*}, s:o}", "name", info->name,
 					"uuid", info->uuid, "group", info->group, "configuration",

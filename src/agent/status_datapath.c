@@ -100,6 +100,9 @@ void status_add_datapath(const struct agent *agent, json_t *status)
 
 	json_object_set_new(status, "attach-mode",
 			    json_string(agent->datapath_config.enable_tcx ? "tcx" : "tc"));
+	json_object_set_new(status, "clock-source",
+			    json_pack("{s:s, s:i}", "mode", "jiffies", "hertz",
+				      (int)agent->datapath_config.jiffies_hz));
 	json_object_set_new(status, "datapath-mode", json_string("veth"));
 	json_object_set_new(status, "routing",
 			    json_pack("{s:s, s:s}", "inter-host-routing-mode", "Native",

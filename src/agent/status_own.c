@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/agent/status_private.h"
 
+#include "src/agent/loop_watch.h"
 #include "src/agent/metrics.h"
 #include "src/agent/privilege.h"
 #include "src/agent/rest_private.h"
+#include "src/agent/status_hint.h"
 #include "src/base/clock.h"
 #include "src/model/source_problem.h"
 
@@ -28,24 +30,33 @@ static json_t *problems_to_json(const struct agent *agent)
 	return list;
 }
 
+struct failure_list {
+	json_t *list;
+	const char *bpf_root;
+};
+
 static void append_failure(const struct reconciler_failure *failure, void *data)
 {
+	struct failure_list *failures = data;
 	g_autofree char *since = status_format_time(failure->since_ns);
+	g_autofree char *step = status_next_step(failure, failures->bpf_root);
+	g_autofree char *name = status_errno_name(failure->error);
 
-	json_array_append_new(data, json_pack("{s:s, s:s, s:i, s:s, s:s, s:i}", "reconciler",
-					      failure->reconciler, "object", failure->object,
-					      "endpoint-id", failure->endpoint_id, "error",
-					      g_strerror(failure->error), "since", since, "tries",
-					      failure->n_tries));
+	json_array_append_new(failures->list,
+			      json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:s}", "reconciler",
+					failure->reconciler, "object", failure->object,
+					"endpoint-id", failure->endpoint_id, "error",
+					g_strerror(failure->error), "errno", name, "since", since,
+					"tries", failure->n_tries, "next-step", step));
 }
 
 static json_t *failures_to_json(const struct agent *agent)
 {
-	json_t *list = json_array();
+	struct failure_list failures = {json_array(), agent->settings->bpf_root};
 
 	if (agent->reconcilers)
-		reconcilers_foreach_failure(agent->reconcilers, append_failure, list);
-	return list;
+		reconcilers_foreach_failure(agent->reconcilers, append_failure, &failures);
+	return failures.list;
 }
 
 static void append_without_effect(const struct config_value *value, void *data)
@@ -117,17 +128,30 @@ static json_t *privileges_to_json(const struct agent *agent)
 	return json_pack("{s:s, s:o}", "held", held, "lacking", lacking);
 }
 
+static json_t *loop_to_json(const struct agent *agent)
+{
+	struct loop_statistics loop = loop_watch_get_statistics(agent->loop_watch);
+	g_autofree char *at = status_format_time(loop.max_lag_at_ns);
+
+	return json_pack("{s:I, s:f, s:s*}", "turns", (json_int_t)loop.n_turns, "max-lag-seconds",
+			 (double)loop.max_lag_ns / NSEC_PER_SEC, "max-lag-timestamp", at);
+}
+
 json_t *status_own_to_json(const struct agent *agent)
 {
-	const struct settings *settings = agent->settings;
+	json_t *own = json_pack("{s:s, s:s, s:s, s:s*}", "state-source", "directory",
+				"manifest-dir", agent->settings->manifest_dir, "pod-attach-mode",
+				agent->datapath_config.enable_pod_tcx ? "tcx" : "clsact",
+				"metrics-error", metrics_get_error(agent->metrics));
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:s*}", "privileges",
-			 privileges_to_json(agent), "configuration", config_pending_to_json(agent),
-			 "source-problems", problems_to_json(agent), "failing-objects",
-			 failures_to_json(agent), "without-effect", without_effect_to_json(agent),
-			 "unknown-keys", unknown_keys_to_json(agent), "state-problems",
-			 state_problems_to_json(agent), "state-source", "directory", "manifest-dir",
-			 settings->manifest_dir, "pod-attach-mode",
-			 agent->datapath_config.enable_pod_tcx ? "tcx" : "clsact", "metrics-error",
-			 metrics_get_error(agent->metrics));
+	json_object_set_new(own, "privileges", privileges_to_json(agent));
+	json_object_set_new(own, "configuration", config_pending_to_json(agent));
+	json_object_set_new(own, "source-problems", problems_to_json(agent));
+	json_object_set_new(own, "failing-objects", failures_to_json(agent));
+	json_object_set_new(own, "without-effect", without_effect_to_json(agent));
+	json_object_set_new(own, "unknown-keys", unknown_keys_to_json(agent));
+	json_object_set_new(own, "state-problems", state_problems_to_json(agent));
+	json_object_set_new(own, "kernel", status_kernel_to_json(agent));
+	json_object_set_new(own, "loop", loop_to_json(agent));
+	return own;
 }

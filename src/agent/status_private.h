@@ -24,6 +24,9 @@ void status_add_datapath(const struct agent *agent, json_t *status);
 /* status_ipam.c */
 json_t *status_ipam_to_json(const struct agent *agent);
 
+/* status_kernel.c. NULL: the kernel is none (the fake datapath). */
+json_t *status_kernel_to_json(const struct agent *agent);
+
 /* status_own.c: what only this agent has. */
 json_t *status_own_to_json(const struct agent *agent);
 /* Whether the last change of each directory of state was possible. */

@@ -7,10 +7,11 @@
 #include "src/cli/status_text.h"
 #include "src/cli/tabwriter.h"
 
-static bool arg_all_addresses, arg_all_controllers, arg_all_nodes, arg_brief, arg_verbose;
+static bool arg_all_addresses, arg_all_controllers, arg_all_health, arg_all_nodes, arg_brief,
+	arg_verbose;
 static bool arg_require_k8s = true;
 /* Lists of what this version has nothing of. */
-static bool arg_all_clusters, arg_all_health, arg_all_redirects;
+static bool arg_all_clusters, arg_all_redirects;
 static int64_t arg_timeout_ns = 30 * NSEC_PER_SEC;
 
 static int print_status(const json_t *status)
@@ -18,6 +19,7 @@ static int print_status(const json_t *status)
 	const struct status_format format = {
 		.all_addresses = arg_all_addresses || arg_verbose,
 		.all_controllers = arg_all_controllers || arg_verbose,
+		.all_health = arg_all_health || arg_verbose,
 		.all_nodes = arg_all_nodes || arg_verbose,
 		.verbose = arg_verbose,
 		.now_ns = clock_realtime_ns(),

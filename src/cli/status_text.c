@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/cli/status_text.h"
+#include "src/cli/status_text_private.h"
 
 #include <string.h>
 #include "src/base/clock.h"
 #include "src/cli/json_get.h"
 #include "src/cli/status_config.h"
-
-struct status_text {
-	GString *out;
-	const json_t *status;
-	const struct status_format *format;
-};
+#include "src/model/addr.h"
 
 static const char *enabled_text(bool enabled)
 {
@@ -57,15 +52,10 @@ static void append_modes(struct status_text *text)
 
 static void append_cilium(struct status_text *text)
 {
-	const json_t *stale = json_get(text->status, "stale", NULL);
-	const char *name;
-	json_t *since;
-
 	g_string_append_printf(text->out, "Cilium:\t%s   %s\n",
 			       json_get_text(text->status, "cilium", "state", NULL),
 			       json_get_text(text->status, "cilium", "msg", NULL));
-	json_object_foreach((json_t *)stale, name, since) g_string_append_printf(
-		text->out, "Stale status:\t%s since %s\n", name, json_string_value(since));
+	status_append_stale(text);
 }
 
 static void append_monitor(struct status_text *text)
@@ -94,9 +84,22 @@ static void append_health_daemon(struct status_text *text)
 		     json_get(text->status, "cluster", "ciliumHealth", NULL));
 }
 
+/* IPv4 before IPv6, each in the order of numbers. */
+static int compare_addresses(const void *a, const void *b)
+{
+	struct addr addr_a = {0}, addr_b = {0};
+
+	(void)!addr_parse(*(const char *const *)a, &addr_a);
+	(void)!addr_parse(*(const char *const *)b, &addr_b);
+	if (addr_is_v4(&addr_a) != addr_is_v4(&addr_b))
+		return addr_is_v4(&addr_a) ? -1 : 1;
+	return addr_compare(&addr_a, &addr_b);
+}
+
 static void append_ipam(struct status_text *text)
 {
 	const json_t *ipam = json_get(text->status, "ipam", NULL);
+	g_autoptr(GPtrArray) ips = g_ptr_array_new();
 	const char *ip;
 	json_t *owner;
 
@@ -107,7 +110,11 @@ static void append_ipam(struct status_text *text)
 		return;
 	g_string_append(text->out, "Allocated addresses:\n");
 	json_object_foreach(json_get(ipam, "allocations", NULL), ip, owner)
-		g_string_append_printf(text->out, "  %s (%s)\n", ip, json_string_value(owner));
+		g_ptr_array_add(ips, (void *)ip);
+	g_ptr_array_sort(ips, compare_addresses);
+	for (guint i = 0; i < ips->len; i++)
+		g_string_append_printf(text->out, "  %s (%s)\n", (const char *)ips->pdata[i],
+				       json_get_text(ipam, "allocations", ips->pdata[i], NULL));
 }
 
 static void append_switch(struct status_text *text, const char *label, const char *member)
@@ -133,6 +140,8 @@ static void append_attach_mode(struct status_text *text, const char *devices)
 
 	g_string_append_printf(text->out, "Attach Mode:\t%s",
 			       strcmp(devices, "tcx") ? "Legacy TC" : "TCX");
+	if (text->format->verbose)
+		status_append_reason(text, "tcx");
 	if (text->format->verbose && *pods)
 		g_string_append_printf(text->out, "   Pods: %s",
 				       strcmp(pods, "tcx") ? "Legacy TC" : "TCX");
@@ -197,61 +206,15 @@ static void append_masquerading(struct status_text *text)
 static void append_clock(struct status_text *text)
 {
 	const json_t *clock = json_get(text->status, "clock-source", NULL);
+	long long hertz = json_get_number(clock, "hertz", NULL);
 
-	if (clock && text->format->verbose)
-		g_string_append_printf(text->out, "Clock Source for BPF:\t%s\n",
-				       json_get_text(clock, "mode", NULL));
-}
-
-/* "3s ago", "never". */
-static void append_ago(struct status_text *text, const char *timestamp)
-{
-	g_autoptr(GDateTime) time =
-		*timestamp ? g_date_time_new_from_iso8601(timestamp, NULL) : NULL;
-	int64_t seconds;
-
-	if (!time) {
-		g_string_append(text->out, "never");
+	if (!clock || !text->format->verbose)
 		return;
-	}
-	seconds = MAX(text->format->now_ns / NSEC_PER_SEC - g_date_time_to_unix(time), 0);
-	if (seconds >= 3600)
-		g_string_append_printf(text->out, "%" G_GINT64_FORMAT "h", seconds / 3600);
-	if (seconds >= 60)
-		g_string_append_printf(text->out, "%" G_GINT64_FORMAT "m", seconds / 60 % 60);
-	g_string_append_printf(text->out, "%" G_GINT64_FORMAT "s ago", seconds % 60);
-}
-
-static void append_controllers(struct status_text *text)
-{
-	const json_t *list = json_get(text->status, "controllers", NULL);
-	size_t n_healthy = 0, i;
-	json_t *controller;
-
-	if (!list)
-		return;
-	json_array_foreach(list, i, controller) n_healthy +=
-		!json_get_number(controller, "status", "consecutive-failure-count", NULL);
-	g_string_append_printf(text->out, "Controller Status:\t%zu/%zu healthy\n", n_healthy,
-			       json_array_size(list));
-	if (n_healthy < json_array_size(list) || text->format->all_controllers)
-		g_string_append(text->out, "  Name\tLast success\tLast error\tCount\tMessage\n");
-	json_array_foreach(list, i, controller)
-	{
-		const json_t *status = json_get(controller, "status", NULL);
-		long long n = json_get_number(status, "consecutive-failure-count", NULL);
-
-		if (!n && !text->format->all_controllers)
-			continue;
-		g_string_append_printf(text->out, "  %s\t",
-				       json_get_text(controller, "name", NULL));
-		append_ago(text, json_get_text(status, "last-success-timestamp", NULL));
-		g_string_append_c(text->out, '\t');
-		append_ago(text, json_get_text(status, "last-failure-timestamp", NULL));
-		g_string_append_printf(text->out, "\t%lld\t%s\n", n,
-				       n ? json_get_text(status, "last-failure-msg", NULL)
-					 : "no error");
-	}
+	g_string_append_printf(text->out, "Clock Source for BPF:\t%s",
+			       json_get_text(clock, "mode", NULL));
+	if (hertz)
+		g_string_append_printf(text->out, " [%lld Hz]", hertz);
+	g_string_append_c(text->out, '\n');
 }
 
 static void append_rest(struct status_text *text)
@@ -287,134 +250,38 @@ static void append_rest(struct status_text *text)
 		g_string_append_printf(text->out, "Encryption:\t%s\n", encryption);
 }
 
-/* ---- what only this agent has ---- */
-
-static void append_nodes(struct status_text *text)
+/* Of the connections between nodes; its table comes with what measures them. */
+static void append_cluster_health(struct status_text *text)
 {
-	json_t *node;
-	size_t i;
-
-	if (!text->format->all_nodes)
-		return;
-	g_string_append_printf(text->out, "Nodes:\t%zu\n",
-			       json_array_size(json_get(text->status, "cluster", "nodes", NULL)));
-	json_array_foreach(json_get(text->status, "cluster", "nodes", NULL), i, node)
-		g_string_append_printf(text->out, "  %s\t%s\t%s\n",
-				       json_get_text(node, "name", NULL),
-				       json_get_text(node, "primary-address", "ipv4", "ip", NULL),
-				       json_get_text(node, "primary-address", "ipv6", "ip", NULL));
-}
-
-static void append_problems(struct status_text *text, const json_t *own)
-{
-	const json_t *list = json_get(own, "source-problems", NULL);
-	json_t *problem;
-	size_t i;
-
-	if (json_array_size(list))
-		g_string_append_printf(text->out, "Source problems:\t%zu\n", json_array_size(list));
-	json_array_foreach(list, i, problem)
-	{
-		const char *object = json_get_text(problem, "object", NULL);
-		const char *field = json_get_text(problem, "field", NULL);
-		long long line = json_get_number(problem, "line", NULL);
-
-		g_string_append_printf(text->out, "  %s", json_get_text(problem, "file", NULL));
-		if (line)
-			g_string_append_printf(text->out, ":%lld", line);
-		g_string_append_printf(text->out, ": %s%s%s%s%s\n", object, *object ? ": " : "",
-				       field, *field ? ": " : "",
-				       json_get_text(problem, "reason", NULL));
-	}
-	list = json_get(own, "state-problems", NULL);
-	if (json_array_size(list))
-		g_string_append_printf(text->out, "State problems:\t%zu\n", json_array_size(list));
-	json_array_foreach(list, i, problem)
-		g_string_append_printf(text->out, "  %s\n", json_string_value(problem));
-}
-
-static void append_privileges(struct status_text *text, const json_t *own)
-{
-	const json_t *list = json_get(own, "privileges", "lacking", NULL);
-	json_t *lack;
-	size_t i;
-
-	if (text->format->verbose && own)
-		g_string_append_printf(text->out, "Privileges:\t%s\n",
-				       json_get_text(own, "privileges", "held", NULL));
-	if (json_array_size(list))
-		g_string_append_printf(text->out, "Missing privileges:\t%zu\n",
-				       json_array_size(list));
-	json_array_foreach(list, i, lack) g_string_append_printf(
-		text->out, "  %s: %s\n", json_get_text(lack, "capability", NULL),
-		json_get_text(lack, "for", NULL));
-}
-
-static void append_failing(struct status_text *text, const json_t *own)
-{
-	const json_t *list = json_get(own, "failing-objects", NULL);
-	json_t *object;
-	size_t i;
-
-	if (!json_array_size(list))
-		return;
-	g_string_append_printf(text->out, "Failing objects:\t%zu\n", json_array_size(list));
-	json_array_foreach(list, i, object) g_string_append_printf(
-		text->out, "  %s: %s (%s, since %s, %lld tries)\n",
-		json_get_text(object, "object", NULL), json_get_text(object, "error", NULL),
-		json_get_text(object, "reconciler", NULL), json_get_text(object, "since", NULL),
-		json_get_number(object, "tries", NULL));
-}
-
-static void append_keys(struct status_text *text, const json_t *own)
-{
-	const json_t *list = json_get(own, "without-effect", NULL);
-	json_t *key;
-	size_t i;
-
-	if (json_array_size(list))
-		g_string_append(text->out, "Keys without effect:\t");
-	json_array_foreach(list, i, key) g_string_append_printf(text->out, "%s%s=%s", i ? ", " : "",
-								json_get_text(key, "key", NULL),
-								json_get_text(key, "value", NULL));
-	if (json_array_size(list))
-		g_string_append_c(text->out, '\n');
-	list = json_get(own, "unknown-keys", NULL);
-	if (json_array_size(list))
-		g_string_append(text->out, "Unknown keys:\t");
-	json_array_foreach(list, i, key)
-		g_string_append_printf(text->out, "%s%s", i ? ", " : "", json_string_value(key));
-	if (json_array_size(list))
-		g_string_append_c(text->out, '\n');
-}
-
-static void append_metrics(struct status_text *text, const json_t *own)
-{
-	const char *error = json_get_text(own, "metrics-error", NULL);
-
-	if (*error)
-		g_string_append_printf(text->out, "Metrics:\tnot served: %s\n", error);
+	if (!strcmp(json_get_text(text->status, "cluster", "ciliumHealth", "state", NULL),
+		    "Disabled"))
+		g_string_append(text->out, "Cluster health:\tProbe disabled\n");
 }
 
 void status_append_text(GString *out, const json_t *status, const struct status_format *format)
 {
 	static void (*const lines[])(struct status_text *text) = {
-		append_kvstore,       append_modes, append_cilium,      append_monitor,
-		append_health_daemon, append_ipam,  append_switches,    append_routing,
-		append_masquerading,  append_clock, append_controllers, append_rest,
-		append_nodes,
+		append_kvstore,
+		append_modes,
+		append_cilium,
+		append_monitor,
+		append_health_daemon,
+		append_ipam,
+		append_switches,
+		append_routing,
+		append_masquerading,
+		append_clock,
+		status_append_controllers,
+		append_rest,
+		append_cluster_health,
+		status_append_modules,
+		status_append_own,
 	};
 	struct status_text text = {.out = out, .status = status, .format = format};
-	const json_t *own = json_get(status, "axoneme", NULL);
 
 	for (size_t i = 0; i < G_N_ELEMENTS(lines); i++)
 		lines[i](&text);
-	append_problems(&text, own);
-	append_privileges(&text, own);
-	append_failing(&text, own);
-	append_metrics(&text, own);
-	append_keys(&text, own);
-	status_append_configuration(out, own);
+	status_append_configuration(out, json_get(status, "axoneme", NULL));
 }
 
 static bool is_bad(const char *state)
@@ -446,7 +313,7 @@ void status_append_brief(GString *text, const json_t *status)
 	{
 		const char *message = json_get_text(controller, "status", "last-failure-msg", NULL);
 
-		if (*message) {
+		if (json_get_number(controller, "status", "consecutive-failure-count", NULL)) {
 			g_string_append_printf(text, "error: controller %s: %s\n",
 					       json_get_text(controller, "name", NULL), message);
 			return;

@@ -10,8 +10,9 @@
 struct status_format {
 	bool all_addresses;
 	bool all_controllers;
+	bool all_health; /* the tree of modules */
 	bool all_nodes;
-	bool verbose;   /* clock, maps */
+	bool verbose;   /* clock, maps, kernel, loop */
 	int64_t now_ns; /* CLOCK_REALTIME, for "3s ago" */
 };
 

@@ -29,12 +29,17 @@ static const char full[] =
 	"\"masquerading\": {\"enabled\": true, \"mode\": \"BPF\", \"snat-exclusion-cidr-v4\": "
 	"\"10.0.0.0/8\","
 	" \"enabledProtocols\": {\"ipv4\": true, \"ipv6\": false}},"
-	"\"controllers\": [{\"name\": \"reconcile-routes\", \"status\": "
+	"\"controllers\": [{\"name\": \"reconcile-routes\", \"group\": \"datapath\", \"status\": "
 	"{\"consecutive-failure-count\": 0,"
 	" \"last-success-timestamp\": \"2026-01-01T00:00:00Z\"}}, {\"name\": "
-	"\"reconcile-attachments\","
+	"\"reconcile-attachments\", \"group\": \"datapath\","
 	" \"status\": {\"consecutive-failure-count\": 1, \"last-failure-timestamp\":"
-	" \"2025-12-31T23:58:57Z\", \"last-failure-msg\": \"lxc1: No such device\"}}],"
+	" \"2025-12-31T23:58:57Z\", \"last-failure-msg\": \"lxc1: No such device\"}}, {\"name\": "
+	"\"state-sync\", \"group\": "
+	"\"state\", \"status\": {\"consecutive-failure-count\": 0, \"success-count\": 7,"
+	" \"last-success-timestamp\": \"2025-12-31T23:00:00Z\"}}],"
+	"\"stale\": {\"state-sync\": \"2025-12-31T23:00:00Z\"},"
+	"\"clock-source\": {\"mode\": \"jiffies\", \"hertz\": 250},"
 	"\"identity-range\": {\"min-identity\": 256, \"max-identity\": 65535},"
 	"\"hubble\": {\"state\": \"Disabled\"}, \"encryption\": {\"mode\": \"Disabled\"},"
 	"\"bpf-maps\": {\"dynamic-size-ratio\": 0.0025, \"maps\": [{\"name\": \"NAT\", \"size\": "
@@ -43,7 +48,13 @@ static const char full[] =
 	" \"Node a\", \"field\": \"spec.podCIDR\", \"reason\": \"got x, want a prefix\"},"
 	" {\"file\": \"/m/b.yaml\", \"line\": 1, \"reason\": \"syntax\"}],"
 	" \"failing-objects\": [{\"object\": \"lxc1 ingress\", \"error\": \"No such device\","
-	" \"reconciler\": \"attachments\", \"since\": \"2026-01-01T00:00:00Z\", \"tries\": 4}],"
+	" \"reconciler\": \"attachments\", \"since\": \"2026-01-01T00:00:00Z\", \"tries\": 4,"
+	" \"next-step\": \"Look at `ip link`.\"}],"
+	" \"kernel\": {\"release\": \"6.1\", \"features\": [{\"name\": \"tcx\", \"available\": "
+	"false,"
+	" \"mode\": \"Legacy TC\", \"reason\": \"no tcx\"}]},"
+	" \"loop\": {\"turns\": 9, \"max-lag-seconds\": 0.0125, \"max-lag-timestamp\":"
+	" \"2026-01-01T00:00:00Z\"},"
 	" \"without-effect\": [{\"key\": \"enable-bgp\", \"value\": \"true\"}],"
 	" \"unknown-keys\": [\"nonsense\"], \"pod-attach-mode\": \"clsact\"}}";
 
@@ -55,6 +66,7 @@ static const char want_text[] =
 	"SRv6:                     Disabled\n"
 	"CNI Chaining:             none\n"
 	"Cilium:                   Warning   1 object(s) cannot be applied\n"
+	"Stale status:             state-sync since 2025-12-31T23:00:00Z\n"
 	"NodeMonitor:              Listening for events on 2 CPUs with 64x4096 of shared memory\n"
 	"                          3 events lost, 0 unknown notifications\n"
 	"Cilium health daemon:     Disabled   \n"
@@ -67,18 +79,21 @@ static const char want_text[] =
 	"Device Mode:              veth\n"
 	"Masquerading:             BPF   [eth0, eth1]   10.0.0.0/8 [IPv4: Enabled, IPv6: "
 	"Disabled]\n"
-	"Controller Status:        1/2 healthy\n"
+	"Controller Status:        2/3 healthy\n"
 	"  Name                    Last success   Last error   Count   Message\n"
 	"  reconcile-attachments   never          1m3s ago     1       lxc1: No such device\n"
 	"Proxy Status:             No managed proxy redirect\n"
 	"Global Identity Range:    min 256, max 65535\n"
 	"Hubble:                   Disabled\n"
 	"Encryption:               Disabled\n"
+	"Cluster health:           Probe disabled\n"
+	"Modules Health:           Stopped(1) Degraded(1) OK(1)\n"
 	"Source problems:          2\n"
 	"  /m/a.yaml:3: Node a: spec.podCIDR: got x, want a prefix\n"
 	"  /m/b.yaml:1: syntax\n"
 	"Failing objects:   1\n"
 	"  lxc1 ingress: No such device (attachments, since 2026-01-01T00:00:00Z, 4 tries)\n"
+	"    Look at `ip link`.\n"
 	"Keys without effect:   enable-bgp=true\n"
 	"Unknown keys:          nonsense\n";
 
@@ -107,6 +122,7 @@ static void test_verbose_adds(void **state)
 	const struct status_format verbose = {
 		.all_addresses = true,
 		.all_controllers = true,
+		.all_health = true,
 		.all_nodes = true,
 		.verbose = true,
 		.now_ns = 1767225605 * INT64_C(1000000000),
@@ -115,13 +131,23 @@ static void test_verbose_adds(void **state)
 
 	assert_non_null(strstr(text, "\nAllocated addresses:\n  10.0.0.1 (router)\n"
 				     "  10.0.0.5 (default/web)\n"));
-	assert_non_null(strstr(text, "TCX   Pods: Legacy TC\n"));
+	assert_non_null(strstr(text, "TCX   (no tcx)   Pods: Legacy TC\n"));
 	assert_non_null(strstr(text, "  reconcile-routes "));
 	assert_non_null(strstr(text, "5s ago"));
 	assert_non_null(strstr(text, "no error"));
 	assert_non_null(strstr(text, "dynamic sizing: on (ratio: 0.002500)\n"));
 	assert_non_null(strstr(text, "131072\n"));
 	assert_non_null(strstr(text, "  c/n"));
+	assert_non_null(strstr(text, "jiffies [250 Hz]\n"));
+	assert_non_null(strstr(text, "longest hold-up 12.5ms (5s ago)\n"));
+	assert_non_null(strstr(text, "Linux 6.1\n"));
+	assert_non_null(strstr(text, "no      Legacy TC   no tcx\n"));
+	assert_non_null(strstr(text, "  agent "));
+	assert_non_null(strstr(text, "  ├── datapath "));
+	assert_non_null(strstr(text, "  │   └── reconcile-attachments   [DEGRADED]   "
+				     "lxc1: No such device   (1m8s ago, x0)\n"));
+	assert_non_null(strstr(text, "      └── state-sync              [STOPPED]"));
+	assert_non_null(strstr(text, "(1h0m5s ago, x7)\n"));
 }
 
 /* What the agent does not say is not printed. */
@@ -148,8 +174,11 @@ static const struct {
 	{"{\"kvstore\": {\"state\": \"Failure\", \"msg\": \"x\"}, \"cilium\": {\"state\": \"Ok\"}}",
 	 "error: kvstore: x\n", true},
 	{"{\"cilium\": {\"state\": \"Ok\"}, \"controllers\": [{\"name\": \"n\", \"status\": "
-	 "{\"last-failure-msg\": \"why\"}}]}",
+	 "{\"last-failure-msg\": \"why\", \"consecutive-failure-count\": 2}}]}",
 	 "error: controller n: why\n", true},
+	{"{\"cilium\": {\"state\": \"Ok\"}, \"controllers\": [{\"name\": \"n\", \"status\": "
+	 "{\"last-failure-msg\": \"why, before it went well again\"}}]}",
+	 "OK\n", true},
 	{"{}", "OK\n", false},
 };
 

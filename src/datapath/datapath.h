@@ -10,6 +10,7 @@
 #include "src/base/error.h"
 #include "src/base/histogram.h"
 #include "src/model/plan.h"
+#include "src/sys/kernel_features.h"
 
 /* rtm_protocol of every route that is ours. No number of rtnetlink.h or of iproute2's rt_protos. */
 #define DATAPATH_ROUTE_PROTOCOL 67
@@ -25,6 +26,10 @@ struct datapath_config {
 	/* Set to false by load where the kernel has no tcx. */
 	bool enable_tcx;     /* for the node's devices and cilium_host */
 	bool enable_pod_tcx; /* for endpoints' devices */
+	/* Filled in by load. */
+	struct kernel_features kernel;
+	int memlock_error;   /* positive errno: RLIMIT_MEMLOCK counts, and could not be raised */
+	uint32_t jiffies_hz; /* what the programs' clock counts a second */
 	struct addr router4; /* of cilium_host, the endpoints' gateway; zero: the family is off */
 	struct addr router6;
 	uint32_t mtu; /* of endpoints and cilium_host */

@@ -24,19 +24,26 @@ static int collect_libbpf_text(enum libbpf_print_level level, const char *format
 
 static int error_set_libbpf(GError **error, int err, const char *what)
 {
+	g_autoptr(GString) missing = g_string_new(NULL);
+	GString *text = libbpf_text;
 	size_t n_skipped =
 		libbpf_text->len > LIBBPF_TEXT_BYTES ? libbpf_text->len - LIBBPF_TEXT_BYTES : 0;
 
-	return error_set(error, -err, "%s: %s\n%s", what, g_strerror(-err),
+	libbpf_text = NULL; /* what the probing has to say is no cause */
+	kernel_requirements_append_missing(missing);
+	libbpf_text = text;
+	return error_set(error, -err, "%s: %s%s%s\n%s", what, g_strerror(-err),
+			 missing->len ? "; missing in this kernel: " : "", missing->str,
 			 g_strchomp(libbpf_text->str + n_skipped));
 }
 
-/* Kernels before 5.11 count maps against this limit. Where it may not be raised, the load will say. */
-static void raise_memlock(void)
+/* Kernels before 5.11 count maps against this limit. Where it may not be raised, the load may fail. */
+static void raise_memlock(struct datapath_config *config)
 {
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 
-	(void)setrlimit(RLIMIT_MEMLOCK, &unlimited);
+	if (!config->kernel.has_memcg_accounting && setrlimit(RLIMIT_MEMLOCK, &unlimited))
+		config->memlock_error = errno;
 }
 
 /* The configuration as the programs read it. */
@@ -232,13 +239,15 @@ int real_load(struct datapath *dp, struct datapath_config *config, GError **erro
 		return err;
 	real->config = *config;
 	real->config.node.host_ifindex = 0;
-	if (!tcx_is_supported())
+	kernel_features_read(&real->config.kernel);
+	if (!real->config.kernel.has_tcx)
 		real->config.enable_tcx = real->config.enable_pod_tcx = false;
-	raise_memlock();
+	raise_memlock(&real->config);
 	err = jiffies_clock_init(&real->clock, error);
 	if (!err)
 		err = real_node_ensure(real, made, error);
 	real->config.node.ct_tick_shift = real->clock.tick_shift;
+	real->config.jiffies_hz = real->clock.hz;
 	if (!err)
 		err = load_set(real, error);
 	if (!err)
