@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/base/metric.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,11 @@ void metric_format_number(GString *out, double number)
 		g_string_append(out, number > 0 ? "+Inf" : "-Inf");
 		return;
 	}
+	/* Most are counts. */
+	if (fabs(number) < 1e15 && number == (double)(int64_t)number) {
+		g_string_append_printf(out, "%" PRId64, (int64_t)number);
+		return;
+	}
 	g_ascii_formatd(text, sizeof(text), "%.15g", number);
 	if (g_ascii_strtod(text, NULL) != number)
 		g_ascii_dtostr(text, sizeof(text), number);
@@ -134,22 +140,34 @@ static void append_escaped(GString *out, const char *text, bool is_quoted)
 	}
 }
 
+struct formatting {
+	GString *out;
+	const struct metric_family *family; /* whose head has been written */
+	char **names;                       /* of its labels */
+};
+
 /* name_suffix{a="1",b="2",le="0.1"} 3; bound NULL: without le. */
-static void append_line(GString *out, const struct metric_family *family, const char *suffix,
+static void append_line(const struct formatting *formatting, const char *suffix,
 			const struct metric_sample *sample, const char *bound, double value)
 {
-	g_auto(GStrv) names = g_strsplit(family->labels, ",", -1);
+	GString *out = formatting->out;
 	char separator = '{';
 
-	g_string_append_printf(out, "%s%s", family->name, suffix);
-	for (unsigned int i = 0; names[i]; i++) {
-		g_string_append_printf(out, "%c%s=\"", separator, names[i]);
+	g_string_append(out, formatting->family->name);
+	g_string_append(out, suffix);
+	for (unsigned int i = 0; formatting->names[i]; i++) {
+		g_string_append_c(out, separator);
+		g_string_append(out, formatting->names[i]);
+		g_string_append(out, "=\"");
 		append_escaped(out, sample->values[i], true);
 		g_string_append_c(out, '"');
 		separator = ',';
 	}
 	if (bound) {
-		g_string_append_printf(out, "%cle=\"%s\"", separator, bound);
+		g_string_append_c(out, separator);
+		g_string_append(out, "le=\"");
+		g_string_append(out, bound);
+		g_string_append_c(out, '"');
 		separator = ',';
 	}
 	if (separator == ',')
@@ -160,49 +178,51 @@ static void append_line(GString *out, const struct metric_family *family, const 
 }
 
 /* Each bucket counts what is in those before it, too. */
-static void append_histogram(GString *out, const struct metric_family *family,
+static void append_histogram(const struct formatting *formatting,
 			     const struct metric_sample *sample)
 {
+	g_autoptr(GString) bound = g_string_new(NULL);
 	uint64_t n = 0;
 
 	for (unsigned int i = 0; i <= HISTOGRAM_N_BOUNDS; i++) {
-		g_autoptr(GString) bound = g_string_new(NULL);
-
 		n += sample->histogram->counts[i];
+		g_string_truncate(bound, 0);
 		metric_format_number(bound, i < HISTOGRAM_N_BOUNDS ? histogram_bounds[i]
 								   : (double)INFINITY);
-		append_line(out, family, "_bucket", sample, bound->str, n);
+		append_line(formatting, "_bucket", sample, bound->str, n);
 	}
-	append_line(out, family, "_sum", sample, NULL, sample->value);
-	append_line(out, family, "_count", sample, NULL, n);
+	append_line(formatting, "_sum", sample, NULL, sample->value);
+	append_line(formatting, "_count", sample, NULL, n);
 }
 
-struct formatting {
-	GString *out;
-	const struct metric_family *last; /* whose head has been written */
-};
-
-static void format_sample(const struct metric_family *family, const struct metric_sample *sample,
-			  void *data)
+static void begin_family(struct formatting *formatting, const struct metric_family *family)
 {
 	static const char *const types[METRIC_TYPE__MAX] = {
 		[METRIC_TYPE_GAUGE] = "gauge",
 		[METRIC_TYPE_COUNTER] = "counter",
 		[METRIC_TYPE_HISTOGRAM] = "histogram",
 	};
-	struct formatting *formatting = data;
-	GString *out = formatting->out;
 
-	if (formatting->last != family) {
-		g_string_append_printf(out, "# HELP %s ", family->name);
-		append_escaped(out, family->help, false);
-		g_string_append_printf(out, "\n# TYPE %s %s\n", family->name, types[family->type]);
-		formatting->last = family;
-	}
+	formatting->family = family;
+	g_strfreev(formatting->names);
+	formatting->names = g_strsplit(family->labels, ",", -1);
+	g_string_append_printf(formatting->out, "# HELP %s ", family->name);
+	append_escaped(formatting->out, family->help, false);
+	g_string_append_printf(formatting->out, "\n# TYPE %s %s\n", family->name,
+			       types[family->type]);
+}
+
+static void format_sample(const struct metric_family *family, const struct metric_sample *sample,
+			  void *data)
+{
+	struct formatting *formatting = data;
+
+	if (formatting->family != family)
+		begin_family(formatting, family);
 	if (sample->histogram)
-		append_histogram(out, family, sample);
+		append_histogram(formatting, sample);
 	else
-		append_line(out, family, "", sample, NULL, sample->value);
+		append_line(formatting, "", sample, NULL, sample->value);
 }
 
 void metric_set_format(const struct metric_set *set, GString *out)
@@ -210,4 +230,5 @@ void metric_set_format(const struct metric_set *set, GString *out)
 	struct formatting formatting = {.out = out};
 
 	metric_set_foreach(set, format_sample, &formatting);
+	g_strfreev(formatting.names);
 }
