@@ -56,7 +56,7 @@ static void pods_differ_by_any_field(void **state)
 	other->meta.line = 7;
 	other->meta.file = intern_new("/elsewhere");
 	assert_true(row_equal(&pod->row, &other->row));
-	other->host_network = true;
+	other->service_account = intern_new("robot");
 	assert_differs(pod, other);
 
 	other = new_pod();

@@ -18,7 +18,7 @@ static bool pod_equal(const struct row *row_a, const struct row *row_b)
 	const struct pod *b = (const struct pod *)row_b;
 
 	return object_meta_equal(&a->meta, &b->meta) && a->node_name == b->node_name &&
-	       a->service_account == b->service_account && a->host_network == b->host_network;
+	       a->service_account == b->service_account;
 }
 
 const struct row_class pod_class = {

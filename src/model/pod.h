@@ -10,7 +10,6 @@ struct pod {
 	struct object_meta meta;
 	const char *node_name;       /* interned; NULL where not scheduled, or not said */
 	const char *service_account; /* interned; NULL: "default" */
-	bool host_network;
 };
 
 extern const struct row_class pod_class;

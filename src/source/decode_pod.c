@@ -25,10 +25,8 @@ struct object *decode_pod(const struct field *object, struct object_meta *take_m
 	struct field spec = field_member(object, "spec");
 	struct field node_name = field_member(&spec, "nodeName");
 	struct field service_account = field_member(&spec, "serviceAccountName");
-	struct field host_network = field_member(&spec, "hostNetwork");
 
 	pod->node_name = intern_new(decode_reference(&node_name));
 	pod->service_account = intern_new(decode_reference(&service_account));
-	pod->host_network = field_bool(&host_network, false);
 	return decoded;
 }

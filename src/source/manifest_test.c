@@ -53,7 +53,6 @@ static void append_object(GString *text, const struct manifest_object *said)
 			g_string_append_printf(text, " node=%s", pod->node_name);
 		if (pod->service_account)
 			g_string_append_printf(text, " account=%s", pod->service_account);
-		g_string_append(text, pod->host_network ? " host" : "");
 	} else if (object->row.class == &node_class) {
 		append_node(text, (const struct node *)object);
 	}
@@ -93,7 +92,7 @@ static void pods(void **state)
 		"---\n"
 		"apiVersion: v1\nkind: Pod\nmetadata: {name: a.b}\n",
 		true,
-		"1 Pod shop/web {k8s:a.b/tier=1;k8s:app=web;} node=n1 account=robot host\n"
+		"1 Pod shop/web {k8s:a.b/tier=1;k8s:app=web;} node=n1 account=robot\n"
 		"7 Pod default/a.b {}\n");
 }
 
@@ -103,7 +102,7 @@ static void every_problem_of_an_object(void **state)
 		"a.yaml",
 		"apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  labels:\n"
 		"    -bad: x\n    v: 1\n    w: a b\n    n:\nspec:\n  nodeName: A_B\n"
-		"  hostNetwork: 'yes'\n",
+		"  serviceAccountName: [1]\n",
 		true,
 		"1 Pod default/web refused\n"
 		"6 Pod default/web, metadata.labels.-bad: is not the key of a label: want "
@@ -115,7 +114,7 @@ static void every_problem_of_an_object(void **state)
 		"9 Pod default/web, metadata.labels.n: got nothing, want a text\n"
 		"11 Pod default/web, spec.nodeName: got \"A_B\", want at most 253 of a-z, 0-9, "
 		"'-' and '.' (RFC 1123)\n"
-		"12 Pod default/web, spec.hostNetwork: got \"yes\", want true or false\n");
+		"12 Pod default/web, spec.serviceAccountName: got a list, want a text\n");
 }
 
 static void nodes(void **state)
