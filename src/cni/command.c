@@ -172,7 +172,7 @@ static int collect_garbage(const struct call *call, GArray *links, GError **erro
 
 		if (strcmp(link->kind, "veth") ||
 		    !attachment_parse_alias(link->alias, &attachment) ||
-		    g_strcmp0(attachment.network, netconf->name) ||
+		    !attachment_is_of_network(&attachment, netconf->name) ||
 		    is_valid(netconf->valid_attachments, &attachment))
 			continue;
 		leave_status = join_leave(call->client, call->queue_directory, &attachment,

@@ -5,6 +5,8 @@
 #include <glib.h>
 
 #define ALIAS_PREFIX "cilium"
+/* With it container ids of 160 characters fit into the alias; those of runtimes have 64. */
+#define NETWORK_BYTES_MAX 72
 
 void attachment_host_ifname(const struct attachment *attachment, char ret_name[static IFNAMSIZ])
 {
@@ -26,12 +28,31 @@ char *attachment_endpoint_id(const struct attachment *attachment)
 			       attachment->ifname);
 }
 
+/* What stands for the network in the alias. Free with g_free. */
+static char *network_text(const char *network)
+{
+	g_autofree char *hash = NULL;
+
+	if (strlen(network) <= NETWORK_BYTES_MAX)
+		return g_strdup(network);
+	hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, network, -1);
+	return g_strdup_printf("sha256-%s", hash);
+}
+
+bool attachment_is_of_network(const struct attachment *attachment, const char *network)
+{
+	g_autofree char *text = network ? network_text(network) : NULL;
+
+	return !g_strcmp0(attachment->network, text);
+}
+
 bool attachment_format_alias(const struct attachment *attachment,
 			     char ret_alias[static ATTACHMENT_ALIAS_BYTES])
 {
-	return g_snprintf(ret_alias, ATTACHMENT_ALIAS_BYTES, ALIAS_PREFIX ":%s:%s:%s",
-			  attachment->network, attachment->container_id,
-			  attachment->ifname) < ATTACHMENT_ALIAS_BYTES;
+	g_autofree char *network = network_text(attachment->network);
+
+	return g_snprintf(ret_alias, ATTACHMENT_ALIAS_BYTES, ALIAS_PREFIX ":%s:%s:%s", network,
+			  attachment->container_id, attachment->ifname) < ATTACHMENT_ALIAS_BYTES;
 }
 
 bool attachment_parse_alias(char alias[static ATTACHMENT_ALIAS_BYTES],

@@ -26,11 +26,13 @@ char *attachment_text(const struct attachment *attachment);
 char *attachment_endpoint_id(const struct attachment *attachment);
 
 /*
- * "cilium:<network>:<container id>:<interface>", the alias of the host's interface. false where it is
- * too long for one.
+ * "cilium:<network>:<container id>:<interface>", the alias of the host's interface. Of a network with a long
+ * name it has a hash. false where it is too long all the same, because of the container id.
  */
 bool attachment_format_alias(const struct attachment *attachment,
 			     char ret_alias[static ATTACHMENT_ALIAS_BYTES]);
 /* The other way; the members point into alias, which is cut up. false: not one of ours. */
 bool attachment_parse_alias(char alias[static ATTACHMENT_ALIAS_BYTES],
 			    struct attachment *ret_attachment);
+/* Whether an attachment whose alias was parsed is of the network. */
+bool attachment_is_of_network(const struct attachment *attachment, const char *network);

@@ -69,6 +69,10 @@ int interface_create(struct interface *interface, int netns_fd, const struct att
 	*interface = (struct interface){.netns_fd = netns_fd};
 	g_strlcpy(interface->ifname, attachment->ifname, IFNAMSIZ);
 	attachment_host_ifname(attachment, interface->host_ifname);
+	/* Nobody would find it again by its alias when the container is gone. */
+	if (!status && !attachment_format_alias(attachment, alias))
+		status = error_set(error, ENAMETOOLONG, "container id %.40s…: too long",
+				   attachment->container_id);
 	if (!status)
 		status = choose_macs(interface, mac, error);
 	if (!status)
@@ -82,8 +86,7 @@ int interface_create(struct interface *interface, int netns_fd, const struct att
 	/* Sent apart: what follows goes by the name, which may be somebody else's. */
 	if (status)
 		return status;
-	if (attachment_format_alias(attachment, alias))
-		link_append_alias(interface->host, interface->host_ifname, alias);
+	link_append_alias(interface->host, interface->host_ifname, alias);
 	status = link_get_by_name(interface->host, interface->host_ifname, &link, error);
 	if (status) {
 		link_append_delete_by_name(interface->host, interface->host_ifname);

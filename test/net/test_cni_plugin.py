@@ -473,6 +473,28 @@ def test_gc_removes_what_is_not_valid_of_its_own_network(plugin):
         assert deleted == ["DELETE /v1/endpoint/cni-attachment-id%3Adrop%3Aeth0"]
 
 
+def test_gc_finds_interfaces_of_a_network_with_a_long_name(plugin):
+    """More than an alias holds: a hash stands for it."""
+    network = {"name": "n" * 300}
+    with contextlib.ExitStack() as stack:
+        for container in "keep", "d" * 64:
+            pod = Namespace(f"axo{os.getpid()}-gc-{container[:4]}")
+            stack.callback(pod.close)
+            plugin.add(network, CNI_CONTAINERID=container, CNI_NETNS=pod.netns_path)
+        valid = [{"containerID": "keep", "ifname": "eth0"}]
+        assert plugin.call("GC", {**network, "cniVersion": "1.1.0",
+                                  "cni.dev/valid-attachments": valid},
+                           CNI_CONTAINERID=None, CNI_NETNS=None, CNI_IFNAME=None) == (0, None)
+        left, = {link.get("ifalias") for link in plugin.links(plugin.node).values()} - {None}
+        assert left.startswith("cilium:sha256-") and left.endswith(":keep:eth0")
+
+
+def test_container_id_beyond_the_alias_is_refused(plugin):
+    status, answer = plugin.call("ADD", CNI_CONTAINERID="c" * 250)
+    assert status == 1 and "too long" in answer["msg"] + answer.get("details", "")
+    assert not any(name.startswith("lxc") for name in plugin.links(plugin.node))
+
+
 @pytest.mark.parametrize("valid", [None, "x", [{}], [{"containerID": "keep"}]])
 def test_gc_without_a_list_it_can_trust_removes_nothing(plugin, valid):
     plugin.add()
