@@ -145,7 +145,7 @@ static const struct {
 
 static void add_endpoint(GPtrArray *sections, const json_t *endpoint)
 {
-	static const char *const verbs[] = {"get", "health", "labels"};
+	static const char *const verbs[] = {"get", "health", "labels", "config", "log"};
 	g_autofree char *id = g_strdup_printf("%lld", json_get_number(endpoint, "id", NULL));
 	g_autofree char *identity = g_strdup_printf(
 		"%lld", json_get_number(endpoint, "status", "identity", "id", NULL));
