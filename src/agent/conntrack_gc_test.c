@@ -227,6 +227,32 @@ static void sweeps_are_counted(void **state)
 	assert_counts(world, CONNTRACK_GC_NAT, 2, 1, 0);
 }
 
+static int64_t wait_after(struct conntrack_gc *gc, int64_t interval_ns, int64_t max_interval_ns)
+{
+	const struct settings settings = {
+		.conntrack_gc_interval_ns = interval_ns,
+		.conntrack_gc_max_interval_ns = max_interval_ns,
+	};
+
+	conntrack_gc_configure(gc, &settings);
+	return conntrack_gc_run(gc);
+}
+
+/* While it runs: sooner at once, later from the next sweep on. */
+static void intervals_change(void **state)
+{
+	struct world *world = *state;
+	const struct settings hour = {.conntrack_gc_interval_ns = 3600 * NSEC_PER_SEC};
+	struct conntrack_gc *gc = conntrack_gc_new(&hour, world->dp, &world->config, NULL);
+
+	assert_true(conntrack_gc_run(gc) > 3500 * NSEC_PER_SEC);
+	assert_in_range(wait_after(gc, 60 * NSEC_PER_SEC, 0), 50 * NSEC_PER_SEC, 60 * NSEC_PER_SEC);
+	assert_in_range(wait_after(gc, 3600 * NSEC_PER_SEC, 0), 1, 60 * NSEC_PER_SEC);
+	/* It adapts, but no longer than this. */
+	assert_in_range(wait_after(gc, 0, 20 * NSEC_PER_SEC), 1, 20 * NSEC_PER_SEC);
+	conntrack_gc_free(gc);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -235,6 +261,7 @@ int main(void)
 		TEST(a_translation_lives_as_long_as_its_connection),
 		TEST(a_translation_that_its_connection_left_goes),
 		TEST(sweeps_are_counted),
+		TEST(intervals_change),
 	};
 #undef TEST
 

@@ -56,6 +56,12 @@ static const char full[] =
 	" \"loop\": {\"turns\": 9, \"max-lag-seconds\": 0.0125, \"max-lag-timestamp\":"
 	" \"2026-01-01T00:00:00Z\"},"
 	" \"without-effect\": [{\"key\": \"enable-bgp\", \"value\": \"true\"}],"
+	" \"configuration\": {\"waiting\": [{\"key\": \"mtu\", \"value\": \"1400\", \"before\":"
+	" \"0\", \"state\": \"needs-restart\"}, {\"key\": \"debug\", \"value\": \"true\","
+	" \"before\": \"false\", \"state\": \"in-force\"}, {\"key\": \"enable-bgp\","
+	" \"value\": \"false\", \"before\": \"true\", \"state\": \"no-effect\"}],"
+	" \"runtime\": [{\"key\": \"log-opt\", \"value\": \"level=debug\"}],"
+	" \"error\": \"mtu: got x\\ndebug: got y\"},"
 	" \"unknown-keys\": [\"nonsense\"], \"pod-attach-mode\": \"clsact\"}}";
 
 static const char want_text[] =
@@ -95,7 +101,14 @@ static const char want_text[] =
 	"  lxc1 ingress: No such device (attachments, since 2026-01-01T00:00:00Z, 4 tries)\n"
 	"    Look at `ip link`.\n"
 	"Keys without effect:   enable-bgp=true\n"
-	"Unknown keys:          nonsense\n";
+	"Unknown keys:          nonsense\n"
+	"Configuration:         not valid any more: the agent would not start again\n"
+	"  mtu: got x\n"
+	"  debug: got y\n"
+	"Configuration:   2 changed key(s) not in force\n"
+	"  mtu: configured \"1400\", in force \"0\": restart the agent\n"
+	"  debug: configured \"true\", in force \"false\": cilium config reload\n"
+	"Changed until the agent restarts:   log-opt=level=debug\n";
 
 static char *format(const char *json, const struct status_format *format)
 {

@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,8 @@ int main(void)
 	json_t *answer = NULL;
 	int status;
 
+	/* A runtime that has closed our standard error gets its container all the same. */
+	signal(SIGPIPE, SIG_IGN);
 	if (!getenv("CNI_COMMAND")) {
 		fputs("cilium-cni " AXONEME_VERSION ", a CNI plugin for versions 0.3.0 to 1.1.0: "
 		      "a container runtime calls it\n",
