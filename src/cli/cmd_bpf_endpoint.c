@@ -92,5 +92,6 @@ const struct cli_command cmd_bpf_endpoint_delete = {
 	.help = "Delete the entry of an address; a running agent puts it back within 10 s",
 	.flags = delete_flags,
 	.needs_root = true,
+	.words = CLI_WORDS_IPS,
 	.run = run_delete,
 };

@@ -11,7 +11,7 @@ static const struct {
 } pages[] = {
 	{"commands", page_append_commands}, {"drop-reasons", page_append_drop_reasons},
 	{"events", page_append_events},     {"keys", page_append_keys},
-	{"logs", page_append_logs},
+	{"logs", page_append_logs},         {"metrics", page_append_metrics},
 };
 
 static int print_page(const char *name)

@@ -13,6 +13,7 @@ void page_append_commands(GString *page);
 void page_append_drop_reasons(GString *page);
 void page_append_events(GString *page);
 void page_append_logs(GString *page);
+void page_append_metrics(GString *page);
 
 /* A row of a table: cells until NULL; what would end a cell is escaped. */
 void page_append_row(GString *page, ...) G_GNUC_NULL_TERMINATED;
