@@ -287,6 +287,8 @@ static int apply_plan(struct agent *agent, GError **error)
 		.controller = controller_new(agent->controllers, "router-addresses", "ipam", 0),
 	});
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	agent->map_events = map_events_new(agent->settings);
+	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
 				    UPKEEP_RESYNC_INTERVAL_NS);
 	endpoint_history_set_reconcilers(agent->history, agent->reconcilers);
@@ -463,6 +465,7 @@ void agent_free(struct agent *agent)
 	uv_run(agent->loop, UV_RUN_DEFAULT);
 	if (agent->reconcilers)
 		reconcilers_free(agent->reconcilers);
+	map_events_free(agent->map_events);
 	if (agent->datapath)
 		agent->datapath->ops->free(agent->datapath);
 	router_free(agent->router);

@@ -6,6 +6,7 @@
 #include "src/agent/api_statistics.h"
 #include "src/agent/config.h"
 #include "src/agent/endpoint_manager.h"
+#include "src/agent/map_events.h"
 #include "src/datapath/reconciler.h"
 #include "src/derive/derive.h"
 
@@ -49,6 +50,7 @@ struct agent {
 	struct datapath_config datapath_config; /* as in force */
 	struct router *router;
 	struct reconcilers *reconcilers;
+	struct map_events *map_events;
 	struct controller *delete_queue;
 	struct conntrack_gc *conntrack_gc;
 	struct upkeep *upkeep;

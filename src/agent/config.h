@@ -117,6 +117,8 @@ struct settings {
 	int64_t monitor_aggregation_interval_ns;
 	unsigned int monitor_aggregation_flags; /* TCP flags, bits as in the header */
 
+	char **bpf_map_event_buffers; /* "map=enabled_128_0"; see map_event_buffer_parse() */
+
 	/* The agent itself. */
 	bool debug;
 	char **log_opt;                 /* "level=info", "format=text"; see settings_apply_log */

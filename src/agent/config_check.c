@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include "abi/conntrack.h"
 #include "abi/nat.h"
+#include "src/agent/map_event_buffer.h"
 #include "src/agent/option.h"
 #include "src/base/log.h"
 
@@ -85,6 +86,21 @@ static void check_log_opt(const struct settings *settings, GString *problems)
 	}
 }
 
+static void check_event_buffers(const struct settings *settings, GString *problems)
+{
+	for (char **pair = settings->bpf_map_event_buffers; *pair; pair++) {
+		g_autofree char *name = NULL;
+		struct map_event_buffer buffer;
+
+		if (map_event_buffer_parse(*pair, &name, &buffer))
+			add_line(problems,
+				 "bpf-map-event-buffers: got \"%s\", want map=enabled_N_AGE with N "
+				 "in "
+				 "0..%d and AGE as 1h or 0, or map=disabled_0_0",
+				 *pair, MAP_EVENT_BUFFER_MAX);
+	}
+}
+
 void settings_check(const struct settings *settings, GString *problems)
 {
 	if (!settings->enable_ipv4 && !settings->enable_ipv6)
@@ -103,6 +119,7 @@ void settings_check(const struct settings *settings, GString *problems)
 	if (strlen(settings->socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		add_line(problems, "socket-path: got %zu bytes, want at most 107",
 			 strlen(settings->socket_path));
+	check_event_buffers(settings, problems);
 	check_log_opt(settings, problems);
 }
 

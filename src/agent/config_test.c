@@ -201,6 +201,9 @@ static void test_settings_that_must_fit(void **state)
 	check_refused("--pod-attach-mode=tcx --enable-tcx=false", "pod-attach-mode: got \"tcx\"");
 	check_refused(long_socket, "socket-path: got 121 bytes");
 	check_refused("--log-opt level=loud", "log-opt: got \"level=loud\"");
+	check_refused("--bpf-map-event-buffers cilium_lxc=128",
+		      "bpf-map-event-buffers: got \"cilium_lxc=128\", want map=enabled_N_AGE");
+	config_free(load_good("--bpf-map-event-buffers cilium_ipcache_v2=enabled_1024_1h", ""));
 	check_refused("--log-opt color=red", "log-opt: got \"color=red\"");
 	config_free(load_good("--log-opt level=debug,format=json", ""));
 }

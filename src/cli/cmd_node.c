@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* node list, map list: short tables of what the agent says. */
+/* node list. */
 #include <stdio.h>
 #include <stdlib.h>
 #include "src/cli/commands.h"
@@ -52,37 +52,4 @@ const struct cli_command cmd_node_list = {
 	.help = "List nodes",
 	.flags = output_flags,
 	.run = run_node_list,
-};
-
-static int run_map_list(int argc, char *const argv[])
-{
-	g_autoptr(GString) table = g_string_new("Name\tNum entries\tNum errors\tCache enabled\n");
-	json_auto_t *answer = NULL;
-	int status = get(API_MAP_LIST, &answer);
-	json_t *map;
-	size_t i;
-
-	if (status)
-		return status;
-	if (output_format)
-		return output_print(answer);
-	json_array_foreach(json_get(answer, "maps", NULL), i, map)
-	{
-		g_autofree char *name = g_path_get_basename(json_get_text(map, "path", NULL));
-
-		g_string_append_printf(
-			table, "%s\t%lld\t%lld\t%s\n", name,
-			json_get_number(map, "num-entries", NULL),
-			json_get_number(map, "num-errors", NULL),
-			json_is_true(json_get(map, "cache-enabled", NULL)) ? "true" : "false");
-	}
-	tabwriter_print(table->str);
-	return EXIT_SUCCESS;
-}
-
-const struct cli_command cmd_map_list = {
-	.path = "map list",
-	.help = "List all open BPF maps",
-	.flags = output_flags,
-	.run = run_map_list,
 };

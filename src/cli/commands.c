@@ -41,6 +41,8 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_identity_list,
 	&cmd_ip_get,
 	&cmd_ip_list,
+	&cmd_map_events,
+	&cmd_map_get,
 	&cmd_map_list,
 	&cmd_metrics_list,
 	&cmd_monitor,

@@ -42,6 +42,8 @@ extern const struct cli_command cmd_identity_get;
 extern const struct cli_command cmd_identity_list;
 extern const struct cli_command cmd_ip_get;
 extern const struct cli_command cmd_ip_list;
+extern const struct cli_command cmd_map_events;
+extern const struct cli_command cmd_map_get;
 extern const struct cli_command cmd_map_list;
 extern const struct cli_command cmd_metrics_list;
 extern const struct cli_command cmd_monitor;

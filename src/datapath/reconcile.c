@@ -210,6 +210,13 @@ static void note_success(struct reconcile *reconcile, const struct row_key *key)
 			 reconcile->kind->name);
 }
 
+static void note_write(const struct reconcile *reconcile, const struct row *row, bool removed,
+		       int err)
+{
+	if (reconcile->on_write)
+		reconcile->on_write(row, removed, err, reconcile->on_write_data);
+}
+
 static void apply_wanted(struct reconcile *reconcile, const struct row_key *key,
 			 const struct row *wanted)
 {
@@ -222,8 +229,10 @@ static void apply_wanted(struct reconcile *reconcile, const struct row_key *key,
 		set_remove(&reconcile->orphans, key);
 	}
 	actual = set_get(&reconcile->applied, key);
-	if (!actual || !reconcile->kind->matches(wanted, actual))
+	if (!actual || !reconcile->kind->matches(wanted, actual)) {
 		err = reconcile->kind->apply(reconcile->datapath, wanted);
+		note_write(reconcile, wanted, false, err);
+	}
 	if (err) {
 		note_failure(reconcile, wanted, err);
 		return;
@@ -253,8 +262,10 @@ static void remove_unwanted(struct reconcile *reconcile, const struct row_key *k
 	const struct row *applied = set_get(&reconcile->applied, key);
 	int err = 0;
 
-	if (applied)
+	if (applied) {
 		err = reconcile->kind->remove(reconcile->datapath, applied);
+		note_write(reconcile, applied, true, err);
+	}
 	if (err) {
 		note_failure(reconcile, applied, err);
 		return;

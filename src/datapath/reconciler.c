@@ -17,6 +17,8 @@ enum {
 
 struct reconcilers {
 	struct datapath *datapath;
+	reconciler_write_fn on_write;
+	void *on_write_data;
 	struct reconcile kinds[KIND__MAX];
 	GHashTable *n_failing_by_endpoint;
 	int64_t (*now_ns)(void);
@@ -315,4 +317,81 @@ void reconcilers_foreach_failure(const struct reconcilers *reconcilers,
 
 		fn(&failure, data);
 	}
+}
+
+/* ---- entries of maps ---- */
+
+struct entry_visit {
+	const struct reconcile *reconcile;
+	void (*fn)(const struct reconciler_entry *entry, void *data);
+	void *data;
+};
+
+static bool visit_wanted(const struct row *row, void *data)
+{
+	const struct entry_visit *visit = data;
+	const struct failing *failing;
+	struct row_key key;
+
+	visit->reconcile->kind->key(row, &key);
+	failing = keyed_set_get(&visit->reconcile->failing, key.data, key.n_bytes);
+	visit->fn(
+		&(const struct reconciler_entry){
+			.entry = (const struct plan_map_entry *)row,
+			.wanted = true,
+			.error = failing ? failing->error : 0,
+		},
+		visit->data);
+	return true;
+}
+
+static bool visit_unwanted(void *item, void *data)
+{
+	const struct entry_visit *visit = data;
+	const struct failing *failing = item;
+
+	if (!table_get(visit->reconcile->table, failing->key.data, failing->key.n_bytes))
+		visit->fn(
+			&(const struct reconciler_entry){
+				.entry = (const struct plan_map_entry *)failing->row,
+				.error = failing->error,
+			},
+			visit->data);
+	return true;
+}
+
+void reconcilers_foreach_entry(const struct reconcilers *reconcilers,
+			       void (*fn)(const struct reconciler_entry *entry, void *data),
+			       void *data)
+{
+	const struct reconcile *reconcile = &reconcilers->kinds[KIND_MAP_ENTRIES];
+	struct entry_visit visit = {reconcile, fn, data};
+
+	table_foreach (reconcile->table, visit_wanted, &visit)
+		;
+	keyed_set_foreach(&reconcile->failing, visit_unwanted, &visit);
+}
+
+static void observe_write(const struct row *row, bool removed, int err, void *data)
+{
+	const struct reconcilers *reconcilers = data;
+	const struct reconciler_entry write = {
+		.entry = (const struct plan_map_entry *)row,
+		.wanted = !removed,
+		.error = -err,
+	};
+
+	if (reconcilers->on_write)
+		reconcilers->on_write(&write, reconcilers->on_write_data);
+}
+
+void reconcilers_set_write_observer(struct reconcilers *reconcilers, reconciler_write_fn fn,
+				    void *data)
+{
+	struct reconcile *reconcile = &reconcilers->kinds[KIND_MAP_ENTRIES];
+
+	reconcilers->on_write = fn;
+	reconcilers->on_write_data = data;
+	reconcile->on_write = observe_write;
+	reconcile->on_write_data = reconcilers;
 }

@@ -104,3 +104,21 @@ void reconcilers_foreach_status(const struct reconcilers *reconcilers,
 void reconcilers_foreach_failure(const struct reconcilers *reconcilers,
 				 void (*fn)(const struct reconciler_failure *failure, void *data),
 				 void *data);
+
+/* An entry of a BPF map: what the plan wants, or what could not be removed yet. */
+struct reconciler_entry {
+	const struct plan_map_entry *entry;
+	bool wanted;
+	int error; /* positive errno of the last try; 0: the kernel has it so */
+};
+
+void reconcilers_foreach_entry(const struct reconcilers *reconcilers,
+			       void (*fn)(const struct reconciler_entry *entry, void *data),
+			       void *data);
+
+/* A write to a BPF map: wanted is false where it was removed. */
+typedef void (*reconciler_write_fn)(const struct reconciler_entry *write, void *data);
+
+/* fn is told of each write to a map from now on. One; NULL: none. */
+void reconcilers_set_write_observer(struct reconcilers *reconcilers, reconciler_write_fn fn,
+				    void *data);

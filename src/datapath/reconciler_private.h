@@ -38,6 +38,9 @@ struct failing {
 	int64_t next_ns;  /* CLOCK_MONOTONIC: when it is tried again */
 };
 
+/* err: 0 or −errno. */
+typedef void (*reconcile_observer)(const struct row *row, bool removed, int err, void *data);
+
 struct reconcile {
 	const struct reconcile_kind *kind;
 	struct datapath *datapath;
@@ -54,6 +57,9 @@ struct reconcile {
 	uint64_t n_repaired;
 	reconciler_observer observer; /* NULL: nobody */
 	void *observer_data;
+	/* Told of each write, and what came of it; NULL: nobody. */
+	reconcile_observer on_write;
+	void *on_write_data;
 };
 
 void reconcile_init(struct reconcile *reconcile, const struct reconcile_kind *kind,

@@ -4,6 +4,7 @@
 import json
 import re
 import socket
+import subprocess
 
 import pytest
 
@@ -222,3 +223,92 @@ def test_drops_name_their_place(node, family):
             if each["description"] == "Invalid source ip"]
     assert [(each["file"], str(each["line"])) for each in made] == \
         [(rows[0]["FILE"], rows[0]["LINE"])]
+
+
+def plan_of(node, name):
+    """map get NAME, by key."""
+    return {entry["key"]: entry for entry in node.cli_json("map", "get", name)["cache"]}
+
+
+def test_map_get_is_what_is_in_the_map(node, family):
+    """For each map that the agent fills, key for key; for the others the cache is disabled."""
+    pod = node.pod("a")
+    for name, listed in {"cilium_lxc": "endpoint list", "cilium_devices": "device list",
+                         "cilium_lxc_device": "endpoint list --devices"}.items():
+        plan = plan_of(node, name)
+        assert {key: [entry["value"]] for key, entry in plan.items()} == \
+            json.loads(bpf(node, *listed.split(), "-o", "json").stdout)
+        assert {entry["desired-action"] for entry in plan.values()} == {"sync"}
+    both = {**plan_of(node, "cilium_ipcache"), **plan_of(node, "cilium_ipcache_prefix")}
+    assert set(both) == keys(node, "ipcache", "list")
+    assert set(plan_of(node, "cilium_ipmasq")) == keys(node, "ipmasq", "list")
+    text = node.cli("map", "get", "cilium_lxc").stdout
+    assert text.split("\n", maxsplit=1)[0].split() == ["Key", "Value", "State", "Error"]
+    assert f"{pod.address(family)}:0" in text
+    assert node.cli("map", "get", "cilium_ct_tcp_global").stdout == "Cache is disabled\n"
+    assert "## Map: cilium_lxc\nKey" in node.cli("map", "list", "--verbose").stdout
+    assert node.cli("map", "get", "nonsense", check=False).stderr == \
+        "Error: map nonsense was not found\n"
+
+
+def test_map_events(node, family):
+    """Each write of the agent, and each removal; not what somebody else did."""
+    pod = node.pod("a")
+    key = f"{pod.address(family)}:0"
+    bpf(node, "endpoint", "delete", pod.address(family))
+
+    def actions():
+        return [(event["action"], event["desired-action"]) for event in
+                node.request("GET", "/v1/map/cilium_lxc/events")[1] if event["key"] == key]
+
+    probe.eventually(lambda: actions() == [("update", "sync")] * 2, SECONDS, "repair as an event")
+    pod.delete()
+    assert actions()[-1] == ("delete", "sync")
+    events = node.request("GET", "/v1/map/cilium_lxc/events")[1]
+    numbers = [event["number"] for event in events]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert node.request("GET", f"/v1/map/cilium_lxc/events?since={numbers[-2]}")[1] == events[-1:]
+    lines = node.cli("map", "events", "cilium_lxc").stdout.splitlines()
+    assert len(lines) == len(events)
+    assert re.fullmatch(r'key="\S+" value=".*" time=\d{4}-\d\d-\d\dT[\d:.]+Z action=delete '
+                        r'desiredState=sync', lines[-1])
+    for query in ("since=x", "since=-1", "follow=true"):
+        assert node.request("GET", f"/v1/map/cilium_lxc/events?{query}")[0] == 400, query
+    for name in ("nonsense", "cilium_metrics"):
+        assert node.request("GET", f"/v1/map/{name}/events")[0] == 404
+
+
+def test_map_events_follow(node):
+    """-f goes on; it ends with the agent, and says why."""
+    node.pod("a")
+    with node.popen(node.program("cilium"), "map", "events", "-f", "cilium_lxc",
+                    env=node.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    text=True) as follower:
+        assert follower.stdout.readline().startswith('key="')
+        pod = node.pod("b")
+        wanted = f'key="{pod.address(socket.AF_INET)}:0"'
+        while wanted not in follower.stdout.readline():
+            assert follower.poll() is None
+        node.kill_agent()
+        assert follower.wait(timeout=10) == 1 and "Error: " in follower.stderr.read()
+
+
+def test_map_event_buffers(site):
+    """Sizes by the key; a map whose events are off says which key does it."""
+    node = site.node(**{"bpf-map-event-buffers":
+                        "cilium_lxc=enabled_1_0,cilium_devices=disabled_0_0"})
+    node.pod("a")
+    assert len(node.request("GET", "/v1/map/cilium_lxc/events")[1]) == 1
+    done = node.cli("map", "events", "cilium_devices", check=False)
+    assert done.returncode == 1 and "bpf-map-event-buffers" in done.stderr
+
+
+def test_map_that_takes_no_more(site):
+    """What the kernel refuses is in map get and map list, with its error, and in the events."""
+    node = site.node()
+    node.exec("bpftool", "map", "freeze", "pinned", f"{GLOBALS}/cilium_lxc_device")
+    sandbox = node.sandbox("a")
+    assert sandbox.cni("ADD", check=False).get("code")
+    failed = [event for event in node.request("GET", "/v1/map/cilium_lxc_device/events")[1]
+              if event["desired-action"] == "insert"]
+    assert failed and failed[0]["last-error"] == "Operation not permitted"
