@@ -2,58 +2,28 @@
 #include "src/agent/metrics_table.h"
 
 #include <string.h>
+#include "src/base/nearest.h"
 
-#define ON  true
-#define OFF false
-/* Names that a mistyped one may have meant. */
-#define N_NEAR 3
-/* Words are compared up to this length. */
-#define NAME_MAX_BYTES 128
+#define ON     true
+#define OFF    false
+#define PREFIX "cilium_"
 
 const struct metric_family metrics_table[AGENT_METRIC__MAX] = {
 #define METRIC(name, type, labels, default, help) \
-	[AGENT_METRIC_##name] = {"cilium_" #name, METRIC_TYPE_##type, labels, default, help},
+	[AGENT_METRIC_##name] = {PREFIX #name, METRIC_TYPE_##type, labels, default, help},
 #include "src/agent/metric.def"
 #undef METRIC
 };
 
-/* How many characters have to be put in, left out or replaced to make b of a. */
-static unsigned int distance(const char *a, const char *b)
+/* The name that the text may have meant, with or without the prefix; NULL: none is like it. */
+static const char *find_near(const char *text)
 {
-	unsigned int row[NAME_MAX_BYTES + 1], n_b = MIN(strlen(b), NAME_MAX_BYTES);
+	struct nearest nearest;
 
-	for (unsigned int j = 0; j <= n_b; j++)
-		row[j] = j;
-	for (unsigned int i = 0; a[i] && i < NAME_MAX_BYTES; i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = i + 1;
-		for (unsigned int j = 0; j < n_b; j++) {
-			unsigned int replaced = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = MIN(replaced, MIN(row[j], row[j + 1]) + 1);
-		}
-	}
-	return row[n_b];
-}
-
-/* Free with g_free; NULL: no name is like it. */
-static char *find_near(const char *name)
-{
-	g_autofree char *full = g_str_has_prefix(name, "cilium_")
-					? g_strdup(name)
-					: g_strconcat("cilium_", name, NULL);
-	unsigned int limit = MAX(strlen(full) / 4, 2);
-	g_autoptr(GString) near = g_string_new(NULL);
-	unsigned int n = 0;
-
-	for (unsigned int of = 0; of <= limit && n < N_NEAR; of++)
-		for (unsigned int i = 0; i < AGENT_METRIC__MAX && n < N_NEAR; i++)
-			if (distance(full, metrics_table[i].name) == of)
-				g_string_append_printf(near, "%s%s", n++ ? ", " : "",
-						       metrics_table[i].name);
-	return n ? g_strdup(near->str) : NULL;
+	nearest_init(&nearest, g_str_has_prefix(text, PREFIX) ? text + strlen(PREFIX) : text);
+	for (int i = 0; i < AGENT_METRIC__MAX; i++)
+		nearest_offer(&nearest, metrics_table[i].name + strlen(PREFIX));
+	return nearest.best ? nearest.best - strlen(PREFIX) : NULL;
 }
 
 static int find(const char *name)
@@ -72,14 +42,12 @@ void metrics_table_select(char *const *words, bool ret_on[static AGENT_METRIC__M
 		ret_on[i] = metrics_table[i].is_on;
 	for (; words && *words; words++) {
 		const char *name = *words + (**words == '+' || **words == '-');
-		g_autofree char *near = NULL;
 		int i = name == *words ? -1 : find(name);
 
 		if (i >= 0) {
 			ret_on[i] = **words == '+';
 			continue;
 		}
-		near = find_near(name);
-		unknown(*words, near, data);
+		unknown(*words, find_near(name), data);
 	}
 }

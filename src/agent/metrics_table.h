@@ -16,7 +16,7 @@ extern const struct metric_family metrics_table[AGENT_METRIC__MAX];
 
 /*
  * words: "+name" and "-name", names with the prefix; a later word outranks an earlier one. unknown is
- * called for each word that is neither, with the names that are most like it ("a, b"), or NULL.
+ * called for each word that is neither, with the name that is most like it, or NULL.
  */
 void metrics_table_select(char *const *words, bool ret_on[static AGENT_METRIC__MAX],
 			  void (*unknown)(const char *word, const char *near, void *data),

@@ -70,8 +70,7 @@ static void says_what_was_meant(void **state)
 	g_autofree char *unknown = select_metrics(
 		"+cilium_ipcache_event_total +endpoint cilium_version + nothing_like_it", on);
 
-	assert_string_equal(unknown, "+cilium_ipcache_event_total: cilium_ipcache_events_total, "
-				     "cilium_ipam_events_total; "
+	assert_string_equal(unknown, "+cilium_ipcache_event_total: cilium_ipcache_events_total; "
 				     "+endpoint: cilium_endpoint; cilium_version: cilium_version; "
 				     "+: (none); nothing_like_it: (none); ");
 	assert_false(on[AGENT_METRIC_ipcache_events_total]);

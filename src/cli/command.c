@@ -8,7 +8,7 @@
 #include "src/cli/complete.h"
 #include "src/cli/flag.h"
 #include "src/cli/help.h"
-#include "src/cli/nearest.h"
+#include "src/base/nearest.h"
 
 static const struct cli_command *running;
 static GString *group; /* where no command is running: the words that begin some */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/cli/nearest.h"
+#include "src/base/nearest.h"
 
 #include <string.h>
 
