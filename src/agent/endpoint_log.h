@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happened to each endpoint, the newest ENDPOINT_LOG_MAX entries of each: at most 20 KB an endpoint. In
+ * What happened to each endpoint, the newest ENDPOINT_LOG_MAX entries of each: at most 24 KB an endpoint. In
  * memory; a restart begins it anew.
  */
 #pragma once

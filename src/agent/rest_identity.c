@@ -171,31 +171,76 @@ static json_t *entry_to_json(const struct ipcache_entry *entry)
 			 "namespace", entry->namespace, "name", entry->name);
 }
 
+struct entry_filter {
+	const struct cidr *cidr;        /* this prefix; NULL: any */
+	const struct label_set *labels; /* an identity with all of these; NULL: any */
+};
+
+static bool filter_accepts(const struct agent *agent, const struct entry_filter *filter,
+			   const struct ipcache_entry *entry)
+{
+	const struct identity *identity = get_identity(agent, entry->identity);
+
+	if (filter->cidr && !cidr_equal(&entry->cidr, filter->cidr))
+		return false;
+	for (size_t i = 0; filter->labels && i < label_set_n(filter->labels); i++) {
+		const struct label *label = label_set_get(filter->labels, i);
+		const char *reserved = identity_reserved_name(entry->identity);
+		bool any_source = !strcmp(label->source, "any") || !strcmp(label->source, "unspec");
+		const char *value = NULL;
+
+		if (identity)
+			value = label_set_find(identity->labels, any_source ? NULL : label->source,
+					       label->key);
+		else if ((any_source || !strcmp(label->source, "reserved")) &&
+			 !g_strcmp0(reserved, label->key))
+			value = "";
+		if (!value || strcmp(value, label->value) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void list_entries(struct rest_call *call, const struct entry_filter *filter)
+{
+	g_autoptr(GPtrArray) rows = g_ptr_array_new();
+	json_t *list = json_array();
+
+	table_foreach (call->agent->tables.ipcache, append_row, rows)
+		;
+	g_ptr_array_sort(rows, compare_entries);
+	for (size_t i = 0; i < rows->len; i++) {
+		const struct ipcache_entry *entry = g_ptr_array_index(rows, i);
+
+		if (filter_accepts(call->agent, filter, entry))
+			json_array_append_new(list, entry_to_json(entry));
+	}
+	if ((filter->cidr || filter->labels) && !json_array_size(list)) {
+		json_decref(list);
+		rest_refuse(call, 404, "%s was not found",
+			    filter->cidr ? http_request_query(call->request, "cidr")
+					 : "an address whose identity has these labels");
+	} else {
+		rest_reply(call, 200, list);
+	}
+}
+
 void rest_ip_list(struct rest_call *call)
 {
 	const char *query = http_request_query(call->request, "cidr");
-	g_autoptr(GPtrArray) rows = g_ptr_array_new();
+	struct entry_filter filter = {0};
+	g_autoptr(GError) error = NULL;
 	struct cidr cidr;
-	json_t *list;
 
 	if (query && cidr_parse(query, &cidr) < 0) {
 		rest_refuse(call, 400, "cidr \"%s\" is not a prefix", query);
 		return;
 	}
-	table_foreach (call->agent->tables.ipcache, append_row, rows)
-		;
-	g_ptr_array_sort(rows, compare_entries);
-	list = json_array();
-	for (size_t i = 0; i < rows->len; i++) {
-		const struct ipcache_entry *entry = g_ptr_array_index(rows, i);
-
-		if (!query || cidr_equal(&entry->cidr, &cidr))
-			json_array_append_new(list, entry_to_json(entry));
+	if (rest_parse_labels(call->request, &filter.labels, &error) < 0) {
+		rest_refuse_error(call, -EINVAL, error);
+		return;
 	}
-	if (query && !json_array_size(list)) {
-		json_decref(list);
-		rest_refuse(call, 404, "%s was not found", query);
-	} else {
-		rest_reply(call, 200, list);
-	}
+	filter.cidr = query ? &cidr : NULL;
+	list_entries(call, &filter);
+	label_set_unref(filter.labels);
 }

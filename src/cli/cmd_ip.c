@@ -10,6 +10,7 @@
 #include "src/rpc/http_client.h"
 
 static bool arg_numeric, arg_verbose;
+static GPtrArray *arg_labels;
 
 /* The identities' labels by number: what stands for a number that is not reserved. */
 static GHashTable *get_labels(void)
@@ -87,9 +88,17 @@ static int run_list(int argc, char *const argv[])
 
 static int run_get(int argc, char *const argv[])
 {
-	g_autoptr(GString) query = g_string_new("cidr=");
+	g_autoptr(GString) query = g_string_new(argc ? "cidr=" : "labels=");
 
-	http_target_append(query, argv[0]);
+	if (!argc == !arg_labels)
+		return cli_fail_usage("expected a prefix, or labels with -l");
+	if (argc)
+		http_target_append(query, argv[0]);
+	for (unsigned int i = 0; !argc && i < arg_labels->len; i++) {
+		if (i)
+			g_string_append_c(query, ',');
+		http_target_append(query, arg_labels->pdata[i]);
+	}
 	return print_entries(query->str);
 }
 
@@ -107,13 +116,20 @@ const struct cli_command cmd_ip_list = {
 	.run = run_list,
 };
 
+static const struct cli_flag get_flags[] = {
+	{"labels", 'l', CLI_FLAG_LIST, "Of identities that have all of these labels", &arg_labels},
+	{"numeric", 'n', CLI_FLAG_BOOL, "Print numeric identities", &arg_numeric},
+	{"verbose", 'v', CLI_FLAG_BOOL, "Print all fields of ipcache", &arg_verbose},
+	OUTPUT_FLAG,
+	{NULL},
+};
+
 const struct cli_command cmd_ip_get = {
 	.path = "ip get",
-	.args = "CIDR",
-	.n_args_min = 1,
+	.args = "CIDR | -l label,…",
 	.n_args_max = 1,
 	.help = "Display IP Cache information",
-	.flags = flags,
+	.flags = get_flags,
 	.words = CLI_WORDS_IPS,
 	.run = run_get,
 };

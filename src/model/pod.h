@@ -2,7 +2,6 @@
 /* A Kubernetes Pod: what the node needs of it. */
 #pragma once
 
-#include <stdbool.h>
 #include "src/model/object.h"
 
 struct pod {

@@ -318,6 +318,17 @@ def test_full_disk(node):
     assert "user:x" in rows(node, number, "-a", "user:x")
 
 
+def test_ip_by_labels(node):
+    pod = node.pod("web", {"app": "web"})
+    node.pod("api", {"app": "api"})
+    found = {entry["cidr"] for entry in node.cli_json("ip", "get", "-l", "k8s:app=web")}
+    assert found == {f"{pod.ipv4}/32", f"{pod.ipv6}/128"}
+    assert all(entry["identity"] == 1
+               for entry in node.cli_json("ip", "get", "-l", "reserved:host"))
+    assert "was not found" in node.cli("ip", "get", "-l", "k8s:app=none", check=False).stderr
+    assert node.cli("ip", "get", check=False).returncode == 1
+
+
 def test_file_of_a_newer_agent(node):
     """Members that this agent does not know survive a change."""
     pod = node.pod("a", {"app": "a"})

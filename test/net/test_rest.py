@@ -219,7 +219,8 @@ def test_nodes_identities_ips_maps(shared_node):
     ("/v1/identity?labels=k8s:app=none", 404), ("/v1/identity?labels==", 400),
     ("/v1/endpoint?labels=k8s:app=none", 404),
     ("/v1/endpoint?labels==x", 400), ("/v1/ip?cidr=203.0.113.0/24", 404),
-    ("/v1/ip?cidr=203.0.113.0/33", 400), ("/v1/ip?cidr=", 400)])
+    ("/v1/ip?cidr=203.0.113.0/33", 400), ("/v1/ip?cidr=", 400),
+    ("/v1/ip?labels=k8s:app=none", 404), ("/v1/ip?labels==", 400)])
 def test_lookups_that_fail(shared_node, path, status):
     refused(shared_node, "GET", path, status)
 
