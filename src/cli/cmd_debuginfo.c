@@ -39,7 +39,7 @@ static const char *const extensions[] = {
 
 /* ---- which outputs ---- */
 
-/* Commas separate outputs; behind "jsonpath=" they belong to the pattern. Strings live for good. */
+/* Commas separate outputs; behind "jsonpath=" they belong to the pattern. The strings live for good. */
 static GPtrArray *join_patterns(void)
 {
 	GPtrArray *texts = g_ptr_array_new();
@@ -50,14 +50,16 @@ static GPtrArray *join_patterns(void)
 
 		if (last && g_str_has_prefix(last, "jsonpath=") && strcmp(text, "json") &&
 		    strcmp(text, "html") && strcmp(text, "markdown") &&
-		    !g_str_has_prefix(text, "jsonpath="))
-			g_ptr_array_index(texts, texts->len - 1) =
-				g_strconcat(last, ",", text, NULL);
-		else
+		    !g_str_has_prefix(text, "jsonpath=")) {
+			g_autofree char *joined = g_strconcat(last, ",", text, NULL);
+
+			g_ptr_array_index(texts, texts->len - 1) = (char *)g_intern_string(joined);
+		} else {
 			g_ptr_array_add(texts, text);
+		}
 	}
 	if (!texts->len)
-		g_ptr_array_add(texts, g_strdup("markdown"));
+		g_ptr_array_add(texts, (char *)g_intern_static_string("markdown"));
 	return texts;
 }
 
