@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include "src/agent/loop_watch.h"
 #include "src/base/clock.h"
 
 /* Fields of /proc/self/stat, counted from the one behind the name, which may hold blanks. */
@@ -87,6 +88,12 @@ static void add_heap(struct metric_set *set)
 		       info.arena + info.hblkhd);
 }
 
+static void add_loop(const struct loop_watch *watch, struct metric_set *set)
+{
+	metric_set_add(set, AGENT_METRIC_process_loop_max_lag_seconds, METRIC_NO_LABELS,
+		       (double)loop_watch_get_statistics(watch).max_lag_ns / NSEC_PER_SEC);
+}
+
 void metrics_collect_process(struct metrics *metrics, struct metric_set *set)
 {
 	add_stat(set);
@@ -95,6 +102,7 @@ void metrics_collect_process(struct metrics *metrics, struct metric_set *set)
 	add_limit(set, AGENT_METRIC_process_max_fds, RLIMIT_NOFILE);
 	add_limit(set, AGENT_METRIC_process_virtual_memory_max_bytes, RLIMIT_AS);
 	add_heap(set);
+	add_loop(metrics->agent->loop_watch, set);
 	metric_set_add(set, AGENT_METRIC_process_start_time_seconds, METRIC_NO_LABELS,
 		       (double)metrics->agent->started_ns / NSEC_PER_SEC);
 }
