@@ -76,7 +76,8 @@ static struct seen read_since(const struct map_events *events, enum plan_map map
 static void the_last_are_kept(void **state)
 {
 	const char *pairs[] = {"cilium_devices=enabled_3_0", "cilium_lxc_device=disabled_0_0",
-			 "cilium_not_ours=enabled_5_0", "cilium_ipcache_v2=enabled_2_0", NULL};
+			       "cilium_not_ours=enabled_5_0", "cilium_ipcache_v2=enabled_2_0",
+			       NULL};
 	const struct settings settings = {.bpf_map_event_buffers = (char **)pairs};
 	struct map_events *events = map_events_new(&settings);
 	struct seen seen;
