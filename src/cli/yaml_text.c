@@ -22,9 +22,11 @@ static bool needs_quotes(const char *text)
 	for (const unsigned char *c = (const unsigned char *)text; *c; c++)
 		if (*c < ' ' || *c == 0x7f)
 			return true;
-	/* Numbers, and what YAML 1.1 takes for numbers in base 60 and dates; an IPv4 address is text. */
+	/* Numbers, and what YAML 1.1 takes for numbers in base 60, dates and times; an IPv4 address is text. */
 	g_ascii_strtod(text, &end);
-	return !*end || (g_ascii_isdigit(*text) && !text[strspn(text, "0123456789:-_")]) ||
+	return !*end ||
+	       (g_ascii_isdigit(*text) && !text[strspn(text, "0123456789:-_.TZtz+ ")] &&
+		strpbrk(text, ":-_")) ||
 	       g_str_has_prefix(text, "0x") || g_str_has_prefix(text, "0o");
 }
 
