@@ -30,6 +30,8 @@ struct health {
 
 	/* Of both. */
 	GMutex mutex;
+	GCond begun;
+	bool has_begun; /* and has given up its capabilities */
 	GCond answered;
 	int fds[N_HOSTS]; /* listening, to be taken by the thread; −1: none */
 	const char *step; /* of the start, static; NULL: it is over */
@@ -241,11 +243,25 @@ static void *run(void *data)
 	struct health *health = data;
 
 	drop_capabilities();
+	g_mutex_lock(&health->mutex);
+	health->has_begun = true;
+	g_cond_signal(&health->begun);
+	g_mutex_unlock(&health->mutex);
 	uv_run(&health->loop, UV_RUN_DEFAULT);
 	return NULL;
 }
 
 /* ---- */
+
+/* A busy machine may run it only after the start, at whose end no thread may have more than is kept. */
+static void begin_thread(struct health *health)
+{
+	health->thread = g_thread_new("health", run, health);
+	g_mutex_lock(&health->mutex);
+	while (!health->has_begun)
+		g_cond_wait(&health->begun, &health->mutex);
+	g_mutex_unlock(&health->mutex);
+}
 
 struct health *health_new(struct agent *agent)
 {
@@ -261,13 +277,14 @@ struct health *health_new(struct agent *agent)
 	health->step_ns = clock_monotonic_ns();
 	health->fds[0] = health->fds[1] = -1;
 	g_mutex_init(&health->mutex);
+	g_cond_init(&health->begun);
 	g_cond_init(&health->answered);
 	uv_async_init(agent->loop, &health->asked, on_asked);
 	uv_loop_init(&health->loop);
 	uv_async_init(&health->loop, &health->wake, on_wake);
 	health->asked.data = health->wake.data = health;
 	try_listen(health);
-	health->thread = g_thread_new("health", run, health);
+	begin_thread(health);
 	return health;
 }
 
@@ -276,6 +293,7 @@ static void on_closed(uv_handle_t *handle)
 	struct health *health = handle->data;
 
 	g_mutex_clear(&health->mutex);
+	g_cond_clear(&health->begun);
 	g_cond_clear(&health->answered);
 	g_free(health->text);
 	g_free(health);

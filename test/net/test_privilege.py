@@ -3,6 +3,8 @@
 
 import pathlib
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -161,3 +163,37 @@ def test_mount_needs_sys_admin(site):
     node.start_agent(wrapper=having("net_admin", "bpf", "perfmon", "dac_override"), wait=False)
     assert node.agent.wait(timeout=10) != 0
     assert "mounting a BPF file system" in node.log() and "CAP_SYS_ADMIN" in node.log()
+
+
+LATE_THREADS = """
+#include <dlfcn.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* Threads but the first come late to giving up capabilities, as on a busy machine. */
+long syscall(long number, ...)
+{
+	long (*real)(long, ...) = dlsym(RTLD_NEXT, "syscall");
+	va_list list;
+	long a[6];
+
+	va_start(list, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_capset && gettid() != getpid())
+		usleep(1000000);
+	return real(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a compiler")
+def test_start_does_not_overtake_its_threads(node, tmp_path):
+    """A restart takes milliseconds; a thread that has not run yet must not fail it."""
+    (tmp_path / "late.c").write_text(LATE_THREADS)
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", tmp_path / "late.so",
+                    tmp_path / "late.c"], check=True)
+    node.kill_agent()
+    node.start_agent(env={"LD_PRELOAD": str(tmp_path / "late.so")})
+    assert min(each["CapPrm"] for each in threads(node)) == 0
