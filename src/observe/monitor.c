@@ -109,8 +109,11 @@ static int listener_send_lost(struct listener *listener)
 	return err;
 }
 
-/* False where the listener has gone, and is freed. */
-static bool listener_put(struct listener *listener, const void *message, size_t n_bytes)
+/*
+ * One that has gone is closed when the loop sees it: whoever publishes is in the midst of something, and must
+ * not be told now that nobody wants it any more.
+ */
+static void listener_put(struct listener *listener, const void *message, size_t n_bytes)
 {
 	int err = listener_send_lost(listener);
 
@@ -120,17 +123,15 @@ static bool listener_put(struct listener *listener, const void *message, size_t 
 		listener->n_lost++;
 		listener->monitor->n_lost++;
 	} else if (err < 0) {
-		listener_close(listener);
-		return false;
+		listener->kinds = 0;
+		shutdown(listener->fd, SHUT_RDWR);
 	}
-	return true;
 }
 
 static void publish(struct monitor *monitor, unsigned int kind, const void *message, size_t n_bytes)
 {
-	/* Backwards, because a listener that has gone leaves the array. */
-	for (size_t i = monitor->listeners->len; i > 0; i--) {
-		struct listener *listener = g_ptr_array_index(monitor->listeners, i - 1);
+	for (size_t i = 0; i < monitor->listeners->len; i++) {
+		struct listener *listener = g_ptr_array_index(monitor->listeners, i);
 
 		if (listener->kinds & kind)
 			listener_put(listener, message, n_bytes);

@@ -134,6 +134,25 @@ def test_listeners_beyond_the_limit_are_turned_away(node):
     assert probe.eventually(greeting, what="there is room again")
 
 
+def test_listener_that_vanishes_while_it_is_told(node):
+    """Only a message that cannot be sent shows that it has gone: in the midst of telling it."""
+    for name in ("a", "b"):
+        listener = Listener(node, AGENTS)
+        assert listener._take()[0] == AGENT  # it is subscribed
+        listener.socket.shutdown(socket.SHUT_RD)
+        assert node.pod(name).ipv4
+        probe.eventually(lambda: listeners(node) == 0, what="it is forgotten")
+        listener.close()
+    with observe.monitor(node, "-t", "agent", "-j") as monitor:
+        node.pod("c")
+        assert any("c" in str(each) for each in records(monitor, 4))
+
+
+def listeners(node):
+    text = node.request("GET", "/v1/debuginfo")[1]["subsystem"]["monitor"]
+    return int(text.split()[0])
+
+
 def test_traces_are_made_only_for_listeners(node):
     """What costs nothing while nobody looks."""
     a, b = node.pod("a"), node.pod("b")
