@@ -162,7 +162,11 @@ static int check_threads(uint64_t set, GError **error)
 	g_autoptr(GDir) tasks = g_dir_open("/proc/self/task", 0, NULL);
 	const char *name;
 
-	while (tasks && (name = g_dir_read_name(tasks))) {
+	if (!tasks)
+		return error_set(error, ENOENT,
+				 "giving up capabilities: /proc/self/task, which shows that every "
+				 "thread has, cannot be read: mount /proc");
+	while ((name = g_dir_read_name(tasks))) {
 		g_autofree char *path = g_build_filename("/proc/self/task", name, "status", NULL);
 		g_autofree char *text = NULL;
 		const char *line;
