@@ -6,8 +6,9 @@
 #include <string.h>
 #include <jansson.h>
 
-#define TEXT_MAX_BYTES 4096
-#define LABELS_MAX     1024
+#define TEXT_MAX_BYTES         4096
+#define CONTAINER_ID_MAX_BYTES 256 /* those of runtimes have 64 */
+#define LABELS_MAX             1024
 
 enum member_kind {
 	MEMBER_TEXT,
@@ -103,15 +104,27 @@ static bool value_says_no(const json_t *value)
 	       (json_is_array(value) && !json_array_size(value));
 }
 
+/* Such text goes to terminals and logs. */
+static bool has_control(const char *text, size_t n_bytes)
+{
+	for (size_t i = 0; i < n_bytes; i++)
+		if (g_ascii_iscntrl(text[i]))
+			return true;
+	return false;
+}
+
 static void decode_text(struct decode *decode, const struct member *member, const json_t *value,
 			void *field)
 {
 	const char *text = json_string_value(value);
+	size_t n_bytes_max =
+		field == &decode->request->container_id ? CONTAINER_ID_MAX_BYTES : TEXT_MAX_BYTES;
 	struct addr addr;
 
-	if (!text || json_string_length(value) > TEXT_MAX_BYTES ||
-	    strlen(text) != json_string_length(value)) {
-		problem(decode, member->name, "expected text of at most %d bytes", TEXT_MAX_BYTES);
+	if (!text || json_string_length(value) > n_bytes_max) {
+		problem(decode, member->name, "expected text of at most %zu bytes", n_bytes_max);
+	} else if (has_control(text, json_string_length(value))) {
+		problem(decode, member->name, "expected text without control characters");
 	} else if (!*text) {
 		return; /* the same as not given */
 	} else if (member->kind == MEMBER_TEXT) {

@@ -13,6 +13,10 @@
 /* Of an entry: what it is about. */
 #define N_OBJECT_FIELDS 2
 
+/* What is longer is cut: a client's texts must fill neither the disk nor what is remembered of objects. */
+#define VALUE_MAX_BYTES        4096
+#define OBJECT_VALUE_MAX_BYTES 256
+
 static const char *const level_names[LOG_LEVEL__MAX] = {"error", "warning", "info", "debug"};
 static const char *const format_names[LOG_FORMAT__MAX] = {"text", "text-ts", "json", "json-ts"};
 
@@ -185,6 +189,17 @@ static void append_text(GString *line, const char *name, size_t n_name_bytes, co
 		g_string_append(line, value);
 }
 
+/* As append_text(), of a value that may be anybody's. */
+static void append_cut_text(GString *line, const char *name, size_t n_name_bytes, const char *value,
+			    size_t n_bytes_max)
+{
+	g_autofree char *cut = NULL;
+
+	if (strnlen(value, n_bytes_max + 1) > n_bytes_max)
+		cut = g_strdup_printf("%.*s…", (int)n_bytes_max, value);
+	append_text(line, name, n_name_bytes, cut ? cut : value);
+}
+
 static void append_time(GString *line)
 {
 	struct timespec now;
@@ -230,8 +245,8 @@ static void append_number(GString *line, char conversion, enum size size, va_lis
 		g_string_append_printf(line, "%" G_GUINT64_FORMAT, value);
 }
 
-/* Appends one field, "name=%…"; returns what is behind it. */
-static const char *append_field(GString *line, const char *field, va_list *args)
+/* Appends one field, "name=%…", of at most so many bytes; returns what is behind it. */
+static const char *append_field(GString *line, const char *field, size_t n_bytes_max, va_list *args)
 {
 	const char *name_end = strstr(field, "=%");
 	size_t n_name_bytes;
@@ -247,7 +262,7 @@ static const char *append_field(GString *line, const char *field, va_list *args)
 		const char *value = va_arg(*args, const char *);
 
 		if (value)
-			append_text(line, field, n_name_bytes, value);
+			append_cut_text(line, field, n_name_bytes, value, n_bytes_max);
 	} else if (*p == 'c') {
 		char value[2] = {va_arg(*args, int), '\0'};
 
@@ -261,16 +276,16 @@ static const char *append_field(GString *line, const char *field, va_list *args)
 	return p + 1;
 }
 
-/* At most so many fields; returns what is behind them. */
+/* At most so many fields, each of at most so many bytes; returns what is behind them. */
 static const char *append_fields(GString *line, const char *fields, unsigned int n_max,
-				 va_list *args)
+				 size_t n_bytes_max, va_list *args)
 {
 	while (*fields && n_max) {
 		if (*fields == ' ') {
 			fields++;
 			continue;
 		}
-		fields = append_field(line, fields, args);
+		fields = append_field(line, fields, n_bytes_max, args);
 		n_max--;
 	}
 	return fields;
@@ -348,11 +363,11 @@ void log_write(enum log_level level, enum log_subsys subsys, const char *message
 	line = begin_line(level, subsys, message);
 	object_offset = line->len;
 	va_start(args, fields);
-	fields = append_fields(line, fields, N_OBJECT_FIELDS, &args);
+	fields = append_fields(line, fields, N_OBJECT_FIELDS, OBJECT_VALUE_MAX_BYTES, &args);
 	subject.object_text = line->str + object_offset;
 	subject.object = g_str_hash(subject.object_text);
 	if (level == LOG_LEVEL_DEBUG || admit(&subject, &n_suppressed)) {
-		append_fields(line, fields, UINT_MAX, &args);
+		append_fields(line, fields, UINT_MAX, VALUE_MAX_BYTES, &args);
 		if (n_suppressed)
 			append_count(line, "suppressed", n_suppressed);
 		end_line(line);
@@ -377,11 +392,11 @@ void log_write_admitted(enum log_level level, enum log_subsys subsys, const char
 	va_list args;
 
 	va_start(args, fields);
-	fields = append_fields(line, fields, N_OBJECT_FIELDS, &args);
+	fields = append_fields(line, fields, N_OBJECT_FIELDS, OBJECT_VALUE_MAX_BYTES, &args);
 	subject.object_text = line->str + object_offset;
 	if (limit)
 		log_limit_name(limit, &subject);
-	append_fields(line, fields, UINT_MAX, &args);
+	append_fields(line, fields, UINT_MAX, VALUE_MAX_BYTES, &args);
 	va_end(args);
 	end_line(line);
 	tell_lost();

@@ -10,7 +10,8 @@
  * The first word is a row of log_subsys.def. The fields are one literal, checked like printf's:
  * name=conversion, separated by blanks. A field whose %s is NULL is left out. What is quoted, and
  * how, is the log's business. Conversions: d i u x s c, with z, l, ll and PRI macros. Precision and
- * width are not needed in a log and not understood.
+ * width are not needed in a log and not understood. A text is cut at 4,096 bytes, one of the first two
+ * fields at 256.
  *
  * The first two fields say what the entry is about: how often the same message is written is limited for
  * each object on its own (log_limit.h). The next entry about it has suppressed=N. Debug entries are

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 static int output[2];
-static char text[4096];
+static char text[16384];
 
 /* What was logged since the last call. */
 static const char *logged(void)
@@ -57,6 +57,18 @@ static void text_quotes_what_needs_it(void **state)
 	assert_string_equal(
 		logged(), "level=warning msg=\"Attaching failed\" subsys=endpoint id=7 device=lxc1 "
 			  "error=\"a \\\"b\\\"\\n\\tc=d x=1\" left=-5 mark=0xf empty=\"\"\n");
+}
+
+static void long_values_are_cut(void **state)
+{
+	g_autofree char *value = g_strnfill(5000, 'x'), *line = NULL;
+
+	log_set_format(LOG_FORMAT_TEXT);
+	log_warning("endpoint", "Cut", "id=%s device=%s error=%s", value, "lxc1", value);
+	line = g_strdup_printf("level=warning msg=Cut subsys=endpoint id=\"%.256s…\" device=lxc1 "
+			       "error=\"%.4096s…\"\n",
+			       value, value);
+	assert_string_equal(logged(), line);
 }
 
 static void sizes_of_numbers(void **state)
@@ -282,6 +294,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_quotes_what_needs_it),
+		cmocka_unit_test(long_values_are_cut),
 		cmocka_unit_test(sizes_of_numbers),
 		cmocka_unit_test(json_is_json),
 		cmocka_unit_test(time_is_rfc3339),

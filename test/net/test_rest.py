@@ -338,6 +338,9 @@ def test_delete_by_container(shared_node, interface):
 @pytest.mark.parametrize("path, change, status, word", [
     ("0", {"container-id": None}, 400, "container-id"),
     ("0", {"container-id": ""}, 400, "container-id"),
+    ("0", {"container-id": "x" * 257}, 400, "container-id"),
+    ("0", {"container-id": "a\nb"}, 400, "control"),
+    ("0", {"k8s-pod-name": "\x1b[2J"}, 400, "control"),
     ("0", {"container-interface-name": ""}, 400, "container-interface-name"),
     ("0", {"interface-name": "none0"}, 400, "none0"),
     ("0", {"interface-name": "x" * 5000}, 400, "interface-name"),
