@@ -564,8 +564,12 @@ def test_unknown_members_are_ignored(plugin):
 def test_the_log_file(plugin):
     log = plugin.tmp / "cni.log"
     plugin.add({"log-file": str(log), "enable-debug": True, "log-format": "json"})
-    line = json.loads(log.read_text())
-    assert (line["command"], line["containerID"], line["level"]) == ("ADD", "c1", "debug")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {line["level"] for line in lines} == {"debug"}
+    asked = [line["target"] for line in lines if line["subsys"] == "api"]
+    assert "/v1/config" in asked and "/v1/endpoint/0" in asked
+    own, = [line for line in lines if line["subsys"] == "cilium-cni"]
+    assert (own["command"], own["containerID"]) == ("ADD", "c1")
     plugin.call("ADD", {"log-file": str(log)})
     assert "level=error" in log.read_text() and not plugin.stderr
 
