@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -557,6 +558,17 @@ static void check_leaks(struct world *world)
 	assert_int_equal(n, 2 + 2 * table_n_rows(world->tables.endpoints));
 }
 
+/* Until two calls were answered. */
+static void wait_for_report(int fd)
+{
+	int n_bytes = 0;
+
+	while (n_bytes < (int)(2 * sizeof(struct report))) {
+		g_usleep(100);
+		assert_int_equal(ioctl(fd, FIONREAD, &n_bytes), 0);
+	}
+}
+
 static void kills_at_any_instruction(void **state)
 {
 	struct world *world = *state;
@@ -577,7 +589,10 @@ static void kills_at_any_instruction(void **state)
 			work_until_killed(world, pipe_fds[1], round);
 		}
 		close(pipe_fds[1]);
-		g_usleep(3000 + g_rand_int_range(random, 0, 9000));
+		/* Every other one is at work; the others may be at their start still. */
+		if (round % 2)
+			wait_for_report(pipe_fds[0]);
+		g_usleep(g_rand_int_range(random, 0, 12000));
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
 		read_reports(pipe_fds[0], &ledger);
