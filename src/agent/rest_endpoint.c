@@ -172,6 +172,8 @@ static struct endpoint *endpoint_from_request(struct endpoint_change_request *re
 	endpoint->host_mac = request->host_mac;
 	endpoint->addr4 = request->addr4;
 	endpoint->addr6 = request->addr6;
+	if (request->disable_source_verification)
+		endpoint->options[ENDPOINT_OPTION_SOURCE_IP_VERIFICATION] = ENDPOINT_OPTION_OFF;
 	return endpoint;
 }
 

@@ -222,6 +222,17 @@ static bool take_mac(struct mac *mac, const struct mac *asked)
 	return true;
 }
 
+/* Only true asks for something: who leaves the member out sends false. */
+static bool take_source_verification(struct endpoint *copy, bool disable)
+{
+	uint8_t *option = &copy->options[ENDPOINT_OPTION_SOURCE_IP_VERIFICATION];
+
+	if (!disable || *option == ENDPOINT_OPTION_OFF)
+		return false;
+	*option = ENDPOINT_OPTION_OFF;
+	return true;
+}
+
 static bool take_changes(struct endpoint *copy, struct endpoint_change_request *request)
 {
 	bool changed = take_text(&copy->container_name, &request->container_name);
@@ -229,6 +240,7 @@ static bool take_changes(struct endpoint *copy, struct endpoint_change_request *
 	changed |= take_text(&copy->netns, &request->container_netns_path);
 	changed |= take_mac(&copy->mac, &request->mac);
 	changed |= take_mac(&copy->host_mac, &request->host_mac);
+	changed |= take_source_verification(copy, request->disable_source_verification);
 	if (request->labels && request->labels != copy->runtime_labels) {
 		label_set_unref(copy->runtime_labels);
 		copy->runtime_labels = g_steal_pointer(&request->labels);

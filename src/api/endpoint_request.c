@@ -76,7 +76,8 @@ static const struct member datapath_members[] = {
 	{"require-routing", MEMBER_IGNORED},        /* always on */
 	{"install-endpoint-route", MEMBER_IGNORED}, /* enable-endpoint-routes decides */
 	{"external-ipam", MEMBER_IGNORED},          /* an address outside the pools is accepted */
-	{"require-arp-passthrough", MEMBER_REFUSED}, {"disable-sip-verification", MEMBER_REFUSED},
+	{"require-arp-passthrough", MEMBER_REFUSED},
+	{"disable-sip-verification", MEMBER_BOOL, FIELD(disable_source_verification)},
 };
 
 struct decode {
@@ -350,6 +351,10 @@ static json_t *encode_members(const struct endpoint_change_request *request,
 							   G_N_ELEMENTS(addressing_members)));
 			break;
 		case MEMBER_DATAPATH:
+			json_object_set_new(object, name,
+					    encode_members(request, datapath_members,
+							   G_N_ELEMENTS(datapath_members)));
+			break;
 		case MEMBER_IGNORED:
 		case MEMBER_REFUSED:
 			break;

@@ -28,6 +28,8 @@ struct endpoint_change_request {
 	char *expiration_uuid6;
 	const struct label_set *labels; /* given by the runtime; NULL is the same as empty */
 	bool sync_build_endpoint;       /* answer when the endpoint is in force */
+	/* What it sends from addresses that are not its own goes out. */
+	bool disable_source_verification;
 };
 
 void endpoint_change_request_fini(struct endpoint_change_request *request);

@@ -17,7 +17,8 @@ static void test_round_trip(void **state)
 		"\"k8s-pod-name\":\"web\",\"k8s-uid\":\"u\",\"interface-name\":\"lxc1\","
 		"\"interface-index\":7,\"mac\":\"02:00:00:00:00:01\",\"host-mac\":\"02:00:00:00:00:"
 		"aF\","
-		"\"labels\":[\"container:app=web\"],\"sync-build-endpoint\":true}";
+		"\"labels\":[\"container:app=web\"],\"sync-build-endpoint\":true,"
+		"\"datapath-configuration\":{\"disable-sip-verification\":true}}";
 	struct endpoint_change_request request = {0};
 	g_autoptr(GError) error = NULL;
 	g_autofree char *again = NULL;
@@ -33,6 +34,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(request.host_mac.bytes[5], 0xaf);
 	assert_string_equal(label_set_find(request.labels, "container", "app"), "web");
 	assert_true(request.sync_build_endpoint);
+	assert_true(request.disable_source_verification);
 
 	again = endpoint_change_request_encode(&request);
 	strstr(want, "aF")[1] = 'f';
@@ -83,8 +85,10 @@ static const struct {
 	 "labels: element 1: \"reserved\" is no source to give"},
 	{"{\"sync-build-endpoint\":1}", "sync-build-endpoint: expected true or false"},
 	{"{\"policy-enabled\":true}", "policy-enabled: not supported"},
-	{"{\"datapath-configuration\":{\"disable-sip-verification\":true}}",
-	 "datapath-configuration.disable-sip-verification: not supported"},
+	{"{\"datapath-configuration\":{\"disable-sip-verification\":1}}",
+	 "datapath-configuration.disable-sip-verification: expected true or false"},
+	{"{\"datapath-configuration\":{\"require-arp-passthrough\":true}}",
+	 "datapath-configuration.require-arp-passthrough: not supported"},
 	{"{\"id\":-1,\"mac\":\"x\"}", "; mac: \"x\" is not a MAC address"}, /* all of them */
 };
 

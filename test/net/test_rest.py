@@ -293,6 +293,30 @@ def test_endpoint_from_birth_to_death(shared_node, interface, family):
     assert taken(node) == before
 
 
+def test_source_verification_from_the_start(shared_node, interface):
+    """The switch of the request is the option of the endpoint; only true asks for anything."""
+    def state(number):
+        """In force, and in the endpoint's file."""
+        answer = shared_node.request("GET", f"/v1/endpoint/{number}/config")[1]
+        file = shared_node.state_dir / "state" / str(number) / "ep_config.json"
+        return (answer["realized"]["options"]["SourceIPVerification"],
+                json.loads(file.read_text()).get("options"))
+
+    off, on = ("Disabled", {"SourceIPVerification": "Disabled"}), ("Enabled", None)
+    for asked, wanted in ({"disable-sip-verification": True}, off), \
+            ({"disable-sip-verification": False}, on), ({}, on):
+        ip = shared_node.request("POST", "/v1/ipam?family=ipv4&owner=x")[1]["address"]["ipv4"]
+        body = interface.body(ip, **{"datapath-configuration": asked})
+        number = shared_node.request("PUT", "/v1/endpoint/0", body)[1]["id"]
+        assert state(number) == wanted
+        for disable in True, False:
+            assert shared_node.request(
+                "PATCH", f"/v1/endpoint/{number}",
+                {"datapath-configuration": {"disable-sip-verification": disable}})[0] == 200
+            assert state(number) == off
+        shared_node.request("DELETE", f"/v1/endpoint/{number}")
+
+
 @pytest.mark.parametrize("below, body, words", [
     ("/labels", "nonsense", ["body"]), ("/labels", "[]", ["body"]), ("/labels", "", ["body"]),
     ("/labels", '{"nonsense": []}', ["nonsense"]), ("/labels", '{"add": "x"}', ["add", "list"]),
