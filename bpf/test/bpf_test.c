@@ -243,6 +243,9 @@ int main(void)
 		return TEST_SKIPPED;
 	}
 	harness_init();
+	/* One of them, by its name; * and ? match. */
+	if (getenv("BPF_TEST_FILTER"))
+		cmocka_set_test_filter(getenv("BPF_TEST_FILTER"));
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
 		for (size_t j = 0; j < groups[i]->n_cases; j++) {
 			assert_true(n_tests < 500);
@@ -255,7 +258,7 @@ int main(void)
 	}
 	tests[n_tests++] =
 		(struct CMUnitTest){.name = "which packets are reported", .test_func = run_events};
-	tests[n_tests++] = (struct CMUnitTest){.name = "mutated frames", .test_func = run_fuzz};
+	tests[n_tests++] = (struct CMUnitTest){.name = "random frames", .test_func = run_fuzz};
 	tests[n_tests++] = (struct CMUnitTest){.name = "masquerade ports fill 99 % of their range",
 					       .test_func = run_nat_fill};
 	return _cmocka_run_group_tests("bpf", tests, n_tests, NULL, NULL);

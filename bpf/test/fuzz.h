@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Frames with bytes changed at random, into every program. Aborts where one misbehaves. */
+/*
+ * Random frames into every program: BPF_FUZZ_FRAMES of them (200,000), from the seed BPF_FUZZ_SEED (1).
+ * Aborts where a program misbehaves, and says with which frame.
+ */
 #pragma once
 
 #include "bpf/test/harness.h"
 
 void fuzz_run(struct harness *harness);
+
+/* What a program made of a frame; NULL: nothing is wrong with it, else what is. */
+const char *fuzz_check_frame(enum test_program program, const struct frame *in,
+			     const struct run *run);
+/* What is wrong with what the programs have put into maps and events, or NULL. Takes the events. */
+const char *fuzz_check_maps(struct harness *harness);
+/* Drops since the reset; all were for a reason that drop_help.def has, else −1. */
+long long fuzz_count_drops(struct harness *harness);
