@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/rest.h"
 
+#include <malloc.h>
 #include <string.h>
 #include "src/agent/api_statistics.h"
 #include "src/agent/rest_private.h"
@@ -8,6 +9,8 @@
 #include "src/base/clock.h"
 
 #define ERROR_MAX_BYTES 2048
+/* The tree of so long an answer leaves so much free memory in the heap that giving it back is worth the time. */
+#define TRIM_BYTES (1024 * 1024)
 
 static void (*const handlers[API_CALL__MAX])(struct rest_call *call) = {
 #define API_CALL(name, handler, method, path, what) [API_##name] = rest_##handler,
@@ -114,4 +117,6 @@ void rest_handle(const struct http_request *request, struct http_response *respo
 
 	api_statistics_add(agent->api_statistics, number, request->method, response->status,
 			   clock_monotonic_ns() - started_ns);
+	if (response->body->len > TRIM_BYTES)
+		malloc_trim(0);
 }
