@@ -10,6 +10,7 @@
 #include "src/agent/endpoint_history.h"
 #include "src/agent/events.h"
 #include "src/agent/health.h"
+#include "src/agent/live.h"
 #include "src/agent/loop_watch.h"
 #include "src/agent/metrics.h"
 #include "src/agent/notify.h"
@@ -375,11 +376,7 @@ static void warn_no_effect(const struct config_value *value, void *data)
 
 static void log_config(const struct agent *agent)
 {
-	const char *const *unknown = config_get_unknown_keys(agent->config);
-
-	for (; unknown && *unknown; unknown++)
-		log_warning("config", "Unknown key", "key=%s hint=%s", *unknown,
-			    "remove its file or correct its name: cilium config view lists all");
+	live_warn_unknown_keys(agent->config);
 	config_foreach_without_effect(agent->config, warn_no_effect, NULL);
 }
 

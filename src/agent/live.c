@@ -30,6 +30,15 @@ static void log_change(const struct config_change *change, void *data)
 	}
 }
 
+void live_warn_unknown_keys(const struct config *config)
+{
+	const char *const *unknown = config_get_unknown_keys(config);
+
+	for (; unknown && *unknown; unknown++)
+		log_warning("config", "Unknown key", "key=%s hint=%s", *unknown,
+			    "remove its file or correct its name: cilium config view lists all");
+}
+
 int live_apply(struct agent *agent, struct config_edit *edit, GError **error)
 {
 	const struct settings *settings = config_edit_get_settings(edit);
@@ -63,8 +72,10 @@ int live_reload(struct agent *agent, live_change_fn fn, void *data, GError **err
 	if (!err)
 		err = live_apply(agent, edit, error);
 	config_edit_free(edit);
-	if (!err)
+	if (!err) {
+		live_warn_unknown_keys(agent->config);
 		log_info("config", "The configuration was read again");
+	}
 	notify_ready(agent->notify);
 	return err;
 }

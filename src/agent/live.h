@@ -23,6 +23,8 @@ NODISCARD int live_reload(struct agent *agent, live_change_fn fn, void *data, GE
  */
 NODISCARD int live_set(struct agent *agent, const char *key, const char *text, live_change_fn fn,
 		       void *data, GError **error);
+/* At a start and after each reading: a key that is misspelled would change nothing in silence. */
+void live_warn_unknown_keys(const struct config *config);
 /* Applies and commits what was overridden. The edit stays the caller's. */
 NODISCARD int live_apply(struct agent *agent, struct config_edit *edit, GError **error);
 /*

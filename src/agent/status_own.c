@@ -78,8 +78,12 @@ static json_t *unknown_keys_to_json(const struct agent *agent)
 {
 	json_t *list = json_array();
 
-	for (const char *const *key = config_get_unknown_keys(agent->config); key && *key; key++)
-		json_array_append_new(list, json_string(*key));
+	for (const char *const *key = config_get_unknown_keys(agent->config); key && *key; key++) {
+		/* The name of a file, as above. */
+		g_autofree char *text = g_utf8_make_valid(*key, -1);
+
+		json_array_append_new(list, json_string(text));
+	}
 	return list;
 }
 

@@ -5,6 +5,7 @@ import concurrent.futures
 import fcntl
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -71,6 +72,18 @@ def test_sighup_reloads(node):
     node.agent.send_signal(signal.SIGHUP)
     node.wait_log("was not read again", "debug: got", "perhaps", since=before)
     assert node.agent.poll() is None
+
+
+def test_unknown_keys_are_told(node):
+    """At a reload as at the start; the name of a file may be any bytes."""
+    before = len(node.log())
+    write(node, "enable-ipv7", "true")
+    pathlib.Path(os.fsdecode(os.fsencode(node.config_dir) + b"/no\xff")).write_text("x")
+    node.cli("config", "reload")
+    node.wait_log("Unknown key", "key=enable-ipv7", since=before)
+    unknown = node.request("GET", "/v1/healthz")[1]["axoneme"]["unknown-keys"]
+    assert sorted(unknown) == ["enable-ipv7", "no\ufffd"]
+    assert "enable-ipv7" in node.cli("status").stdout
 
 
 def test_one_error_refuses_all(node):
