@@ -336,10 +336,7 @@ static int serve_health(struct agent *agent, GError **error)
 /* As for health: the port may be another's. */
 static int serve_metrics(struct agent *agent, GError **error)
 {
-	g_autoptr(GError) cause = NULL;
-
-	if (metrics_serve(agent->metrics, &cause))
-		log_warning("metrics", "No metrics for Prometheus", "error=%s", cause->message);
+	metrics_serve(agent->metrics);
 	return 0;
 }
 

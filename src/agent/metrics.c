@@ -76,33 +76,46 @@ static void handle(const struct http_request *request, struct http_response *res
 	metric_set_free(set);
 }
 
+/* 0 or a negative errno. */
 static int serve(struct metrics *metrics, GError **error)
 {
 	struct agent *agent = metrics->agent;
-	const char *address = agent->settings->prometheus_serve_addr;
-	int fd;
+	int fd = tcp_listen(agent->settings->prometheus_serve_addr, error);
 
-	if (!*address)
+	if (fd >= 0)
+		metrics->server = http_server_new(agent->loop, fd, handle, metrics, error);
+	if (metrics->server)
 		return 0;
-	fd = tcp_listen(address, error);
-	if (fd < 0) {
-		error_prefix(error, "prometheus-serve-addr");
-		return fd;
-	}
-	metrics->server = http_server_new(agent->loop, fd, handle, metrics, error);
-	return metrics->server ? 0 : -EIO;
+	error_prefix(error, "prometheus-serve-addr");
+	return -EIO;
 }
 
-int metrics_serve(struct metrics *metrics, GError **error)
+static void try_serve(struct metrics *metrics)
 {
-	g_autoptr(GError) cause = NULL;
-	int err = serve(metrics, &cause);
+	g_autoptr(GError) error = NULL;
 
-	if (err) {
-		metrics->error = g_strdup(cause->message);
-		g_propagate_error(error, g_steal_pointer(&cause));
-	}
-	return err;
+	controller_begin(metrics->controller);
+	if (serve(metrics, &error) && !controller_is_failing(metrics->controller))
+		log_warning("metrics", "No metrics for Prometheus, will try again", "error=%s",
+			    error->message);
+	controller_end(metrics->controller, error);
+	g_free(metrics->error);
+	metrics->error = error ? g_strdup(error->message) : NULL;
+}
+
+void metrics_serve(struct metrics *metrics)
+{
+	if (!*metrics->agent->settings->prometheus_serve_addr)
+		return;
+	metrics->controller =
+		controller_new(metrics->agent->controllers, "metrics-port", "metrics", 0);
+	try_serve(metrics);
+}
+
+void metrics_retry(struct metrics *metrics)
+{
+	if (controller_is_failing(metrics->controller))
+		try_serve(metrics);
 }
 
 const char *metrics_get_error(const struct metrics *metrics)

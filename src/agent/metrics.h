@@ -18,10 +18,11 @@ void metrics_stop(struct metrics *metrics);
 /* Stopped, and no watch runs any more. Takes NULL. */
 void metrics_free(struct metrics *metrics);
 /*
- * Listens on prometheus-serve-addr; empty: does nothing. On failure −errno
- * and *error: the rest of the agent is as well as without it.
+ * Listens on prometheus-serve-addr; empty: does nothing. Where it cannot, the rest of the agent is as well
+ * as without it: its controller is "metrics-port", and metrics_retry() tries again.
  */
-NODISCARD int metrics_serve(struct metrics *metrics, GError **error);
+void metrics_serve(struct metrics *metrics);
+void metrics_retry(struct metrics *metrics);
 /* Why nobody can scrape; NULL: all is well. */
 const char *metrics_get_error(const struct metrics *metrics);
 /* Everything as it is now; metric_set_free(), before the loop goes on. */

@@ -14,6 +14,7 @@ struct metrics {
 	bool on[AGENT_METRIC__MAX];
 	struct metrics_changes *changes;
 	struct histogram succeeded_runs, failed_runs; /* of controllers */
+	struct controller *controller;                /* of listening; NULL: switched off */
 	struct http_server *server;                   /* NULL: switched off, or not to be had */
 	char *error;                                  /* why not; NULL: nothing is wrong */
 };

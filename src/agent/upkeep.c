@@ -4,6 +4,7 @@
 #include "src/agent/agent.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/health.h"
+#include "src/agent/metrics.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
 #include "src/base/log.h"
@@ -74,6 +75,7 @@ static void retry(struct agent *agent)
 {
 	router_retry(agent->router);
 	health_retry(agent->health);
+	metrics_retry(agent->metrics);
 	if (controller_is_failing(agent->delete_queue))
 		queued_delete_run(agent->endpoints, agent->settings->socket_path,
 				  agent->delete_queue);

@@ -228,12 +228,17 @@ def test_a_port_that_is_taken(site):
     with node.socket(socket.AF_INET6, socket.SOCK_STREAM) as taken:
         taken.bind(("::", PORT))
         taken.listen()
-        node.start_agent()
+        node.start_agent(wait=False)
         node.wait_log("level=warning", "subsys=metrics", f":{PORT}", "in use")
+        node.wait_log("Agent is ready")
         status = node.cli("status").stdout
+        assert "1 job(s) fail" in status
         assert re.search(rf"^Metrics: +not served: prometheus-serve-addr: .*:{PORT}: .*in use$",
                          status, re.M), status
         assert node.pod("a").ipv4, "the agent works"
+    probe.eventually(lambda: "job(s) fail" not in node.cli("status").stdout, 30, "the port is had")
+    assert value(scrape(node), "endpoint") == 1
+    assert "not served" not in node.cli("status").stdout
 
 
 def test_names_that_are_none(site):
