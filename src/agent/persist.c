@@ -301,9 +301,11 @@ static int load_file(struct state_dir *dir, const char *name, const struct row_c
 		g_ptr_array_add(problems, g_strdup(cause->message));
 		return 0;
 	}
+	if (err == -ENOENT)
+		return 0;
 	if (err) {
 		g_propagate_error(error, g_steal_pointer(&cause));
-		return err == -ENOENT ? 0 : err;
+		return err;
 	}
 	row = row_new(class);
 	is_good = class == &endpoint_class ? decode_endpoint(object, (struct endpoint *)row)
@@ -338,9 +340,11 @@ static GPtrArray *load_all(struct state_dir *dir, GPtrArray *names, const struct
 
 GPtrArray *persist_load_endpoints(struct state_dir *dir, GPtrArray *problems, GError **error)
 {
-	g_autoptr(GPtrArray) folders = state_dir_list(dir, NULL);
 	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GPtrArray) folders = NULL;
 
+	state_dir_sweep(dir);
+	folders = state_dir_list(dir, NULL);
 	for (unsigned int i = 0; i < folders->len; i++) {
 		uint64_t id;
 

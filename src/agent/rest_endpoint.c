@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* /endpoint and what is below it. */
 #include "src/agent/endpoint_log.h"
+#include "src/agent/queued_delete.h"
 #include "src/agent/rest_private.h"
 
 #include <string.h>
@@ -206,6 +207,9 @@ void rest_endpoint_put(struct rest_call *call)
 			    (unsigned int)id);
 	} else {
 		request.id = id;
+		/* A DEL that nobody heard meant what was before this. */
+		queued_delete_run(call->agent->endpoints, call->agent->settings->socket_path,
+				  call->agent->delete_queue);
 		err = endpoint_manager_create(call->agent->endpoints,
 					      endpoint_from_request(&request), &endpoint, &error);
 		if (err < 0)

@@ -479,6 +479,39 @@ GPtrArray *state_dir_list(struct state_dir *dir, const char *folder)
 	return names;
 }
 
+static void sweep_folder(int fd)
+{
+	DIR *stream = fdopendir(fd);
+	const struct dirent *entry;
+
+	if (!stream) {
+		close(fd);
+		return;
+	}
+	while ((entry = readdir(stream)))
+		if (atomic_file_is_temporary(entry->d_name))
+			(void)!unlinkat(fd, entry->d_name, 0);
+	closedir(stream);
+}
+
+void state_dir_sweep(struct state_dir *dir)
+{
+	g_autoptr(GPtrArray) names = state_dir_list(dir, NULL);
+	int fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		sweep_folder(fd);
+	for (unsigned int i = 0; i < names->len; i++) {
+		fd = openat(dir->fd, names->pdata[i],
+			    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (fd < 0)
+			continue;
+		sweep_folder(fd);
+		/* Does nothing where something is in it. */
+		(void)!unlinkat(dir->fd, names->pdata[i], AT_REMOVEDIR);
+	}
+}
+
 static int check_version(struct state_dir *dir, const char *name, GError **error)
 {
 	g_autoptr(GError) cause = NULL;

@@ -62,6 +62,8 @@ void state_dir_retry(struct state_dir *dir);
 char *state_dir_get_failure(struct state_dir *dir, int64_t *ret_since_ns);
 /* For a file whose content made no sense to whoever read it. */
 void state_dir_set_aside(struct state_dir *dir, const char *name);
+/* Removes what an agent that was killed has left half-done: temporary files, empty folders. */
+void state_dir_sweep(struct state_dir *dir);
 /*
  * Names in the directory, or in one folder of it (NULL: itself), sorted; without what is set aside or
  * half-written. Free with g_ptr_array_unref.

@@ -394,6 +394,30 @@ static void bad_files_are_set_aside(void **state)
 	assert_false(g_file_test(ip_path, G_FILE_TEST_EXISTS));
 }
 
+/* An agent that is killed between making a folder and filling it, or emptying it and removing it. */
+static void half_done_files_are_swept(void **state)
+{
+	struct world *world = *state;
+	const struct endpoint *endpoint;
+	g_autofree char *empty = g_strdup_printf("%s/run/77", world->dir);
+	g_autofree char *half = g_strdup_printf("%s/run/78", world->dir);
+	g_autofree char *file = g_strdup_printf("%s/.ep_config.json.tmp", half);
+	g_autofree char *ip_path = g_strdup_printf("%s/run/ipam/.10.1.0.9.json.tmp", world->dir);
+
+	assert_int_equal(create(world, "lxc1", &endpoint, NULL), 0);
+	stop(world);
+	assert_int_equal(g_mkdir(empty, 0750), 0);
+	assert_int_equal(g_mkdir(half, 0750), 0);
+	assert_true(g_file_set_contents(file, "{\"version\":1", -1, NULL));
+	assert_true(g_file_set_contents(ip_path, "{", -1, NULL));
+	start(world);
+	assert_int_equal(world->problems->len, 0);
+	assert_int_equal(table_n_rows(world->tables.endpoints), 1);
+	assert_false(g_file_test(empty, G_FILE_TEST_EXISTS));
+	assert_false(g_file_test(half, G_FILE_TEST_EXISTS));
+	assert_false(g_file_test(ip_path, G_FILE_TEST_EXISTS));
+}
+
 static void newer_files_are_refused(void **state)
 {
 	struct world *world = *state;
@@ -609,12 +633,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(an_endpoint_comes_and_goes), TEST(every_name_finds_it),
-		TEST(conflicts_are_refused),      TEST(a_failing_kernel_rolls_back),
-		TEST(a_full_disk_refuses),        TEST(a_restart_keeps_everything),
-		TEST(bad_files_are_set_aside),    TEST(newer_files_are_refused),
-		TEST(a_boot_forgets_endpoints),   TEST(the_second_agent_is_refused),
-		TEST(kills_at_any_instruction),
+		TEST(an_endpoint_comes_and_goes),  TEST(every_name_finds_it),
+		TEST(conflicts_are_refused),       TEST(a_failing_kernel_rolls_back),
+		TEST(a_full_disk_refuses),         TEST(a_restart_keeps_everything),
+		TEST(bad_files_are_set_aside),     TEST(newer_files_are_refused),
+		TEST(half_done_files_are_swept),   TEST(a_boot_forgets_endpoints),
+		TEST(the_second_agent_is_refused), TEST(kills_at_any_instruction),
 	};
 #undef TEST
 

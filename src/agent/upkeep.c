@@ -70,15 +70,14 @@ static void resync(struct upkeep *upkeep, bool everything)
 			    "objects=%u", n_repaired);
 }
 
-/* What failed, and nothing but time helps. */
+/* What nothing but time helps. */
 static void retry(struct agent *agent)
 {
 	router_retry(agent->router);
 	health_retry(agent->health);
 	metrics_retry(agent->metrics);
-	if (controller_is_failing(agent->delete_queue))
-		queued_delete_run(agent->endpoints, agent->settings->socket_path,
-				  agent->delete_queue);
+	/* Also what callers left who found the agent there, but held up for longer than they wait. */
+	queued_delete_run(agent->endpoints, agent->settings->socket_path, agent->delete_queue);
 }
 
 /* The sooner of the two, where −1 is never. */

@@ -84,6 +84,11 @@ static int write_temporary(int dir_fd, const char *name, const void *data, size_
 	return r;
 }
 
+bool atomic_file_is_temporary(const char *name)
+{
+	return g_str_has_prefix(name, ".") && g_str_has_suffix(name, ".tmp");
+}
+
 int atomic_file_write(int dir_fd, const char *name, const void *data, size_t n_bytes,
 		      unsigned int flags, GError **error)
 {

@@ -37,5 +37,7 @@ NODISCARD int atomic_file_read_fd(int fd, const char *path, size_t max_bytes, ch
 int atomic_file_set_error(GError **error, int err, const char *what, const char *name);
 /* Whether err, positive or −errno, is of a disk that is full, fails, or may not be written. */
 bool atomic_file_is_disk_error(int err);
+/* Whether a file is what a killed writer left half-written. */
+bool atomic_file_is_temporary(const char *name);
 /* 0 also where it was not there. flags: ATOMIC_FILE_SYNC. */
 NODISCARD int atomic_file_remove(int dir_fd, const char *name, unsigned int flags, GError **error);

@@ -52,6 +52,35 @@ static int check_namespace(int netns_fd, GError **error)
 	return is_own ? error_set(error, EINVAL, "the network namespace is the node's own") : 0;
 }
 
+/*
+ * The pair and its alias, by which GC finds it, in one batch: one system call, so that whoever kills this
+ * program leaves both or none. The alias goes by the name, which therefore must be nobody's.
+ */
+static int make_pair(struct interface *interface, const struct link_veth *veth, const char *alias,
+		     GError **error)
+{
+	struct link_info link;
+	int status = link_get_by_name(interface->host, veth->name, &link, NULL);
+
+	if (!status)
+		return error_set(error, EEXIST, "creating %s: an interface of this name exists",
+				 veth->name);
+	link_append_veth(interface->host, veth);
+	link_append_alias(interface->host, veth->name, alias);
+	status = netlink_send(interface->host, NULL, NULL, error);
+	if (!status)
+		status = link_get_by_name(interface->host, veth->name, &link, error);
+	if (status && status != -EEXIST) {
+		link_append_delete_by_name(interface->host, veth->name);
+		(void)!netlink_send(interface->host, NULL, NULL, NULL);
+	}
+	if (status)
+		return status;
+	interface->host_ifindex = link.ifindex;
+	interface->ifindex = link.peer_ifindex;
+	return 0;
+}
+
 int interface_create(struct interface *interface, int netns_fd, const struct attachment *attachment,
 		     const struct mac *mac, uint32_t mtu, GError **error)
 {
@@ -63,7 +92,6 @@ int interface_create(struct interface *interface, int netns_fd, const struct att
 		.peer_netns_fd = netns_fd,
 		.up = true,
 	};
-	struct link_info link;
 	int status = check_namespace(netns_fd, error);
 
 	*interface = (struct interface){.netns_fd = netns_fd};
@@ -81,21 +109,7 @@ int interface_create(struct interface *interface, int netns_fd, const struct att
 		return status;
 	veth.mac = interface->host_mac;
 	veth.peer_mac = interface->mac;
-	link_append_veth(interface->host, &veth);
-	status = netlink_send(interface->host, NULL, NULL, error);
-	/* Sent apart: what follows goes by the name, which may be somebody else's. */
-	if (status)
-		return status;
-	link_append_alias(interface->host, interface->host_ifname, alias);
-	status = link_get_by_name(interface->host, interface->host_ifname, &link, error);
-	if (status) {
-		link_append_delete_by_name(interface->host, interface->host_ifname);
-		(void)!netlink_send(interface->host, NULL, NULL, NULL);
-		return status;
-	}
-	interface->host_ifindex = link.ifindex;
-	interface->ifindex = link.peer_ifindex;
-	return 0;
+	return make_pair(interface, &veth, alias, error);
 }
 
 static void append_family(struct interface *interface, const struct addr *addr,

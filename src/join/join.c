@@ -111,8 +111,14 @@ static bool endpoint_is_ours(struct join *join)
 	g_autofree char *id = attachment_endpoint_id(&join->request->attachment);
 	json_auto_t *endpoint = NULL;
 	const json_t *networking;
+	GError *error = NULL;
+	int status;
 
-	if (api_client_endpoint_get(join->client, id, &endpoint, NULL))
+	do
+		status = api_client_endpoint_get(join->client, id, &endpoint, &error);
+	while (patience_wait(&join->patience, status, &error));
+	g_clear_error(&error);
+	if (status)
 		return false;
 	networking = json_object_get(json_object_get(endpoint, "status"), "networking");
 	return json_integer_value(json_object_get(networking, "interface-index")) ==

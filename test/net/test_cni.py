@@ -218,6 +218,38 @@ def test_a_namespace_that_goes_takes_its_endpoint_along(shared_node):
     assert not allocations(shared_node)
 
 
+def queue_delete(node, pod):
+    """What a plugin leaves that waited for the agent in vain."""
+    queue = node.socket_path.parent / "deleteQueue"
+    queue.mkdir(mode=0o700, exist_ok=True)
+    queued = queue / f"{pod.result['interfaces'][0]['name']}.delete"
+    queued.write_text(f"cni-attachment-id:{pod.container_id}:{pod.ifname}")
+    return queued
+
+
+def test_a_queued_delete_needs_no_restart(shared_node):
+    """The agent was there, but held up for longer than a DEL waits."""
+    pod = shared_node.sandbox("held-up").add()
+    queued = queue_delete(shared_node, pod)
+    probe.eventually(lambda: not endpoints(shared_node) and not queued.exists(), 15,
+                     "the endpoint is gone")
+    pod.delete()
+    assert_empty(shared_node)
+
+
+def test_a_queued_delete_means_what_was_before(shared_node):
+    """DEL, unheard, and ADD for the same container: podman network reload."""
+    pod = shared_node.sandbox("reloaded").add()
+    queued = queue_delete(shared_node, pod)
+    shared_node.exec("ip", "link", "del", queued.stem)
+    pod.add()
+    assert not queued.exists()
+    assert [each["status"]["networking"]["interface-name"]
+            for each in endpoints(shared_node)] == [queued.stem]
+    pod.delete()
+    assert_empty(shared_node)
+
+
 def test_gc_and_status(shared_node):
     keep, drop = shared_node.sandbox("keep").add(), shared_node.sandbox("drop").add()
     shared_node.run("bystander")
