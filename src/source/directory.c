@@ -2,17 +2,13 @@
 #include "src/source/directory.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <malloc.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "src/base/atomic_file.h"
 #include "src/base/clock.h"
-#include "src/source/stamp.h"
-#include "src/wire/value.h"
+#include "src/source/file_reader.h"
 
 /* How often what inotify cannot tell is looked at: mounts, and what lies behind symbolic links. */
 #define CHECK_INTERVAL_MS 2000
@@ -26,50 +22,31 @@
 	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 #define PARENT_EVENTS (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR)
 
-/* What is known of a file, to tell whether it has to be read again. */
-struct entry {
-	struct stamp stamp;
-	bool is_link;
-	bool is_read; /* hash is of what was read last */
-	bool is_seen; /* by the scan under way */
-	uint64_t hash;
-	size_t n_bytes;
-};
-
 struct directory {
 	struct store *store;
 	const struct tables *tables;
 	char *path;
 	struct controller *controller; /* NULL: nobody asked */
 	struct file_set *files;
-	GHashTable *entries; /* path below the directory, as "a.yaml" or "sub/a.yaml", to entry */
+	struct file_reader *reader;
 	GHashTable *subdirs; /* inotify watch to name */
-	GPtrArray *touched;  /* names, owned: of files that events were about, each once */
-	GHashTable *touched_set; /* the same, borrowed */
 	int inotify_fd;
 	int watch;              /* of the directory; −1: it is not there */
 	int parent_watch;       /* of the nearest directory above it that is there */
 	struct stat status;     /* of the directory, where watch is not −1 */
 	unsigned int n_missing; /* checks in a row that found it elsewhere, or nowhere */
-	size_t n_read_bytes;    /* since the last commit */
-	bool must_scan;         /* something happened that a single file does not explain */
+	bool is_running;   /* between controller_begin() and _end(): files are read, in slices */
+	bool is_scanning;  /* … of all files */
+	bool is_there;     /* as the last scan saw it */
+	bool must_scan;    /* something happened that a single file does not explain */
 	char *trouble;     /* why the last scan did not see or watch everything; NULL: it did */
 	int trouble_error; /* positive errno of it */
 	bool is_partial;   /* it did not see everything */
 	uv_poll_t poll;
 	uv_timer_t timer;
+	uv_timer_t again;
 	unsigned int n_handles; /* still open */
 };
-
-/* Tells one content from another; nobody gains from making two collide but its own author. */
-static uint64_t hash_text(const char *text, size_t n_bytes)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (size_t i = 0; i < n_bytes; i++)
-		hash = (hash ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
 
 static bool is_same_file(const struct stat *a, const struct stat *b)
 {
@@ -81,78 +58,6 @@ static bool is_manifest_name(const char *name)
 	return name[0] != '.' &&
 	       (g_str_has_suffix(name, ".yaml") || g_str_has_suffix(name, ".yml") ||
 		g_str_has_suffix(name, ".json"));
-}
-
-static void forget_file(struct directory *directory, const char *name)
-{
-	g_autofree char *path = g_build_filename(directory->path, name, NULL);
-
-	file_set_remove(directory->files, path);
-	g_hash_table_remove(directory->entries, name);
-}
-
-static void read_content(struct directory *directory, int fd, const char *path, struct entry *entry)
-{
-	g_autoptr(GError) error = NULL;
-	g_autofree char *text = NULL;
-	size_t n_bytes;
-	uint64_t hash;
-
-	if (atomic_file_read_fd(fd, path, VALUE_MAX_BYTES, &text, &n_bytes, &error) < 0) {
-		entry->is_read = false;
-		file_set_put_unreadable(directory->files, path, error->message);
-		return;
-	}
-	directory->n_read_bytes += n_bytes;
-	hash = hash_text(text, n_bytes);
-	if (entry->is_read && entry->hash == hash && entry->n_bytes == n_bytes)
-		return;
-	file_set_put(directory->files, path, text, n_bytes);
-	entry->is_read = true;
-	entry->hash = hash;
-	entry->n_bytes = n_bytes;
-}
-
-/*
- * Reads the file if need be. after_event: its times are not asked, for two writes within one tick of the
- * clock leave the same.
- */
-static void check_file(struct directory *directory, const char *name, bool after_event)
-{
-	g_autofree char *path = g_build_filename(directory->path, name, NULL);
-	struct entry *entry = g_hash_table_lookup(directory->entries, name);
-	struct stat status, link_status;
-	struct stamp stamp;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	int open_errno = errno;
-
-	if ((fd < 0 && open_errno == ENOENT) || lstat(path, &link_status) < 0) {
-		forget_file(directory, name);
-		goto out;
-	}
-	if (!entry) {
-		entry = g_new0(struct entry, 1);
-		g_hash_table_insert(directory->entries, g_strdup(name), entry);
-	}
-	entry->is_seen = true;
-	entry->is_link = S_ISLNK(link_status.st_mode);
-	if (fd < 0) {
-		entry->is_read = false;
-		entry->stamp = (struct stamp){};
-		file_set_put_unreadable(directory->files, path, g_strerror(open_errno));
-		goto out;
-	}
-	if (fstat(fd, &status) < 0)
-		goto out;
-	stamp = stamp_of(&status);
-	if (after_event || !stamp_equal(&entry->stamp, &stamp)) {
-		/* The stamp is from before the reading: a change meanwhile shows in the next one. */
-		entry->stamp = stamp;
-		read_content(directory, fd, path, entry);
-	}
-out:
-	if (fd >= 0)
-		close(fd);
 }
 
 static int compare_names(const void *a, const void *b)
@@ -234,7 +139,7 @@ static bool scan(struct directory *directory, const char *subdir)
 			watch_subdir(directory, full, name);
 			scan(directory, name);
 		} else if (is_manifest_name(name)) {
-			check_file(directory, below, false);
+			file_reader_add(directory->reader, below, false);
 		}
 	}
 	return names || directory->is_partial;
@@ -286,21 +191,6 @@ static void arm(struct directory *directory)
 	}
 }
 
-static void forget_unseen(struct directory *directory)
-{
-	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	gpointer name, entry;
-
-	g_hash_table_iter_init(&iter, directory->entries);
-	while (g_hash_table_iter_next(&iter, &name, &entry))
-		if (!((struct entry *)entry)->is_seen)
-			g_ptr_array_add(names, g_strdup(name));
-	g_ptr_array_sort(names, compare_names);
-	for (unsigned int i = 0; i < names->len; i++)
-		forget_file(directory, g_ptr_array_index(names, i));
-}
-
 /* Of the last scan, or since. */
 static void end_run(struct directory *directory)
 {
@@ -314,21 +204,23 @@ static void end_run(struct directory *directory)
 	controller_end(directory->controller, error);
 }
 
-/* Everything again; files whose times are the same are not read. */
-static void rescan(struct directory *directory)
+/* Everything again; files whose times are the same will not be read. */
+static void begin_scan(struct directory *directory)
 {
-	GHashTableIter iter;
-	gpointer entry;
-	bool is_there;
-
 	directory->must_scan = directory->is_partial = false;
 	g_clear_pointer(&directory->trouble, g_free);
 	if (!is_in_place(directory))
 		arm(directory);
-	g_hash_table_iter_init(&iter, directory->entries);
-	while (g_hash_table_iter_next(&iter, NULL, &entry))
-		((struct entry *)entry)->is_seen = false;
-	is_there = scan(directory, NULL);
+	file_reader_begin_scan(directory->reader);
+	directory->is_there = scan(directory, NULL);
+	directory->is_scanning = true;
+}
+
+static void end_scan(struct directory *directory)
+{
+	bool is_there = directory->is_there;
+
+	directory->is_scanning = false;
 	if (is_there && !directory->trouble)
 		file_set_remove(directory->files, directory->path);
 	else
@@ -336,7 +228,7 @@ static void rescan(struct directory *directory)
 					is_there ? directory->trouble : "is not there");
 	/* What was not seen need not be gone. */
 	if (!directory->is_partial && (is_there || directory->n_missing >= MAX_MISSING))
-		forget_unseen(directory);
+		file_reader_end_scan(directory->reader);
 }
 
 /* The kernel has dropped it: what it watched is gone. */
@@ -391,10 +283,8 @@ static void on_event(struct directory *directory, const struct inotify_event *ev
 	if ((event->mask & IN_CREATE) && lstat(path, &status) == 0 && S_ISREG(status.st_mode) &&
 	    status.st_nlink == 1)
 		return;
-	if (g_hash_table_contains(directory->touched_set, name))
-		return;
-	g_hash_table_add(directory->touched_set, name);
-	g_ptr_array_add(directory->touched, g_steal_pointer(&name));
+	/* A change of its mode says nothing of what its writer is at. */
+	file_reader_add(directory->reader, name, !(event->mask & IN_ATTRIB));
 }
 
 /* So much text leaves so much free memory inside the heap that giving it back is worth the time. */
@@ -403,9 +293,8 @@ static void on_event(struct directory *directory, const struct inotify_event *ev
 static void commit(struct directory *directory)
 {
 	file_set_commit(directory->files);
-	if (directory->n_read_bytes > TRIM_BYTES)
+	if (file_reader_take_n_bytes(directory->reader) > TRIM_BYTES)
 		malloc_trim(0);
-	directory->n_read_bytes = 0;
 	store_settle(directory->store);
 }
 
@@ -430,49 +319,73 @@ static void read_events(struct directory *directory)
 	}
 }
 
+static void finish(struct directory *directory)
+{
+	if (directory->is_scanning)
+		end_scan(directory);
+	commit(directory);
+	directory->is_running = false;
+	end_run(directory);
+}
+
+static void begin(struct directory *directory)
+{
+	controller_begin(directory->controller);
+	file_set_begin(directory->files);
+	directory->is_running = true;
+	if (directory->must_scan)
+		begin_scan(directory);
+}
+
+static void on_run_done(void *data);
+static void on_again(uv_timer_t *timer);
+
+/* What comes while files are read is for the next run: whoever writes all the time must not keep one from ending. */
+static void look(struct directory *directory)
+{
+	controller_begin(directory->controller); /* a sign of life of a run that takes long */
+	if (directory->is_running)
+		return;
+	begin(directory);
+	file_reader_run(directory->reader, on_run_done);
+}
+
+static void on_run_done(void *data)
+{
+	struct directory *directory = data;
+
+	finish(directory);
+	/* In a turn of its own: the loop has others to serve. */
+	if (directory->must_scan || file_reader_has_work(directory->reader))
+		uv_timer_start(&directory->again, on_again, 0, 0);
+}
+
+static void on_again(uv_timer_t *timer)
+{
+	look(timer->data);
+}
+
+static void on_settled(void *data)
+{
+	look(data);
+}
+
 static void on_readable(uv_poll_t *poll, int status, int events)
 {
 	struct directory *directory = poll->data;
 
-	controller_begin(directory->controller);
-	file_set_begin(directory->files);
 	read_events(directory);
-	for (unsigned int i = 0; i < directory->touched->len; i++)
-		check_file(directory, g_ptr_array_index(directory->touched, i), true);
-	g_hash_table_remove_all(directory->touched_set);
-	g_ptr_array_set_size(directory->touched, 0);
-	if (directory->must_scan)
-		rescan(directory);
-	commit(directory);
-	end_run(directory);
-}
-
-static void check_unwatched(struct directory *directory)
-{
-	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	gpointer name, entry;
-
-	g_hash_table_iter_init(&iter, directory->entries);
-	while (g_hash_table_iter_next(&iter, &name, &entry))
-		if (((struct entry *)entry)->is_link || !((struct entry *)entry)->is_read)
-			g_ptr_array_add(names, g_strdup(name));
-	for (unsigned int i = 0; i < names->len; i++)
-		check_file(directory, g_ptr_array_index(names, i), false);
+	look(directory);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
 	struct directory *directory = timer->data;
 
-	controller_begin(directory->controller);
-	file_set_begin(directory->files);
 	directory->n_missing = is_in_place(directory) ? 0 : directory->n_missing + 1;
-	if (directory->n_missing || directory->trouble)
-		rescan(directory);
-	check_unwatched(directory);
-	commit(directory);
-	end_run(directory);
+	directory->must_scan |= directory->n_missing || directory->trouble;
+	file_reader_add_unwatched(directory->reader);
+	look(directory);
 }
 
 struct directory *directory_new(uv_loop_t *loop, struct store *store, const struct tables *tables,
@@ -491,16 +404,16 @@ struct directory *directory_new(uv_loop_t *loop, struct store *store, const stru
 	directory->tables = tables;
 	directory->path = g_canonicalize_filename(path, NULL);
 	directory->files = file_set_new(store, tables, problem, data);
-	directory->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	directory->reader =
+		file_reader_new(loop, directory->path, directory->files, on_settled, directory);
 	directory->subdirs = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-	directory->touched = g_ptr_array_new_with_free_func(g_free);
-	directory->touched_set = g_hash_table_new(g_str_hash, g_str_equal);
 	directory->inotify_fd = fd;
 	directory->watch = directory->parent_watch = -1;
 	uv_poll_init(loop, &directory->poll, fd);
 	uv_timer_init(loop, &directory->timer);
-	directory->poll.data = directory->timer.data = directory;
-	directory->n_handles = 2;
+	uv_timer_init(loop, &directory->again);
+	directory->poll.data = directory->timer.data = directory->again.data = directory;
+	directory->n_handles = 3;
 	return directory;
 }
 
@@ -512,23 +425,22 @@ void directory_set_controller(struct directory *directory, struct controller *co
 
 void directory_start(struct directory *directory)
 {
-	controller_begin(directory->controller);
-	file_set_begin(directory->files);
-	rescan(directory);
+	directory->must_scan = true;
+	begin(directory);
+	file_reader_run_now(directory->reader);
 	table_set_synced(directory->tables->namespaces);
 	table_set_synced(directory->tables->nodes);
 	table_set_synced(directory->tables->pods);
 	table_set_synced(directory->tables->source_problems);
 	/* Watches see tables that are synced and full at once. */
-	commit(directory);
+	finish(directory);
 	uv_poll_start(&directory->poll, UV_READABLE, on_readable);
 	uv_timer_start(&directory->timer, on_timer, CHECK_INTERVAL_MS, CHECK_INTERVAL_MS);
-	end_run(directory);
 }
 
 unsigned int directory_n_files(const struct directory *directory)
 {
-	return g_hash_table_size(directory->entries);
+	return file_reader_n_files(directory->reader);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -538,10 +450,7 @@ static void on_closed(uv_handle_t *handle)
 	if (--directory->n_handles > 0)
 		return;
 	close(directory->inotify_fd);
-	g_hash_table_unref(directory->entries);
 	g_hash_table_unref(directory->subdirs);
-	g_hash_table_unref(directory->touched_set);
-	g_ptr_array_unref(directory->touched);
 	g_free(directory->trouble);
 	g_free(directory->path);
 	g_free(directory);
@@ -552,7 +461,9 @@ void directory_free(struct directory *directory)
 	if (!directory)
 		return;
 	/* Now, because the store may be gone when the loop runs. */
+	file_reader_free(g_steal_pointer(&directory->reader));
 	file_set_free(g_steal_pointer(&directory->files));
+	uv_close((uv_handle_t *)&directory->again, on_closed);
 	uv_close((uv_handle_t *)&directory->poll, on_closed);
 	uv_close((uv_handle_t *)&directory->timer, on_closed);
 }

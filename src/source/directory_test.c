@@ -1,134 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A real directory, a real loop. Each step waits until the loop has nothing to do. */
-#include "src/source/directory.h"
+/* Each step waits until the loop has nothing to do. */
+#include "src/source/directory_test.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include <glib/gstdio.h>
-#include <cmocka.h>
-#include "src/base/clock.h"
-#include "src/model/pod.h"
-
-struct fixture {
-	uv_loop_t loop;
-	struct tables tables;
-	struct store *store;
-	struct directory *directory;
-	char *base; /* base/m is the directory of manifests */
-};
-
-static void ignore_problem(const struct source_problem *problem, void *data)
-{
-}
-
-/* "pod a 1" writes the manifest of the pod a whose app is 1. */
-#define POD_FUNCTION                                                                               \
-	"pod() { printf 'apiVersion: v1\\nkind: Pod\\nmetadata: {name: %s, labels: {app: \"%s\"}}" \
-	"\\n---\\n' $1 $2; }\n"
-
-/* A shell script; the tests are about files, and a shell says it shortest. */
-static void run(const char *script)
-{
-	g_autofree char *command = g_strconcat(POD_FUNCTION, script, NULL);
-
-	assert_int_equal(system(command), 0);
-}
-
-static int set_up(void **state)
-{
-	struct fixture *f = g_new0(struct fixture, 1);
-
-	f->base = g_dir_make_tmp("directory_test_XXXXXX", NULL);
-	if (!f->base || g_chdir(f->base) < 0 || uv_loop_init(&f->loop))
-		return -1;
-	f->store = tables_new(&f->tables);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	directory_free(f->directory);
-	uv_run(&f->loop, UV_RUN_DEFAULT);
-	if (uv_loop_close(&f->loop))
-		return -1;
-	store_free(f->store);
-	if (g_chdir("/") < 0)
-		return -1;
-	g_setenv("BASE", f->base, TRUE);
-	run("rm -r $BASE");
-	g_free(f->base);
-	g_free(f);
-	return 0;
-}
-
-static void start(struct fixture *f)
-{
-	g_autofree char *path = g_build_filename(f->base, "m", NULL);
-
-	f->directory =
-		directory_new(&f->loop, f->store, &f->tables, path, ignore_problem, NULL, NULL);
-	assert_non_null(f->directory);
-	directory_start(f->directory);
-	assert_true(table_synced(f->tables.pods));
-}
-
-static char *list_pods(const struct fixture *f)
-{
-	GString *found = g_string_new(NULL);
-
-	for (int name = 'a'; name <= 'e'; name++) {
-		g_autofree char *key = g_strdup_printf("default/%c", name);
-		const struct pod *pod =
-			(const struct pod *)table_get(f->tables.pods, key, strlen(key));
-
-		if (pod)
-			g_string_append_printf(found, "%s%c=%s", found->len ? " " : "", name,
-					       label_set_find(pod->meta.labels, "k8s", "app"));
-	}
-	return g_string_free(found, FALSE);
-}
-
-/* Runs the loop until the pods are as expected, for at most max_ns. */
-static void wait_for(struct fixture *f, const char *expected, int64_t max_ns)
-{
-	int64_t end_ns = clock_monotonic_ns() + max_ns;
-
-	for (;;) {
-		g_autofree char *found = list_pods(f);
-
-		if (strcmp(found, expected) == 0)
-			return;
-		if (clock_monotonic_ns() > end_ns)
-			fail_msg("got %s, want %s", found, expected);
-		uv_run(&f->loop, UV_RUN_NOWAIT);
-		g_usleep(200);
-	}
-}
-
-/* What inotify tells has to be there soon; the checks of the timer come far later. */
-#define SOON_NS (500 * NSEC_PER_MSEC)
-#define LATE_NS (10 * NSEC_PER_SEC)
-
-/* Nothing more is to come of what was done. */
-static void assert_stays(struct fixture *f, const char *expected)
-{
-	for (int i = 0; i < 20; i++) {
-		uv_run(&f->loop, UV_RUN_NOWAIT);
-		g_usleep(1000);
-	}
-	wait_for(f, expected, 0);
-}
 
 static void files_come_and_go(void **state)
 {
@@ -303,42 +180,6 @@ static void the_first_name_wins(void **state)
 	wait_for(f, "a=2", SOON_NS);
 }
 
-/* Writes a long file again and again, faster than it can be read. */
-static void *rewrite(void *data)
-{
-	int64_t end_ns = clock_monotonic_ns() + 3 * NSEC_PER_SEC;
-	g_autoptr(GString) text = g_string_new(NULL);
-
-	for (unsigned int i = 0; i < 1000; i++)
-		g_string_append_printf(
-			text, "apiVersion: v1\nkind: Pod\nmetadata: {name: p%u}\n---\n", i);
-	for (unsigned int i = 0; clock_monotonic_ns() < end_ns; i++) {
-		g_string_append_printf(text, "# %u\n", i);
-		if (!g_file_set_contents("m/.x", text->str, text->len, NULL) ||
-		    g_rename("m/.x", "m/x.yaml"))
-			return GINT_TO_POINTER(errno);
-	}
-	return NULL;
-}
-
-static void a_busy_writer_does_not_keep_the_loop(void **state)
-{
-	struct fixture *f = *state;
-	int64_t begin_ns;
-	GThread *writer;
-
-	run("mkdir m && pod a 1 > m/a.yaml");
-	start(f);
-	writer = g_thread_new("writer", rewrite, NULL);
-	g_usleep(200 * 1000);
-	begin_ns = clock_monotonic_ns();
-	uv_run(&f->loop, UV_RUN_NOWAIT);
-	assert_true(clock_monotonic_ns() - begin_ns < 2 * NSEC_PER_SEC);
-	assert_null(g_thread_join(writer));
-	wait_for(f, "a=1", SOON_NS);
-	assert_int_equal(table_n_rows(f->tables.pods), 1001);
-}
-
 /* Nothing is gone because it cannot be looked at. */
 static void without_descriptors_everything_stays(void **state)
 {
@@ -401,8 +242,6 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(strange_things_are_problems, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_first_name_wins, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_busy_writer_does_not_keep_the_loop, set_up,
-						tear_down),
 		cmocka_unit_test_setup_teardown(without_descriptors_everything_stays, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(without_watches_it_is_looked_at_from_time_to_time,

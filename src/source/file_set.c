@@ -282,7 +282,11 @@ static void keep_all(struct file *file, GHashTable *old_claims)
 
 void file_set_put(struct file_set *set, const char *name, const char *text, size_t n_bytes)
 {
-	struct manifest *manifest = manifest_parse(name, text, n_bytes);
+	file_set_put_manifest(set, name, manifest_parse(name, text, n_bytes));
+}
+
+void file_set_put_manifest(struct file_set *set, const char *name, struct manifest *manifest)
+{
 	struct file *file = ensure_file(set, name);
 	GHashTable *old_claims = file->claims;
 

@@ -13,6 +13,7 @@
 #include "src/store/tables.h"
 
 struct file_set;
+struct manifest;
 
 /* Called once for each problem that appears, for the log. */
 typedef void (*file_set_problem)(const struct source_problem *problem, void *data);
@@ -24,6 +25,8 @@ void file_set_free(struct file_set *set);
 void file_set_begin(struct file_set *set);
 /* The file has this text now. file ends in .json for JSON. */
 void file_set_put(struct file_set *set, const char *file, const char *text, size_t n_bytes);
+/* The same, of a text that is parsed. */
+void file_set_put_manifest(struct file_set *set, const char *file, struct manifest *take_manifest);
 /* The file is there and cannot be read: its objects stay as they are. */
 void file_set_put_unreadable(struct file_set *set, const char *file, const char *reason);
 /* The file is gone, and its objects with it. */

@@ -2,16 +2,21 @@
 #include "src/source/manifest.h"
 
 #include <string.h>
+#include "src/base/clock.h"
 #include "src/base/intern.h"
 
 /* More of one file are summed up: a person mends the first ones first. */
 #define MAX_PROBLEMS 100
 
-struct parse {
+struct manifest_builder {
 	struct manifest *manifest;
-	const char *file;
+	char *file;
 	const char *interned_file;
 	unsigned int n_left_out;
+	/* The document under way. */
+	const struct value *document; /* NULL: none */
+	GPtrArray *problems;          /* struct field_problem */
+	struct field root, items, item;
 };
 
 static void manifest_object_fini(struct manifest_object *object)
@@ -35,10 +40,28 @@ void manifest_free(struct manifest *manifest)
 	g_free(manifest);
 }
 
-/* A character that was cut in two is no UTF-8, and who shows the text wants that. */
+/*
+ * Names of files and what is quoted may hold any byte. Who shows the text wants UTF-8, and no terminal should
+ * do what a file name says.
+ */
 static char *readable(const char *text)
 {
-	return text && *text ? g_utf8_make_valid(text, -1) : NULL;
+	g_autofree char *valid = NULL;
+	GString *shown;
+
+	if (!text || !*text)
+		return NULL;
+	valid = g_utf8_make_valid(text, -1);
+	shown = g_string_sized_new(strlen(valid));
+	for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char(p);
+
+		if (g_unichar_iscntrl(c))
+			g_string_append_printf(shown, "\\x%02x", c);
+		else
+			g_string_append_unichar(shown, c);
+	}
+	return g_string_free(shown, FALSE);
 }
 
 struct source_problem *manifest_problem_new(const char *file, unsigned int line, const char *object,
@@ -47,7 +70,7 @@ struct source_problem *manifest_problem_new(const char *file, unsigned int line,
 	struct source_problem *problem = (struct source_problem *)row_new(&source_problem_class);
 
 	problem->key = g_strdup_printf("%s:%u %s", file, line, field ? field : "");
-	problem->file = g_strdup(file);
+	problem->file = readable(file);
 	problem->line = line;
 	problem->object = readable(object);
 	problem->field = readable(field);
@@ -55,15 +78,15 @@ struct source_problem *manifest_problem_new(const char *file, unsigned int line,
 	return problem;
 }
 
-static void add_problem(struct parse *parse, unsigned int line, const char *object,
+static void add_problem(struct manifest_builder *builder, unsigned int line, const char *object,
 			const char *field, const char *reason)
 {
-	if (parse->manifest->problems->len >= MAX_PROBLEMS) {
-		parse->n_left_out++;
+	if (builder->manifest->problems->len >= MAX_PROBLEMS) {
+		builder->n_left_out++;
 		return;
 	}
-	g_ptr_array_add(parse->manifest->problems,
-			manifest_problem_new(parse->file, line, object, field, reason));
+	g_ptr_array_add(builder->manifest->problems,
+			manifest_problem_new(builder->file, line, object, field, reason));
 }
 
 static bool is_other_kind(const struct value *value)
@@ -73,7 +96,7 @@ static bool is_other_kind(const struct value *value)
 	return kind && kind->type == VALUE_STRING && decode_is_other_kind(kind->text);
 }
 
-static void add_object(struct parse *parse, const struct field *root)
+static void add_object(struct manifest_builder *builder, const struct field *root)
 {
 	const struct object_kind *kind = decode_find_kind(root);
 	struct manifest_object object = {.kind = kind, .line = root->value->line};
@@ -86,19 +109,19 @@ static void add_object(struct parse *parse, const struct field *root)
 		g_assert(object.key || !object.object);
 	}
 	if (object.object)
-		object.object->meta.file = intern_ref(parse->interned_file);
+		object.object->meta.file = intern_ref(builder->interned_file);
 	if (object.key) {
 		/* A node's key begins with its kind. */
 		name = g_strconcat(kind->scope == OBJECT_SCOPE_KIND ? "" : kind->kind,
 				   kind->scope == OBJECT_SCOPE_KIND ? "" : " ", object.key, NULL);
-		g_array_append_val(parse->manifest->objects, object);
+		g_array_append_val(builder->manifest->objects, object);
 	} else if (!is_other_kind(root->value)) {
-		parse->manifest->complete = false;
+		builder->manifest->complete = false;
 	}
 	for (unsigned int i = 0; i < root->problems->len; i++) {
 		const struct field_problem *problem = g_ptr_array_index(root->problems, i);
 
-		add_problem(parse, problem->line, name, problem->path, problem->reason);
+		add_problem(builder, problem->line, name, problem->path, problem->reason);
 	}
 }
 
@@ -111,62 +134,108 @@ static bool is_list(const struct value *value)
 	return kind && kind->type == VALUE_STRING && g_str_has_suffix(kind->text, "List") && items;
 }
 
-static bool parse_document(const struct value *value, void *data)
+static void begin_document(struct manifest_builder *builder, const struct value *document)
 {
-	g_autoptr(GPtrArray) problems =
-		g_ptr_array_new_with_free_func((GDestroyNotify)field_problem_free);
-	struct field root = field_root(value, problems);
-	struct parse *parse = data;
-	struct field items;
+	builder->document = document;
+	g_ptr_array_set_size(builder->problems, 0);
+	builder->root = field_root(document, builder->problems);
+	builder->items = builder->item = (struct field){};
+	if (is_list(document)) {
+		builder->items = field_member(&builder->root, "items");
+		builder->item = field_first(&builder->items);
+	} else if (document->type != VALUE_NULL) {
+		add_object(builder, &builder->root);
+		g_ptr_array_set_size(builder->problems, 0);
+	}
+}
 
-	if (value->type == VALUE_NULL)
-		return true;
-	if (!is_list(value)) {
-		add_object(parse, &root);
-		return true;
-	}
-	items = field_member(&root, "items");
-	for (struct field item = field_first(&items); item.value; item = field_next(&item)) {
-		add_object(parse, &item);
-		g_ptr_array_set_size(problems, 0);
-	}
-	if (problems->len) {
-		const struct field_problem *problem = g_ptr_array_index(problems, 0);
+static void end_document(struct manifest_builder *builder)
+{
+	builder->document = NULL;
+	if (builder->problems->len) {
+		const struct field_problem *problem = g_ptr_array_index(builder->problems, 0);
 
-		parse->manifest->complete = false;
-		add_problem(parse, problem->line, NULL, problem->path, problem->reason);
+		builder->manifest->complete = false;
+		add_problem(builder, problem->line, NULL, problem->path, problem->reason);
 	}
+}
+
+bool manifest_builder_add(struct manifest_builder *builder, const struct value *document,
+			  int64_t deadline_ns)
+{
+	if (!builder->document)
+		begin_document(builder, document);
+	while (builder->item.value) {
+		add_object(builder, &builder->item);
+		g_ptr_array_set_size(builder->problems, 0);
+		builder->item = field_next(&builder->item);
+		if (clock_monotonic_ns() > deadline_ns)
+			return false;
+	}
+	end_document(builder);
 	return true;
 }
 
-struct manifest *manifest_parse(const char *file, const char *text, size_t n_bytes)
+struct manifest_builder *manifest_builder_new(const char *file)
 {
+	struct manifest_builder *builder = g_new0(struct manifest_builder, 1);
 	struct manifest *manifest = g_new0(struct manifest, 1);
-	struct parse parse = {
-		.manifest = manifest, .file = file, .interned_file = intern_new(file)};
-	struct value_error error;
-	int r;
 
 	manifest->complete = true;
 	manifest->objects = g_array_new(FALSE, FALSE, sizeof(struct manifest_object));
 	g_array_set_clear_func(manifest->objects, (GDestroyNotify)manifest_object_fini);
 	manifest->problems = g_ptr_array_new_with_free_func(unref_row);
-	if (g_str_has_suffix(file, ".json"))
-		r = value_parse_json(text, n_bytes, parse_document, &parse, &error);
-	else
-		r = value_parse_yaml(text, n_bytes, parse_document, &parse, &error);
-	if (r < 0) {
+	builder->manifest = manifest;
+	builder->file = g_strdup(file);
+	builder->interned_file = intern_new(file);
+	builder->problems = g_ptr_array_new_with_free_func((GDestroyNotify)field_problem_free);
+	return builder;
+}
+
+struct manifest *manifest_builder_end(struct manifest_builder *builder,
+				      const struct value_error *error)
+{
+	struct manifest *manifest = builder->manifest;
+
+	if (error) {
 		manifest->complete = false;
-		add_problem(&parse, error.line, NULL, NULL, error.reason);
-		g_free(error.reason);
+		add_problem(builder, error->line, NULL, NULL, error->reason);
 	}
-	if (parse.n_left_out) {
+	if (builder->n_left_out) {
 		g_autofree char *reason =
-			g_strdup_printf("%u more problems in this file", parse.n_left_out);
+			g_strdup_printf("%u more problems in this file", builder->n_left_out);
 
 		g_ptr_array_add(manifest->problems,
-				manifest_problem_new(file, 0, NULL, NULL, reason));
+				manifest_problem_new(builder->file, 0, NULL, NULL, reason));
 	}
-	intern_unref(parse.interned_file);
+	g_ptr_array_unref(builder->problems);
+	intern_unref(builder->interned_file);
+	g_free(builder->file);
+	g_free(builder);
 	return manifest;
+}
+
+static bool add_whole(const struct value *document, void *data)
+{
+	return manifest_builder_add(data, document, INT64_MAX);
+}
+
+struct manifest *manifest_parse(const char *file, const char *text, size_t n_bytes)
+{
+	struct manifest_builder *builder = manifest_builder_new(file);
+	struct value_error error = {};
+	struct manifest *manifest;
+	int r = manifest_parse_text(file, text, n_bytes, add_whole, builder, &error);
+
+	manifest = manifest_builder_end(builder, r < 0 ? &error : NULL);
+	g_free(error.reason);
+	return manifest;
+}
+
+int manifest_parse_text(const char *file, const char *text, size_t n_bytes, value_document document,
+			void *data, struct value_error *ret_error)
+{
+	return g_str_has_suffix(file, ".json")
+		       ? value_parse_json(text, n_bytes, document, data, ret_error)
+		       : value_parse_yaml(text, n_bytes, document, data, ret_error);
 }

@@ -24,3 +24,17 @@ bool stamp_equal(const struct stamp *a, const struct stamp *b)
 	       a->mode == b->mode && is_same_time(&a->modified, &b->modified) &&
 	       is_same_time(&a->changed, &b->changed);
 }
+
+struct content_stamp content_stamp_of(const char *text, size_t n_bytes)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < n_bytes; i++)
+		hash = (hash ^ (uint8_t)text[i]) * UINT64_C(0x100000001b3);
+	return (struct content_stamp){.hash = hash, .n_bytes = n_bytes};
+}
+
+bool content_stamp_equal(const struct content_stamp *a, const struct content_stamp *b)
+{
+	return a->hash == b->hash && a->n_bytes == b->n_bytes;
+}

@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include "src/base/error.h"
 
-#define VALUE_MAX_BYTES (64 * 1024 * 1024) /* of a text */
+#define VALUE_MAX_BYTES (32 * 1024 * 1024) /* of a text */
 #define VALUE_MAX_DEPTH 64
 #define VALUE_MAX_NODES (2 * 1000 * 1000) /* of a document, aliases expanded */
 
