@@ -242,6 +242,18 @@ static void on_ring(uv_poll_t *poll, int status, int events)
 	consume(poll->data);
 }
 
+static void greet(struct listener *listener)
+{
+	const struct monitor_message_header header = {
+		.version = MONITOR_MESSAGE_VERSION,
+		.type = MONITOR_MESSAGE_HELLO,
+		.cpu_count = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
+		.n = listener->monitor->ring_bytes,
+	};
+
+	listener_put(listener, &header, sizeof(header));
+}
+
 static void listener_subscribe(struct listener *listener, unsigned int kinds)
 {
 	struct monitor *monitor = listener->monitor;
@@ -250,6 +262,7 @@ static void listener_subscribe(struct listener *listener, unsigned int kinds)
 
 	listener->kinds = kinds;
 	update_kinds(monitor);
+	greet(listener);
 	if (greets)
 		listener_put(
 			listener, &message,
@@ -269,19 +282,6 @@ static void on_listener_event(uv_poll_t *poll, int status, int events)
 	    header.type == MONITOR_MESSAGE_SUBSCRIBE)
 		listener_subscribe(listener, header.n & MONITOR_KINDS);
 	else if (status < 0 || n == 0 || (n < 0 && (events & UV_DISCONNECT)))
-		listener_close(listener);
-}
-
-static void greet(struct listener *listener)
-{
-	const struct monitor_message_header header = {
-		.version = MONITOR_MESSAGE_VERSION,
-		.type = MONITOR_MESSAGE_HELLO,
-		.cpu_count = (uint32_t)sysconf(_SC_NPROCESSORS_ONLN),
-		.n = listener->monitor->ring_bytes,
-	};
-
-	if (listener_send(listener, &header, sizeof(header)) < 0)
 		listener_close(listener);
 }
 
@@ -311,7 +311,6 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 	uv_poll_start(&listener->poll, UV_READABLE | UV_DISCONNECT, on_listener_event);
 	g_ptr_array_add(monitor->listeners, listener);
 	set_interval(monitor);
-	greet(listener);
 }
 
 /* ---- life ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The monitor socket: SOCK_SEQPACKET beside the API's socket, one message a packet, in host byte order,
- * as both ends are on one machine. A listener says which kinds it wants (SUBSCRIBE) and is sent those and
- * no others; without any it is greeted and hears nothing more. What nobody wants is not made.
+ * as both ends are on one machine. A listener says which kinds it wants (SUBSCRIBE), is answered (HELLO),
+ * and is sent from then on what happens of those and of no others. What nobody wants is not made.
  *
  * The path is Cilium's; the framing is ours, as Cilium's is an encoding of Go's.
  */
@@ -15,7 +15,7 @@
 #define MONITOR_MESSAGE_VERSION 2
 
 enum monitor_message_type {
-	MONITOR_MESSAGE_HELLO, /* first: how events are buffered */
+	MONITOR_MESSAGE_HELLO, /* it is subscribed; and how events are buffered */
 	MONITOR_MESSAGE_EVENT,
 	MONITOR_MESSAGE_LOST,      /* the listener was too slow for n events */
 	MONITOR_MESSAGE_SUBSCRIBE, /* of the listener: n is the kinds, MONITOR_KIND_* */

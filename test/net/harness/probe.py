@@ -113,7 +113,7 @@ def talk(namespace, kind, address, port, payload=b"hello", **kwargs):
         return client.getsockname()[:2]
 
 
-def ping(namespace, address, *options, count=1, seconds=2):
+def ping(namespace, address, *options, count=1, seconds=10):
     """True when every echo request was answered."""
     done = namespace.exec("ping", "-n", "-q", "-i", "0.02", "-c", count, "-W", seconds, *options,
                           address, check=False, timeout=count + 10 * seconds)
