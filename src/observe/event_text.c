@@ -235,6 +235,14 @@ static void append_hex(GString *text, const uint8_t *bytes, size_t n_bytes)
 	}
 }
 
+/* What packet that is, and what to do about it; not for those who ask for bytes. */
+static void append_drop_help(GString *text, uint8_t reason)
+{
+	if (event_drop_cause(reason))
+		g_string_append_printf(text, "That is a packet %s. %s\n", event_drop_cause(reason),
+				       event_drop_next(reason));
+}
+
 static void append_block(GString *text, const struct event *event,
 			 const struct event_format *format)
 {
@@ -263,6 +271,8 @@ static void append_block(GString *text, const struct event *event,
 
 		decode(event, &packet);
 		packet_text_append_layers(text, &packet);
+		if (event->type == EVENT_DROP)
+			append_drop_help(text, event->subtype);
 	}
 }
 

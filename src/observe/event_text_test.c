@@ -124,6 +124,12 @@ static void test_blocks(void **state)
 	      "identity 300->world, to endpoint 34\n"
 	      "00000000  60 00 00 00 00 08 3a 3f  fd 00 00 00 00 00 00 00  |`.....:?........|\n"
 	      "00000010  00 00 00 00                                       |....|\n");
+	event.subtype = DROP_VLAN_FILTERED;
+	check(&event, &verbose,
+	      "------------------------------------------------------------------------------\n"
+	      "CPU 03: MARK 0xabc FROM 12 DROP: 60 bytes, reason VLAN traffic disallowed by VLAN "
+	      "filter, identity 300->world, to endpoint 34\n"
+	      "That is a packet with a VLAN tag. Let the container send without a tag.\n");
 	event = make_event(EVENT_TRACE, tcp4, sizeof(tcp4));
 	event.subtype = TRACE_TO_NETWORK;
 	check(&event, &verbose,
