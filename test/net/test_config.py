@@ -257,26 +257,22 @@ def test_changes_at_once(node):
     assert "Nothing has changed" in node.cli("config", "reload").stdout
 
 
-def test_killed_while_it_writes(node):
-    """The key's file has the old or the new value, and the agent starts with either."""
-    for i in range(10):
-        (node.config_dir / "log-opt").write_text("level=info")
-        process = node.popen(node.program("cilium"), "config", "set", "log-opt",
-                             "level=warning," + "level.ipam=debug," * 2000 + "format=text",
-                             env=node.environment(), stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
-        probe.eventually(lambda: process.poll() is not None or
-                         node.agent.poll() is None, seconds=5, what="a call")
-        # Sooner each time than the call lasts, or just behind it.
-        try:
-            process.wait(timeout=0.002 * i)
-        except subprocess.TimeoutExpired:
-            pass
-        node.kill_agent()
-        process.wait(timeout=10)
-        text = (node.config_dir / "log-opt").read_text()
-        assert text == "level=info" or text.endswith("format=text\n")
-        node.start_agent()
+@pytest.mark.parametrize("call, value", [
+    ("fchmod", "old"), ("fdatasync", "old"), ("/^rename", "old"), ("fsync", "new")])
+def test_killed_while_it_writes(node, call, value):
+    """At each step the key's file has the old or the new value whole, and the agent starts with it."""
+    texts = {"old": "level=info",
+             "new": "level=warning," + "level.ipam=debug," * 2000 + "format=text\n"}
+    (node.config_dir / "log-opt").write_text(texts["old"])
+    node.cli("config", "reload")
+    tracer = node.popen("strace", "-p", node.agent.pid, "-e", f"trace={call}",
+                        "-e", f"inject={call}:signal=KILL:when=1", stderr=subprocess.PIPE, text=True)
+    assert "attached" in tracer.stderr.readline()
+    done = node.cli("config", "set", "log-opt", texts["new"].strip(), check=False)
+    tracer.communicate(timeout=10)
+    assert done.returncode != 0 and node.agent.wait(timeout=10) == -signal.SIGKILL
+    assert (node.config_dir / "log-opt").read_text() == texts[value]
+    node.start_agent()
     node.cli("config", "set", "log-opt", "level=info")
     assert not [path for path in node.config_dir.iterdir() if path.name.startswith(".")]
 
