@@ -32,6 +32,7 @@ struct conntrack_gc {
 	int64_t interval_ns;
 	int64_t max_interval_ns;
 	int64_t next_ns;    /* CLOCK_MONOTONIC: of the next step */
+	int64_t ended_ns;   /* the last sweep; 0: none has */
 	unsigned int i_map; /* of swept_maps */
 	struct map_cursor cursor;
 	uint32_t now_tick;
@@ -174,7 +175,8 @@ static void end_sweep(struct conntrack_gc *gc)
 	controller_set_interval(gc->controller, gc->interval_ns);
 	controller_end(gc->controller, gc->error);
 	g_clear_error(&gc->error);
-	gc->next_ns = clock_monotonic_ns() + gc->interval_ns;
+	gc->ended_ns = clock_monotonic_ns();
+	gc->next_ns = gc->ended_ns + gc->interval_ns;
 	gc->i_map = 0;
 	gc->n_seen = gc->n_removed = 0;
 }
@@ -218,6 +220,15 @@ const struct conntrack_gc_statistics *conntrack_gc_get_statistics(const struct c
 int64_t conntrack_gc_get_interval_ns(const struct conntrack_gc *gc)
 {
 	return gc->interval_ns;
+}
+
+void conntrack_gc_hurry(struct conntrack_gc *gc)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	if (gc->ended_ns && now_ns - gc->ended_ns < MIN_INTERVAL_NS)
+		now_ns = gc->ended_ns + MIN_INTERVAL_NS;
+	gc->next_ns = MIN(gc->next_ns, now_ns);
 }
 
 int64_t conntrack_gc_run(struct conntrack_gc *gc)

@@ -44,5 +44,7 @@ const struct conntrack_gc_statistics *conntrack_gc_get_statistics(const struct c
 								  enum conntrack_gc_map map);
 /* Between two sweeps, as it is now. */
 int64_t conntrack_gc_get_interval_ns(const struct conntrack_gc *gc);
+/* A map is nearly full: the next sweep begins now, unless the last was only just. */
+void conntrack_gc_hurry(struct conntrack_gc *gc);
 /* One step, if it is time. Returns ns until the next. */
 int64_t conntrack_gc_run(struct conntrack_gc *gc);

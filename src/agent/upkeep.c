@@ -4,6 +4,7 @@
 #include "src/agent/agent.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/health.h"
+#include "src/agent/map_pressure.h"
 #include "src/agent/metrics.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
@@ -18,6 +19,7 @@
 struct upkeep {
 	struct agent *agent;
 	struct controller *ensure, *vanished;
+	struct map_pressure *pressure;
 	uv_timer_t *timer;
 	int64_t resync_at_ns; /* CLOCK_MONOTONIC */
 	int64_t hint_at_ns;   /* when to look after a hint; 0: there was none */
@@ -105,6 +107,7 @@ static void on_timer(uv_timer_t *timer)
 	if (now_ns >= upkeep->resync_at_ns) {
 		retry(agent);
 		resync(upkeep, true);
+		map_pressure_run(upkeep->pressure);
 		now_ns = clock_monotonic_ns();
 		upkeep->resync_at_ns = now_ns + UPKEEP_RESYNC_INTERVAL_NS;
 		upkeep->hint_at_ns = 0;
@@ -135,6 +138,7 @@ struct upkeep *upkeep_new(struct agent *agent)
 					UPKEEP_RESYNC_INTERVAL_NS);
 	upkeep->vanished = controller_new(agent->controllers, "endpoint-gc", "endpoint",
 					  UPKEEP_RESYNC_INTERVAL_NS);
+	upkeep->pressure = map_pressure_new(agent->datapath, agent->conntrack_gc);
 	upkeep->timer = g_new0(uv_timer_t, 1);
 	upkeep->timer->data = upkeep;
 	upkeep->resync_at_ns = clock_monotonic_ns() + UPKEEP_RESYNC_INTERVAL_NS;
@@ -153,6 +157,7 @@ void upkeep_free(struct upkeep *upkeep)
 	if (!upkeep)
 		return;
 	uv_close((uv_handle_t *)upkeep->timer, free_handle);
+	map_pressure_free(upkeep->pressure);
 	g_free(upkeep);
 }
 

@@ -56,7 +56,7 @@ struct datapath_map_statistics {
 	uint64_t n_done[DATAPATH_MAP_OP__MAX];
 	uint64_t n_failed[DATAPATH_MAP_OP__MAX];
 	uint32_t max_entries; /* of a ring: its bytes */
-	/* How many there were when all of them were last read; −1: not yet. */
+	/* Now, by a sample, in maps that the programs fill; in others when last read; −1: not yet. */
 	int64_t n_entries;
 };
 
@@ -117,7 +117,7 @@ struct datapath_ops {
 	int (*route_replace)(struct datapath *dp, const struct plan_route *route);
 	int (*route_remove)(struct datapath *dp, const struct cidr *destination);
 
-	/* Borrowed; counts on. */
+	/* Borrowed; counts on. Reads some hundred entries of each large map. */
 	const struct datapath_statistics *(*get_statistics)(struct datapath *dp);
 	/* Memory that the kernel accounts the maps and the programs of the loaded set with. */
 	int (*get_memory)(struct datapath *dp, uint64_t *ret_map_bytes,

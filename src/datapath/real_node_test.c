@@ -177,6 +177,27 @@ static void test_sweep_goes_on_where_a_bucket_is_full(void **state)
 	assert_int_equal(n_pinned_entries("cilium_ct_tcp_global"), 500);
 }
 
+/* By a sample: it need not be exact, and must follow. */
+static void test_entries_are_estimated(void **state)
+{
+	struct world *world = *state;
+	const enum plan_map map = PLAN_MAP_cilium_ct_tcp_global;
+	const struct datapath_statistics *statistics = world->dp->ops->get_statistics(world->dp);
+	unsigned int n = statistics->maps[map].max_entries / 2;
+
+	assert_int_equal(statistics->maps[map].n_entries, 0);
+	for (unsigned int i = 0; i < n; i++) {
+		const struct ct_key key = {.port = {htons(i), htons(i >> 16)}};
+		const struct ct_entry entry = {.expires = i};
+
+		assert_int_equal(world->dp->ops->map_update(world->dp, map, &key, &entry), 0);
+	}
+	for (int i = 0; i < 10; i++) {
+		statistics = world->dp->ops->get_statistics(world->dp);
+		assert_in_range(statistics->maps[map].n_entries, n / 4 * 3, n / 4 * 5);
+	}
+}
+
 struct routes {
 	unsigned int n;
 	uint32_t mtu;
@@ -345,6 +366,7 @@ int main(void)
 		TEST(test_index_of_another),
 		TEST(test_router_address_changes),
 		TEST(test_sweep_goes_on_where_a_bucket_is_full),
+		TEST(test_entries_are_estimated),
 		TEST(test_router_address_changes_while_running),
 		TEST(test_routes),
 		TEST(test_routes_of_others_stay),

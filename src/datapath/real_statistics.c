@@ -23,8 +23,17 @@ const struct datapath_statistics *real_get_statistics(struct datapath *dp)
 {
 	struct real *real = real_get(dp);
 
+	static const enum plan_map estimated[] = {
+		PLAN_MAP_cilium_ct_tcp_global,
+		PLAN_MAP_cilium_ct_any_global,
+		PLAN_MAP_cilium_snat_external,
+		PLAN_MAP_cilium_frag_datagrams,
+	};
+
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
 		real->statistics.maps[map].max_entries = real->maps[map].max_entries;
+	for (unsigned int i = 0; i < G_N_ELEMENTS(estimated); i++)
+		real_map_estimate(real, estimated[i]);
 	return &real->statistics;
 }
 

@@ -61,17 +61,13 @@ int real_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cu
 	       real->sweep_room < ref->max_entries)
 		real->sweep_room *= 2;
 	real_count(real, map, DATAPATH_MAP_DUMP, started_ns, err);
-	if (!cursor->started)
-		real->n_swept[map] = 0;
 	for (uint32_t i = 0; (!err || err == -ENOENT) && i < batch.n; i++) {
 		const void *key = batch.keys + (size_t)i * ref->n_key_bytes;
 		const void *value = batch.values + (size_t)i * ref->n_value_bytes;
 
-		if (!fn(key, value, data) || !remove_dead(real, map, key, value))
-			real->n_swept[map]++;
+		if (fn(key, value, data))
+			(void)remove_dead(real, map, key, value);
 	}
-	if (err == -ENOENT)
-		real->statistics.maps[map].n_entries = real->n_swept[map];
 	if (!err) {
 		cursor->started = true;
 		memcpy(cursor->position, batch.next, sizeof(batch.next));
@@ -79,4 +75,52 @@ int real_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cu
 	g_free(batch.keys);
 	g_free(batch.values);
 	return err;
+}
+
+static uint32_t round_up_to_power_of_two(uint32_t n)
+{
+	return n < 2 ? 1 : 1U << (32 - __builtin_clz(n - 1));
+}
+
+/* Reads from a bucket on: how many entries, and in *ret_next the bucket behind the last. 0 or −errno. */
+static int sample(const struct real *real, const struct bpf_map_ref *ref, uint32_t first,
+		  uint32_t *ret_next)
+{
+	struct map_cursor cursor = {.started = true};
+	struct batch batch = {0};
+	int err;
+
+	memcpy(cursor.position, &first, sizeof(first));
+	err = read_batch(ref, &cursor, MAX(real->sweep_room, 2 * REAL_SWEEP_ROOM), &batch);
+	memcpy(ret_next, batch.next, sizeof(*ret_next));
+	if (err == -ENOENT)
+		*ret_next = UINT32_MAX;
+	g_free(batch.keys);
+	g_free(batch.values);
+	return err && err != -ENOENT ? err : (int)batch.n;
+}
+
+/*
+ * The position of a batch is the number of a bucket of the kernel's hash table, of which there is a power of two
+ * (since 5.6, where batches came): how many entries so many buckets have says how many all have. From a random
+ * one of the lower half, so that no order in which keys come can lead astray.
+ */
+void real_map_estimate(struct real *real, enum plan_map map)
+{
+	const struct bpf_map_ref *ref = &real->maps[map];
+	uint32_t n_buckets = round_up_to_power_of_two(ref->max_entries), first, next, end;
+	int n, n_all;
+
+	if (ref->fd < 0)
+		return;
+	first = n_buckets < 4 ? 0 : g_random_int_range(0, n_buckets / 2);
+	n = sample(real, ref, first, &next);
+	if (n < 0 || next <= first)
+		return;
+	real->statistics.maps[map].n_entries =
+		(int64_t)n * n_buckets / (MIN(next, n_buckets) - first);
+	/* Few: count them. */
+	n_all = next == UINT32_MAX ? sample(real, ref, 0, &end) : -1;
+	if (n_all >= 0 && end == UINT32_MAX)
+		real->statistics.maps[map].n_entries = n_all;
 }

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/map_pressure.h"
+
+#include "src/base/log.h"
+#include "src/datapath/layout.h"
+
+/* The kernel keeps some hundred entries in reserve and begins to forget before the last is used. */
+#define FULL_PERCENT 90
+/* Below it, it has room again: far enough from the other for it not to be said all the time. */
+#define ROOM_PERCENT 75
+
+/* The maps, and the key that makes each larger. */
+static const struct {
+	enum plan_map map;
+	const char *key;
+} watched[] = {
+	{PLAN_MAP_cilium_ct_tcp_global, "bpf-ct-global-tcp-max"},
+	{PLAN_MAP_cilium_ct_any_global, "bpf-ct-global-any-max"},
+	{PLAN_MAP_cilium_snat_external, "bpf-nat-global-max"},
+	{PLAN_MAP_cilium_frag_datagrams, "bpf-fragments-map-max"},
+};
+
+struct map_pressure {
+	struct datapath *datapath;
+	struct conntrack_gc *gc;
+	struct map_state {
+		bool was_full; /* at the last look */
+		bool is_told;
+	} states[G_N_ELEMENTS(watched)];
+};
+
+struct map_pressure *map_pressure_new(struct datapath *datapath, struct conntrack_gc *gc)
+{
+	struct map_pressure *pressure = g_new0(struct map_pressure, 1);
+
+	pressure->datapath = datapath;
+	pressure->gc = gc;
+	return pressure;
+}
+
+void map_pressure_free(struct map_pressure *pressure)
+{
+	g_free(pressure);
+}
+
+static void tell(unsigned int i, const struct datapath_map_statistics *map, const char *what,
+		 const char *hint)
+{
+	log_warning("datapath", what, "map=%s entries=%" G_GINT64_FORMAT " size=%u hint=%s",
+		    map_layout_get(watched[i].map)->name, map->n_entries, map->max_entries, hint);
+}
+
+static void look(struct map_pressure *pressure, unsigned int i,
+		 const struct datapath_map_statistics *map)
+{
+	struct map_state *state = &pressure->states[i];
+	int64_t percent = map->max_entries && map->n_entries >= 0
+				  ? map->n_entries * 100 / map->max_entries
+				  : 0;
+	bool is_full = percent >= FULL_PERCENT;
+	g_autofree char *hint = NULL;
+
+	if (is_full && !state->was_full) {
+		conntrack_gc_hurry(pressure->gc);
+	} else if (is_full && !state->is_told) {
+		hint = g_strdup_printf(
+			"find who opens so many with `cilium bpf ct list global`, or raise %s",
+			watched[i].key);
+		tell(i, map, "A map is full: what was not used for longest is forgotten", hint);
+		state->is_told = true;
+	} else if (state->is_told && percent < ROOM_PERCENT) {
+		tell(i, map, "A map that was full has room again", "nothing to do");
+		state->is_told = false;
+	}
+	state->was_full = is_full;
+}
+
+void map_pressure_run(struct map_pressure *pressure)
+{
+	const struct datapath_statistics *statistics =
+		pressure->datapath->ops->get_statistics(pressure->datapath);
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(watched); i++)
+		look(pressure, i, &statistics->maps[watched[i].map]);
+}
