@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <linux/if_addr.h>
 #include <sys/random.h>
+#include "src/base/clock.h"
 #include "src/model/addr.h"
 #include "src/sys/address.h"
 #include "src/sys/netns.h"
@@ -11,6 +12,9 @@
 #include "src/sys/sysctl.h"
 
 #define LOOPBACK_IFINDEX 1
+/* For the kernel to put an address to use. */
+#define WAIT_NS      (10 * NSEC_PER_SEC)
+#define WAIT_STEP_US 200
 
 static int random_mac(struct mac *mac)
 {
@@ -116,7 +120,7 @@ static void append_family(struct interface *interface, const struct addr *addr,
 			  const struct addr *router, uint32_t route_mtu)
 {
 	bool v4 = addr_is_v4(addr);
-	/* Nobody else can have the address, so nothing is to be detected, and it is usable at once. */
+	/* Nobody else can have the address, so nothing is to be detected. */
 	const struct address address = {
 		.ifindex = interface->ifindex,
 		.addr = *addr,
@@ -180,6 +184,26 @@ int interface_configure(struct interface *interface, const struct interface_setu
 	g_clear_error(error);
 	status = netns_run(interface->netns_fd, enable_ipv6, interface->ifname, error);
 	return status ? status : configure(interface, setup, error);
+}
+
+int interface_wait(struct interface *interface, const struct addr *addr6, GError **error)
+{
+	int64_t deadline_ns = clock_monotonic_ns() + WAIT_NS;
+	char text[ADDR_TEXT_BYTES];
+
+	if (addr_is_zero(addr6))
+		return 0;
+	while (!route_is_local(interface->inside, addr6)) {
+		if (clock_monotonic_ns() > deadline_ns)
+			return error_set(
+				error, ETIMEDOUT,
+				"the kernel did not put %s of %s to use within %d s: it is "
+				"overloaded, try again",
+				addr_format(addr6, text), interface->ifname,
+				(int)(WAIT_NS / NSEC_PER_SEC));
+		g_usleep(WAIT_STEP_US);
+	}
+	return 0;
 }
 
 void interface_remove(struct interface *interface)

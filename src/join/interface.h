@@ -37,9 +37,14 @@ struct interface_setup {
 NODISCARD int interface_create(struct interface *interface, int netns_fd,
 			       const struct attachment *attachment, const struct mac *mac,
 			       uint32_t mtu, GError **error);
-/* Sets loopback and interface up, with addresses and default routes that work at once. */
+/* Sets loopback and interface up, with addresses and default routes. */
 NODISCARD int interface_configure(struct interface *interface, const struct interface_setup *setup,
 				  GError **error);
+/*
+ * Waits until the kernel takes packets to the address, which a worker of it makes so a moment after the
+ * address was added: under load that has been seconds. Zero: nothing to wait for. 0 or −ETIMEDOUT.
+ */
+NODISCARD int interface_wait(struct interface *interface, const struct addr *addr6, GError **error);
 /* Removes the pair. */
 void interface_remove(struct interface *interface);
 /* Closes the sockets; what is in the kernel stays. */

@@ -214,6 +214,9 @@ int join_netns(struct api_client *client, const struct join_request *request,
 		status = configure(&join, error);
 	if (!status)
 		status = put_endpoint(&join, error);
+	/* The kernel had time for it while the agent worked. */
+	if (!status)
+		status = interface_wait(&join.interface, &join.ipam.addr6, error);
 	if (status)
 		undo(&join);
 	else

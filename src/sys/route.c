@@ -60,6 +60,27 @@ int route_decode(const struct nlmsghdr *message, struct route *ret_route)
 	return 0;
 }
 
+static bool take_type(const struct nlmsghdr *message, void *data)
+{
+	const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) >= sizeof(*header))
+		*(uint8_t *)data = header->rtm_type;
+	return true;
+}
+
+bool route_is_local(struct netlink *nl, const struct addr *addr)
+{
+	struct nlmsghdr *message = netlink_append(nl, RTM_GETROUTE, 0, "asking for a route");
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	uint8_t type = RTN_UNSPEC;
+
+	header->rtm_family = (uint8_t)netlink_addr_family(addr);
+	header->rtm_dst_len = header->rtm_family == AF_INET ? 32 : 128;
+	netlink_put_addr(message, RTA_DST, addr);
+	return !netlink_send(nl, take_type, &type, NULL) && type == RTN_LOCAL;
+}
+
 struct collection {
 	uint32_t table;
 	uint8_t protocol;

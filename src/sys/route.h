@@ -26,6 +26,8 @@ NODISCARD int route_decode(const struct nlmsghdr *message, struct route *ret_rou
  */
 NODISCARD int route_dump(struct netlink *nl, uint32_t table, uint8_t protocol, GArray **ret_routes,
 			 GError **error);
+/* Whether packets to the address end here. */
+bool route_is_local(struct netlink *nl, const struct addr *addr);
 /* −EEXIST where there is one of this destination and metric, whosesoever. */
 void route_append_add(struct netlink *nl, const struct route *route);
 void route_append_replace(struct netlink *nl, const struct route *route);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 #include <linux/if_addr.h>
 #include "src/sys/address.h"
 #include "src/sys/link.h"
@@ -104,6 +105,22 @@ static void test_addresses_are_ready_at_once(void **state)
 	assert_int_equal(four->prefix_len, 32);
 	assert_int_equal(six->prefix_len, 128);
 	assert_false(six->flags & IFA_F_TENTATIVE);
+}
+
+/* IPv6 addresses a moment after they were added: see interface_wait(). */
+static void test_own_addresses_are_local(void **state)
+{
+	struct netlink *nl = *state;
+	const struct addr own[] = {v4("10.1.2.3"), v6("fd00::3")};
+	const struct addr others[] = {v4("10.1.2.4"), v6("fd00::4")};
+
+	assert_false(route_is_local(nl, &own[0]));
+	add_both(nl);
+	for (int i = 0; i < 2; i++) {
+		while (!route_is_local(nl, &own[i]))
+			usleep(1000);
+		assert_false(route_is_local(nl, &others[i]));
+	}
 }
 
 static void test_dump_is_of_one_device_and_delete_deletes(void **state)
@@ -217,6 +234,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_addresses_are_ready_at_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_own_addresses_are_local, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dump_is_of_one_device_and_delete_deletes,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_routes_v4, setup, teardown),

@@ -4,6 +4,7 @@
 import concurrent.futures
 import ipaddress
 import socket
+import subprocess
 import time
 
 import pytest
@@ -190,6 +191,25 @@ def test_del_while_the_agent_is_down(site):
     assert not list(node.dir.glob("run/deleteQueue/*"))
     assert set(allocations(node)) == {stays.ipv4, stays.ipv6}
     assert probe.ping(node, stays.ipv4)
+
+
+def test_addresses_work_when_the_plugin_has_answered(site):
+    """While others keep the kernel's lock on network configuration: a worker of it needs the lock too."""
+    node = site.node()
+    others = [subprocess.Popen(["unshare", "-n", "sh", "-c", "while :; do ip link add va type veth "
+                                "peer name vb; ip link del va; done"]) for _ in range(3)]
+    try:
+        for i in range(20):
+            pod = node.sandbox(f"p{i}").add()
+            with pod.socket(socket.AF_INET6, probe.UDP) as own:
+                own.settimeout(1)
+                own.bind(("::", 9))
+                own.sendto(b"to myself", (pod.ipv6, 9))
+                assert own.recv(100) == b"to myself"
+    finally:
+        for each in others:
+            each.kill()
+            each.wait()
 
 
 def test_a_late_del_does_not_meet_the_next_container(site):
