@@ -149,7 +149,7 @@ static int fake_map_update(struct datapath *dp, enum plan_map map, const void *k
 		return err;
 	if (max_entries && fake_map_n_entries(dp, map) >= max_entries &&
 	    !fake_map_value(dp, map, key))
-		return -E2BIG;
+		return -ENOSPC;
 	g_hash_table_insert(fake->maps[map], g_bytes_new(key, layout->n_key_bytes),
 			    g_bytes_new(value, layout->n_value_bytes));
 	return 0;

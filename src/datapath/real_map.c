@@ -53,7 +53,8 @@ int real_map_update(struct datapath *dp, enum plan_map map, const void *key, con
 	int err = bpf_map_put(&real_get(dp)->maps[map], key, value);
 
 	real_count(real_get(dp), map, DATAPATH_MAP_UPDATE, started_ns, err);
-	return err;
+	/* A full hash says "Argument list too long", which leads nobody to the cause. */
+	return err == -E2BIG ? -ENOSPC : err;
 }
 
 int real_map_delete(struct datapath *dp, enum plan_map map, const void *key)

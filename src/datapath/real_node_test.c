@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include "abi/conntrack.h"
+#include "abi/device.h"
 #include "src/sys/bpffs.h"
 #include "src/sys/route.h"
 
@@ -175,6 +176,24 @@ static void test_sweep_goes_on_where_a_bucket_is_full(void **state)
 	assert_in_range(real->sweep_room, 2, 64);
 	assert_true(n_steps > 10);
 	assert_int_equal(n_pinned_entries("cilium_ct_tcp_global"), 500);
+}
+
+/* The kernel's own "Argument list too long" says nothing. */
+static void test_full_map_says_so(void **state)
+{
+	struct world *world = *state;
+	const enum plan_map map = PLAN_MAP_cilium_devices;
+	uint32_t n = world->dp->ops->get_statistics(world->dp)->maps[map].max_entries;
+	const struct device_info info = {.mtu = 1500};
+	int err = 0;
+
+	/* One more than it has room for: devices of the world are in it already, or none. */
+	for (uint32_t i = 0; !err && i <= n; i++) {
+		uint32_t ifindex = 100000 + i;
+
+		err = world->dp->ops->map_update(world->dp, map, &ifindex, &info);
+	}
+	assert_int_equal(err, -ENOSPC);
 }
 
 /* By a sample: it need not be exact, and must follow. */
@@ -367,6 +386,7 @@ int main(void)
 		TEST(test_router_address_changes),
 		TEST(test_sweep_goes_on_where_a_bucket_is_full),
 		TEST(test_entries_are_estimated),
+		TEST(test_full_map_says_so),
 		TEST(test_router_address_changes_while_running),
 		TEST(test_routes),
 		TEST(test_routes_of_others_stay),
