@@ -3,11 +3,18 @@
 
 import os
 import pathlib
+import signal
 import socket
 
 import pytest
 
 from harness.site import Site
+
+
+# A shell that starts the tests in the background has them ignore these, which would be handed down.
+for number in signal.SIGINT, signal.SIGHUP:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items):

@@ -31,6 +31,7 @@ def n_flushed(done):
     return int(re.fullmatch(r"Flushed (\d+) entries\n", done.stdout)[1])
 
 
+@pytest.mark.core
 def test_every_list_outlives_the_agent(node):
     pod = node.pod("a")
     for family in socket.AF_INET, socket.AF_INET6:
@@ -230,6 +231,7 @@ def plan_of(node, name):
     return {entry["key"]: entry for entry in node.cli_json("map", "get", name)["cache"]}
 
 
+@pytest.mark.core
 def test_map_get_is_what_is_in_the_map(node, family):
     """For each map that the agent fills, key for key; for the others the cache is disabled."""
     pod = node.pod("a")
@@ -251,6 +253,7 @@ def test_map_get_is_what_is_in_the_map(node, family):
         "Error: map nonsense was not found\n"
 
 
+@pytest.mark.core
 def test_map_events(node, family):
     """Each write of the agent, and each removal; not what somebody else did."""
     pod = node.pod("a")

@@ -60,6 +60,7 @@ def test_reload_says_what_is_in_force_and_what_waits(node):
     assert "Configuration:" not in node.cli("status").stdout
 
 
+@pytest.mark.core
 def test_sighup_reloads(node):
     before = len(node.log())
     write(node, "monitor-aggregation-flags", "syn,psh")
@@ -118,6 +119,7 @@ def test_a_directory_that_disappears(node):
     assert "Configuration:" not in node.cli("status").stdout
 
 
+@pytest.mark.core
 def test_set_writes_and_reads(node):
     done = node.cli("config", "set", "monitor-aggregation", "none")
     assert done.stdout == 'monitor-aggregation: "none" instead of "medium": in force\n'
@@ -243,6 +245,7 @@ def test_the_agent_is_down(node):
     assert not (node.config_dir / "debug").exists()
 
 
+@pytest.mark.core
 def test_changes_at_once(node):
     """Whoever comes, each change is whole: the last one is on the disk and in force."""
     def change(i):

@@ -300,8 +300,6 @@ def test_monitor_outlives_the_agent(node, how):
 
 
 def test_monitor_ends_by_a_signal_and_by_a_closed_pipe(node):
-    # A shell that starts the tests in the background has them ignore SIGINT, which is handed down.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in signal.SIGINT, signal.SIGTERM:
         with observe.monitor(node) as monitor:
             monitor.process.send_signal(number)

@@ -55,8 +55,8 @@ def status_text(node):
     return node.cli("status", check=False).stdout
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("how", list(BAD_DISKS))
+@pytest.mark.parametrize("how", [pytest.param(how, marks=pytest.mark.core if how == "full" else ())
+                                 for how in BAD_DISKS])
 @pytest.mark.parametrize("which", ["state_dir", "lib_dir"])
 def test_bad_disk(disk_node, how, which, family):
     """Refused with a reason, nothing half-made, what runs goes on, and it recovers by itself."""

@@ -132,8 +132,9 @@ def contents(*directories):
             if path.is_file() and path.name not in ("lock", "cilium.pid")}
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.core if "/ip" not in name
+                                               and "identit" not in name else ())
+                                  for name in FILES])
 def test_newer_file_is_refused(node, name, family):
     """With its name and both versions, and nothing changes: not on disk, not in the kernel."""
     a, b = node.pod("a", labels={"app": "web"}), node.pod("b")

@@ -28,7 +28,7 @@ class UnixConnection(http.client.HTTPConnection):
     """HTTP over the agent's socket."""
 
     def __init__(self, path):
-        super().__init__("localhost", timeout=10)
+        super().__init__("localhost", timeout=READY_SECONDS)
         self.path = str(path)
 
     def connect(self):
