@@ -8,9 +8,6 @@
 #define RETRY_FIRST_NS (50 * NSEC_PER_MSEC)
 #define RETRY_MAX_NS   (30 * NSEC_PER_SEC)
 
-/* Objects named in the log for one cause; of the others their number. */
-#define LOG_OBJECTS_MAX 10
-
 static void failing_key(const void *item, struct row_key *ret_key)
 {
 	*ret_key = ((const struct failing *)item)->key;
@@ -32,17 +29,10 @@ void reconcile_init(struct reconcile *reconcile, const struct reconcile_kind *ki
 	keyed_set_init(&reconcile->failing, failing_key);
 }
 
-static bool unref_item(void *item, void *data)
+bool reconcile_unref_item(void *item, void *data)
 {
 	row_unref(item);
 	return true;
-}
-
-static void clear_rows(struct keyed_set *rows, keyed_set_key key)
-{
-	keyed_set_foreach(rows, unref_item, NULL);
-	keyed_set_fini(rows);
-	keyed_set_init(rows, key);
 }
 
 static void failing_free(struct failing *failing)
@@ -59,30 +49,30 @@ static bool free_failing(void *item, void *data)
 
 void reconcile_fini(struct reconcile *reconcile)
 {
-	keyed_set_foreach(&reconcile->applied, unref_item, NULL);
-	keyed_set_foreach(&reconcile->orphans, unref_item, NULL);
+	keyed_set_foreach(&reconcile->applied, reconcile_unref_item, NULL);
+	keyed_set_foreach(&reconcile->orphans, reconcile_unref_item, NULL);
 	keyed_set_foreach(&reconcile->failing, free_failing, NULL);
 	keyed_set_fini(&reconcile->applied);
 	keyed_set_fini(&reconcile->orphans);
 	keyed_set_fini(&reconcile->failing);
 }
 
-static const struct row *set_get(const struct keyed_set *set, const struct row_key *key)
+const struct row *reconcile_set_get(const struct keyed_set *set, const struct row_key *key)
 {
 	return keyed_set_get(set, key->data, key->n_bytes);
 }
 
-static void set_put(struct keyed_set *set, const struct row *row)
+void reconcile_set_put(struct keyed_set *set, const struct row *row)
 {
 	row_unref(keyed_set_put(set, row_ref(row)));
 }
 
-static void set_remove(struct keyed_set *set, const struct row_key *key)
+void reconcile_set_remove(struct keyed_set *set, const struct row_key *key)
 {
 	row_unref(keyed_set_remove(set, key->data, key->n_bytes));
 }
 
-static const struct row *get_wanted(const struct reconcile *reconcile, const struct row_key *key)
+const struct row *reconcile_get_wanted(const struct reconcile *reconcile, const struct row_key *key)
 {
 	return table_get(reconcile->table, key->data, key->n_bytes);
 }
@@ -132,8 +122,8 @@ static const char *find_hint(int error)
 	}
 }
 
-static void tell(const struct reconcile *reconcile, enum reconciler_event event,
-		 const struct row *row, int err)
+void reconcile_tell(const struct reconcile *reconcile, enum reconciler_event event,
+		    const struct row *row, int err)
 {
 	g_autofree char *object = NULL;
 	struct reconciler_note note = {
@@ -153,9 +143,9 @@ static void log_failure(const struct reconcile *reconcile, const struct failing 
 	g_autofree char *object = NULL;
 
 	/* What goes on failing, and what fails like many others, is in the status. */
-	if (failing->n_tries > 1 || reconcile->failing.n > LOG_OBJECTS_MAX)
+	if (failing->n_tries > 1 || reconcile->failing.n > RECONCILE_LOG_MAX)
 		return;
-	if (reconcile->failing.n == LOG_OBJECTS_MAX) {
+	if (reconcile->failing.n == RECONCILE_LOG_MAX) {
 		log_warning("datapath", "More objects cannot be applied: see cilium status",
 			    "reconciler=%s", reconcile->kind->name);
 		return;
@@ -194,16 +184,16 @@ static void note_failure(struct reconcile *reconcile, const struct row *row, int
 	count_failing(reconcile, failing->endpoint_id, 1);
 	log_failure(reconcile, failing);
 	if (is_news)
-		tell(reconcile, RECONCILER_FAILED, row, -err);
+		reconcile_tell(reconcile, RECONCILER_FAILED, row, -err);
 }
 
-static void note_success(struct reconcile *reconcile, const struct row_key *key)
+void reconcile_note_success(struct reconcile *reconcile, const struct row_key *key)
 {
 	struct failing *failing = take_failing(reconcile, key);
 
 	if (!failing)
 		return;
-	tell(reconcile, RECONCILER_APPLIED, failing->row, 0);
+	reconcile_tell(reconcile, RECONCILER_APPLIED, failing->row, 0);
 	failing_free(failing);
 	if (!reconcile->failing.n)
 		log_info("datapath", "All objects are applied again", "reconciler=%s",
@@ -220,15 +210,15 @@ static void note_write(const struct reconcile *reconcile, const struct row *row,
 static void apply_wanted(struct reconcile *reconcile, const struct row_key *key,
 			 const struct row *wanted)
 {
-	const struct row *orphan = set_get(&reconcile->orphans, key);
+	const struct row *orphan = reconcile_set_get(&reconcile->orphans, key);
 	const struct row *actual;
 	int err = 0;
 
 	if (orphan) {
-		set_put(&reconcile->applied, orphan);
-		set_remove(&reconcile->orphans, key);
+		reconcile_set_put(&reconcile->applied, orphan);
+		reconcile_set_remove(&reconcile->orphans, key);
 	}
-	actual = set_get(&reconcile->applied, key);
+	actual = reconcile_set_get(&reconcile->applied, key);
 	if (!actual || !reconcile->kind->matches(wanted, actual)) {
 		err = reconcile->kind->apply(reconcile->datapath, wanted);
 		note_write(reconcile, wanted, false, err);
@@ -237,8 +227,8 @@ static void apply_wanted(struct reconcile *reconcile, const struct row_key *key,
 		note_failure(reconcile, wanted, err);
 		return;
 	}
-	set_put(&reconcile->applied, wanted);
-	note_success(reconcile, key);
+	reconcile_set_put(&reconcile->applied, wanted);
+	reconcile_note_success(reconcile, key);
 }
 
 int reconcile_apply_again(struct reconcile *reconcile, const struct row *wanted)
@@ -251,15 +241,15 @@ int reconcile_apply_again(struct reconcile *reconcile, const struct row *wanted)
 		return -err;
 	}
 	reconcile->kind->key(wanted, &key);
-	set_remove(&reconcile->orphans, &key);
-	set_put(&reconcile->applied, wanted);
-	note_success(reconcile, &key);
+	reconcile_set_remove(&reconcile->orphans, &key);
+	reconcile_set_put(&reconcile->applied, wanted);
+	reconcile_note_success(reconcile, &key);
 	return 0;
 }
 
 static void remove_unwanted(struct reconcile *reconcile, const struct row_key *key)
 {
-	const struct row *applied = set_get(&reconcile->applied, key);
+	const struct row *applied = reconcile_set_get(&reconcile->applied, key);
 	int err = 0;
 
 	if (applied) {
@@ -270,199 +260,18 @@ static void remove_unwanted(struct reconcile *reconcile, const struct row_key *k
 		note_failure(reconcile, applied, err);
 		return;
 	}
-	note_success(reconcile, key);
-	set_remove(&reconcile->applied, key);
+	reconcile_note_success(reconcile, key);
+	reconcile_set_remove(&reconcile->applied, key);
 }
 
 void reconcile_key(struct reconcile *reconcile, const struct row_key *key)
 {
-	const struct row *wanted = get_wanted(reconcile, key);
+	const struct row *wanted = reconcile_get_wanted(reconcile, key);
 
 	if (wanted)
 		apply_wanted(reconcile, key, wanted);
 	else
 		remove_unwanted(reconcile, key);
-}
-
-/* What a reading of the kernel has found. */
-struct reading {
-	struct reconcile *reconcile;
-	GHashTable *in_force;    /* rows of the plan that the kernel has as they are */
-	struct keyed_set others; /* rows that stand for the other objects of the kernel */
-	unsigned int n_repaired;
-};
-
-static bool read_object(const struct row *actual, void *data)
-{
-	struct reading *reading = data;
-	const struct row *wanted;
-	struct row_key key;
-
-	reading->reconcile->kind->key(actual, &key);
-	wanted = get_wanted(reading->reconcile, &key);
-	if (wanted && reading->reconcile->kind->matches(wanted, actual))
-		g_hash_table_add(reading->in_force, (void *)wanted);
-	else
-		set_put(&reading->others, actual);
-	return true;
-}
-
-static int reading_init(struct reading *reading, struct reconcile *reconcile)
-{
-	*reading = (struct reading){
-		.reconcile = reconcile,
-		.in_force = g_hash_table_new(NULL, NULL),
-	};
-	keyed_set_init(&reading->others, reconcile->kind->key);
-	return reconcile->kind->foreach(reconcile->datapath, read_object, reading);
-}
-
-static void reading_fini(struct reading *reading)
-{
-	g_hash_table_unref(reading->in_force);
-	keyed_set_foreach(&reading->others, unref_item, NULL);
-	keyed_set_fini(&reading->others);
-}
-
-static bool believe_other(void *item, void *data)
-{
-	struct reconcile *reconcile = data;
-	struct row_key key;
-
-	reconcile->kind->key(item, &key);
-	if (get_wanted(reconcile, &key) || set_get(&reconcile->applied, &key))
-		set_put(&reconcile->applied, item);
-	else
-		set_put(&reconcile->orphans, item);
-	return true;
-}
-
-/* All is as it was known to be: with many objects looking each up again would be half the work. */
-static bool reading_is_no_news(const struct reading *reading)
-{
-	const struct reconcile *reconcile = reading->reconcile;
-	unsigned int n_wanted = table_n_rows(reconcile->table);
-
-	return !reading->others.n && !reconcile->failing.n && reconcile->applied.n == n_wanted &&
-	       g_hash_table_size(reading->in_force) == n_wanted;
-}
-
-/* From now on the reading is what is known of the kernel. */
-static void reading_believe(struct reading *reading)
-{
-	struct reconcile *reconcile = reading->reconcile;
-	GHashTableIter iter;
-	void *wanted;
-
-	if (reading_is_no_news(reading)) {
-		clear_rows(&reconcile->orphans, reconcile->kind->key);
-		return;
-	}
-	g_hash_table_iter_init(&iter, reading->in_force);
-	while (g_hash_table_iter_next(&iter, &wanted, NULL)) {
-		struct row_key key;
-
-		reconcile->kind->key(wanted, &key);
-		set_put(&reconcile->applied, wanted);
-		note_success(reconcile, &key);
-	}
-	clear_rows(&reconcile->orphans, reconcile->kind->key);
-	keyed_set_foreach(&reading->others, believe_other, reconcile);
-}
-
-int reconcile_adopt(struct reconcile *reconcile)
-{
-	struct reading reading;
-	int err = reading_init(&reading, reconcile);
-
-	if (!err)
-		reading_believe(&reading);
-	reading_fini(&reading);
-	return err;
-}
-
-static void note_repair(struct reading *reading, const struct row *row, const char *message)
-{
-	const struct reconcile_kind *kind = reading->reconcile->kind;
-	g_autofree char *object = NULL;
-
-	tell(reading->reconcile, RECONCILER_REPAIRED, row, 0);
-	if (reading->n_repaired++ >= LOG_OBJECTS_MAX)
-		return;
-	object = kind->describe(row);
-	log_warning("datapath", message, "reconciler=%s object=%s", kind->name, object);
-}
-
-/* Tells the objects that somebody has changed or added since they were last known to be right. */
-static bool compare_other(void *item, void *data)
-{
-	struct reading *reading = data;
-	struct reconcile *reconcile = reading->reconcile;
-	const struct row *wanted;
-	const struct row *believed;
-	struct row_key key;
-
-	reconcile->kind->key(item, &key);
-	wanted = get_wanted(reconcile, &key);
-	believed = set_get(&reconcile->applied, &key);
-	if (wanted && believed && reconcile->kind->matches(wanted, believed))
-		note_repair(reading, wanted, "An object was changed from outside: repairing it");
-	else if (!wanted && !believed && reconcile->deletion_allowed &&
-		 !set_get(&reconcile->orphans, &key))
-		note_repair(reading, item, "An object was added from outside: removing it");
-	return true;
-}
-
-static bool apply_other(void *item, void *data)
-{
-	struct reconcile *reconcile = data;
-	struct row_key key;
-
-	reconcile->kind->key(item, &key);
-	if (get_wanted(reconcile, &key))
-		reconcile_key(reconcile, &key);
-	return true;
-}
-
-/* Of the objects that should be there and are not. What is failing is tried in its own time. */
-static bool apply_missing(const struct row *wanted, void *data)
-{
-	struct reading *reading = data;
-	struct reconcile *reconcile = reading->reconcile;
-	struct row_key key;
-
-	if (g_hash_table_contains(reading->in_force, wanted))
-		return true;
-	reconcile->kind->key(wanted, &key);
-	if (set_get(&reading->others, &key) ||
-	    keyed_set_get(&reconcile->failing, key.data, key.n_bytes))
-		return true;
-	if (set_get(&reconcile->applied, &key)) {
-		note_repair(reading, wanted, "An object was removed from outside: repairing it");
-		set_remove(&reconcile->applied, &key);
-	}
-	reconcile_key(reconcile, &key);
-	return true;
-}
-
-int reconcile_resync(struct reconcile *reconcile, unsigned int *ret_n_repaired)
-{
-	struct reading reading;
-	int err = reading_init(&reading, reconcile);
-
-	if (!err) {
-		keyed_set_foreach(&reading.others, compare_other, &reading);
-		table_foreach (reconcile->table, apply_missing, &reading)
-			;
-		reading_believe(&reading);
-		keyed_set_foreach(&reading.others, apply_other, reconcile);
-		if (reconcile->deletion_allowed)
-			reconcile_allow_deletion(reconcile);
-		reconcile->n_repaired += reading.n_repaired;
-		*ret_n_repaired = reading.n_repaired;
-	}
-	reading_fini(&reading);
-	return err;
 }
 
 static bool remove_orphan(void *item, void *data)
@@ -471,7 +280,7 @@ static bool remove_orphan(void *item, void *data)
 	struct row_key key;
 
 	reconcile->kind->key(item, &key);
-	set_put(&reconcile->applied, item);
+	reconcile_set_put(&reconcile->applied, item);
 	reconcile_key(reconcile, &key);
 	return true;
 }
@@ -484,7 +293,7 @@ unsigned int reconcile_allow_deletion(struct reconcile *reconcile)
 	reconcile->deletion_allowed = true;
 	keyed_set_init(&reconcile->orphans, reconcile->kind->key);
 	keyed_set_foreach(&orphans, remove_orphan, reconcile);
-	keyed_set_foreach(&orphans, unref_item, NULL);
+	keyed_set_foreach(&orphans, reconcile_unref_item, NULL);
 	keyed_set_fini(&orphans);
 	return n_orphans;
 }

@@ -67,6 +67,25 @@ void reconcile_init(struct reconcile *reconcile, const struct reconcile_kind *ki
 		    GHashTable *n_failing_by_endpoint);
 void reconcile_fini(struct reconcile *reconcile);
 
+/* Objects named in the log for one cause; of the others their number. */
+#define RECONCILE_LOG_MAX 10
+
+/* Sets of rows: a set has a reference to each. */
+const struct row *reconcile_set_get(const struct keyed_set *set, const struct row_key *key);
+void reconcile_set_put(struct keyed_set *set, const struct row *row);
+void reconcile_set_remove(struct keyed_set *set, const struct row_key *key);
+/* For keyed_set_foreach(): gives the references back. */
+bool reconcile_unref_item(void *item, void *data);
+
+/* The row of the plan, or NULL. */
+const struct row *reconcile_get_wanted(const struct reconcile *reconcile,
+				       const struct row_key *key);
+/* The kernel has the object as the plan wants it. */
+void reconcile_note_success(struct reconcile *reconcile, const struct row_key *key);
+/* Tells the observer, where the object is an endpoint's. err: 0 or a positive errno. */
+void reconcile_tell(const struct reconcile *reconcile, enum reconciler_event event,
+		    const struct row *row, int err);
+
 /* Makes the kernel have what the plan says of the key now. */
 void reconcile_key(struct reconcile *reconcile, const struct row_key *key);
 /* Reads what is in the kernel and changes nothing. */
