@@ -13,6 +13,7 @@
 #include "src/agent/live.h"
 #include "src/agent/loop_watch.h"
 #include "src/agent/metrics.h"
+#include "src/agent/node_report.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
 #include "src/agent/privilege.h"
@@ -303,6 +304,8 @@ static int apply_plan(struct agent *agent, GError **error)
 		return err;
 	reconcilers_allow_deletion(agent->reconcilers);
 	store_settle(agent->store);
+	agent->node_report = node_report_new();
+	node_report_update(agent->node_report, agent);
 	agent->upkeep = upkeep_new(agent);
 	return 0;
 }
@@ -462,6 +465,7 @@ void agent_free(struct agent *agent)
 	map_events_free(agent->map_events);
 	if (agent->datapath)
 		agent->datapath->ops->free(agent->datapath);
+	node_report_free(agent->node_report);
 	router_free(agent->router);
 	endpoint_history_free(agent->history);
 	endpoint_manager_free(agent->endpoints);

@@ -54,6 +54,7 @@ struct agent {
 	struct controller *delete_queue;
 	struct conntrack_gc *conntrack_gc;
 	struct upkeep *upkeep;
+	struct node_report *node_report;
 	struct events *events;
 	struct agent_events *agent_events;
 	struct http_server *api_server;

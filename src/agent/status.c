@@ -2,6 +2,7 @@
 #include "src/agent/status.h"
 
 #include <string.h>
+#include "src/agent/node_report.h"
 #include "src/agent/rest_private.h"
 #include "src/agent/status_private.h"
 #include "src/base/clock.h"
@@ -63,6 +64,7 @@ static json_t *cilium_to_json(const struct agent *agent, const json_t *stale)
 {
 	g_autoptr(GString) message = g_string_new(NULL);
 	unsigned int n_failing = 0;
+	GPtrArray *problems;
 	const char *state;
 
 	if (agent->reconcilers)
@@ -75,6 +77,9 @@ static json_t *cilium_to_json(const struct agent *agent, const json_t *stale)
 	append_count(message, status_n_failing_jobs(agent, n_failing), "job(s) fail");
 	append_count(message, table_n_rows(agent->tables.source_problems),
 		     "problem(s) in the manifests");
+	problems = node_report_find(agent);
+	append_count(message, problems->len, "problem(s) of the node");
+	g_ptr_array_unref(problems);
 	if (!status_is_state_writable(agent))
 		g_string_append_printf(message, "%sstate cannot be written",
 				       message->len ? "; " : "");

@@ -10,6 +10,7 @@
  *	without-effect    [{key, value, place}]: keys that this version accepts and does not act on
  *	unknown-keys      [name]
  *	state-problems    [text]: kept state that could not be read when the agent started
+ *	node-problems     [text]: what of the node and its configuration does not fit together
  *	state-source, manifest-dir
  *	pod-attach-mode   clsact or tcx: what is in use, whatever was asked for
  *	metrics-error     why Prometheus gets no metrics, though prometheus-serve-addr says where

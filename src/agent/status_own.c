@@ -3,6 +3,7 @@
 
 #include "src/agent/loop_watch.h"
 #include "src/agent/metrics.h"
+#include "src/agent/node_report.h"
 #include "src/agent/privilege.h"
 #include "src/agent/rest_private.h"
 #include "src/agent/status_hint.h"
@@ -117,6 +118,17 @@ static json_t *state_problems_to_json(const struct agent *agent)
 	return list;
 }
 
+static json_t *node_problems_to_json(const struct agent *agent)
+{
+	json_t *list = json_array();
+	GPtrArray *problems = node_report_find(agent);
+
+	for (unsigned int i = 0; i < problems->len; i++)
+		json_array_append_new(list, json_string(problems->pdata[i]));
+	g_ptr_array_unref(problems);
+	return list;
+}
+
 static void append_lack(const struct privilege_lack *lack, void *data)
 {
 	json_array_append_new(data,
@@ -155,6 +167,7 @@ json_t *status_own_to_json(const struct agent *agent)
 	json_object_set_new(own, "without-effect", without_effect_to_json(agent));
 	json_object_set_new(own, "unknown-keys", unknown_keys_to_json(agent));
 	json_object_set_new(own, "state-problems", state_problems_to_json(agent));
+	json_object_set_new(own, "node-problems", node_problems_to_json(agent));
 	json_object_set_new(own, "kernel", status_kernel_to_json(agent));
 	json_object_set_new(own, "loop", loop_to_json(agent));
 	return own;

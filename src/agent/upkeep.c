@@ -6,6 +6,7 @@
 #include "src/agent/health.h"
 #include "src/agent/map_pressure.h"
 #include "src/agent/metrics.h"
+#include "src/agent/node_report.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
 #include "src/base/log.h"
@@ -108,6 +109,7 @@ static void on_timer(uv_timer_t *timer)
 		retry(agent);
 		resync(upkeep, true);
 		map_pressure_run(upkeep->pressure);
+		node_report_update(agent->node_report, agent);
 		now_ns = clock_monotonic_ns();
 		upkeep->resync_at_ns = now_ns + UPKEEP_RESYNC_INTERVAL_NS;
 		upkeep->hint_at_ns = 0;

@@ -47,6 +47,11 @@ static void append_problems(struct status_text *text, const json_t *own)
 		g_string_append_printf(text->out, "State problems:\t%zu\n", json_array_size(list));
 	json_array_foreach(list, i, problem)
 		g_string_append_printf(text->out, "  %s\n", json_string_value(problem));
+	list = json_get(own, "node-problems", NULL);
+	if (json_array_size(list))
+		g_string_append_printf(text->out, "Node problems:\t%zu\n", json_array_size(list));
+	json_array_foreach(list, i, problem)
+		g_string_append_printf(text->out, "  %s\n", json_string_value(problem));
 }
 
 static void append_privileges(struct status_text *text, const json_t *own)

@@ -33,7 +33,7 @@ bool node_device_counts(const struct device *device)
 	       !g_str_has_prefix(device->name, "tmplxc");
 }
 
-static bool is_ours(const struct device *device)
+bool node_device_is_ours(const struct device *device)
 {
 	return g_str_has_prefix(device->name, "cilium_");
 }
@@ -65,7 +65,7 @@ static bool leads_out(const struct node_view *view, const struct device *device)
 {
 	const char *const *patterns = view->config->devices;
 
-	if (is_ours(device))
+	if (node_device_is_ours(device))
 		return false;
 	if (patterns && *patterns)
 		return node_device_matches(patterns, device->name);

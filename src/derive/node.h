@@ -34,3 +34,5 @@ const struct node *node_find(const struct tables *tables, const char *kind, cons
 bool node_device_matches(const char *const *patterns, const char *name);
 /* True for a device that can have a part in a view: no endpoint's, not the loopback. */
 bool node_device_counts(const struct device *device);
+/* True for those that the agent makes for itself: cilium_host and its peer. */
+bool node_device_is_ours(const struct device *device);

@@ -175,7 +175,12 @@ def test_foreign_route_is_told_and_forgotten(site, family):
 
 def test_read_only_bpffs_is_told(site):
     """Links of a device that appears cannot be pinned."""
-    node = site.node(devices="eth0,dev0")
+    node = site.node(start=False, devices="eth0,dev0")
+    node.start_agent(wait=False)
+    probe.eventually(lambda: node.cli("status", check=False).returncode == 0, 10, "it is ready")
+    assert status(node)["cilium"]["state"] == "Warning"
+    assert 'devices: "dev0" names no device of this node' in node.cli("status").stdout
+    node.wait_log("do not fit together", "dev0")
     node.exec("mount", "-o", "remount,ro", "/sys/fs/bpf")
     node.ip("link add dev0 type veth peer name peer0", "link set dev0 up", "link set peer0 up",
             "addr add 198.51.100.7/24 dev dev0")
@@ -183,6 +188,7 @@ def test_read_only_bpffs_is_told(site):
     for failing in status(node)["axoneme"]["failing-objects"]:
         assert "of dev0 (" in failing["object"] and failing["errno"] == "EROFS"
         assert "remount,rw" in failing["next-step"]
+    node.wait_log("A problem of the node is solved", "dev0", seconds=15)
     node.exec("mount", "-o", "remount,rw", "/sys/fs/bpf")
     probe.eventually(lambda: status(node)["cilium"]["state"] == "Ok", 40, "the programs are in force")
 

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/agent/node_report.h"
+
+#include "src/agent/agent.h"
+#include "src/base/log.h"
+#include "src/derive/node_problem.h"
+
+struct node_report {
+	GPtrArray *told; /* char * */
+};
+
+struct node_report *node_report_new(void)
+{
+	struct node_report *report = g_new0(struct node_report, 1);
+
+	report->told = g_ptr_array_new_with_free_func(g_free);
+	return report;
+}
+
+void node_report_free(struct node_report *report)
+{
+	if (!report)
+		return;
+	g_ptr_array_unref(report->told);
+	g_free(report);
+}
+
+static bool holds(GPtrArray *problems, const char *problem)
+{
+	return g_ptr_array_find_with_equal_func(problems, problem, g_str_equal, NULL);
+}
+
+GPtrArray *node_report_find(const struct agent *agent)
+{
+	const struct datapath_config *config = &agent->datapath_config;
+	struct node_view *view;
+	GPtrArray *problems;
+
+	if (!agent->node_report)
+		return g_ptr_array_new_with_free_func(g_free);
+	view = node_view_new(&agent->tables, &agent->derive_config, &config->router4,
+			     &config->router6);
+	problems = node_problems(view);
+	node_view_free(view);
+	return problems;
+}
+
+void node_report_update(struct node_report *report, const struct agent *agent)
+{
+	GPtrArray *problems = node_report_find(agent);
+
+	for (unsigned int i = 0; i < problems->len; i++) {
+		if (!holds(report->told, problems->pdata[i]))
+			log_warning("agent", "The node and its configuration do not fit together",
+				    "problem=%s", (const char *)problems->pdata[i]);
+	}
+	for (unsigned int i = 0; i < report->told->len; i++) {
+		if (!holds(problems, report->told->pdata[i]))
+			log_info("agent", "A problem of the node is solved", "problem=%s",
+				 (const char *)report->told->pdata[i]);
+	}
+	g_ptr_array_unref(report->told);
+	report->told = problems;
+}
