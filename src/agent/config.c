@@ -70,7 +70,10 @@ static int read_argument(struct config *config, const char *argument, const char
 		return 1;
 	}
 	if (!g_str_has_prefix(argument, "--")) {
-		add_problem(config, "%s: unexpected argument", argument);
+		add_problem(config,
+			    "%s: unexpected argument; the value of a switch stands behind =, as "
+			    "--enable-ipv6=false",
+			    argument);
 		return 1;
 	}
 	key = equals ? g_strndup(argument + 2, equals - argument - 2) : g_strdup(argument + 2);

@@ -138,7 +138,8 @@ static void test_flags(void **state)
 	config_free(config);
 	check_refused("--no-such-key 5", "--no-such-key: unknown flag");
 	check_refused("--mtu", "--mtu: the value is missing");
-	check_refused("run", "run: unexpected argument");
+	check_refused("run", "run: unexpected argument; the value of a switch stands behind =, as "
+			     "--enable-ipv6=false");
 }
 
 /* A mounted ConfigMap: links into "..data", which is a link to a directory. */

@@ -25,15 +25,19 @@ static char *route_step(const char *object)
 			       strchr(destination, ':') ? "-6" : "-4", destination);
 }
 
-static char *attachment_step(const char *object)
+/* With tcx the kernel says this only of a program that stands there already: our own, without its pin. */
+static char *attachment_step(const char *object, const char *bpf_root)
 {
 	g_autofree char *device = word_behind(object, "of");
 	const char *hook = strstr(object, "egress") ? "egress" : "ingress";
 
-	return g_strdup_printf("Somebody else's qdisc or filter is in the place: `tc qdisc show "
-			       "dev %s` and `tc filter show dev %s %s` show it. Remove it, or use "
-			       "tcx (enable-tcx, pod-attach-mode), which needs no place.",
-			       device ? device : "DEVICE", device ? device : "DEVICE", hook);
+	return g_strdup_printf(
+		"Somebody else's qdisc or filter is in the place: `tc qdisc show "
+		"dev %s` and `tc filter show dev %s %s` show it. Remove it, or use "
+		"tcx (enable-tcx, pod-attach-mode), which needs no place. With tcx it "
+		"is our own program, whose pin is out of sight: does `findmnt %s` "
+		"show two mounts, unmount the upper one.",
+		device ? device : "DEVICE", device ? device : "DEVICE", hook, bpf_root);
 }
 
 static char *map_step(const char *object)
@@ -81,7 +85,7 @@ char *status_next_step(const struct reconciler_failure *failure, const char *bpf
 	if (failure->error == EEXIST && !strcmp(failure->reconciler, "routes"))
 		return route_step(failure->object);
 	if (failure->error == EEXIST && !strcmp(failure->reconciler, "attachments"))
-		return attachment_step(failure->object);
+		return attachment_step(failure->object, bpf_root);
 	if ((failure->error == E2BIG || failure->error == ENOSPC) &&
 	    !strcmp(failure->reconciler, "map-entries"))
 		return map_step(failure->object);

@@ -116,7 +116,7 @@ static const char *find_hint(int error)
 		return "the device has gone; it is applied when it is back";
 	case EBUSY:
 	case EEXIST:
-		return "something of another program is in its place: tc filter show, ip route";
+		return "something else is in its place: \"cilium status\" says how to find it";
 	default:
 		return NULL;
 	}

@@ -67,14 +67,24 @@ static int make_pair(struct interface *interface, const struct link_veth *veth, 
 	int status = link_get_by_name(interface->host, veth->name, &link, NULL);
 
 	if (!status)
-		return error_set(error, EEXIST, "creating %s: an interface of this name exists",
+		return error_set(error, EEXIST,
+				 "creating %s: an interface of this name exists; the container was "
+				 "added already, or an ADD left it: DEL removes it",
 				 veth->name);
 	link_append_veth(interface->host, veth);
 	link_append_alias(interface->host, veth->name, alias);
 	status = netlink_send(interface->host, NULL, NULL, error);
+	if (status == -EEXIST) {
+		g_clear_error(error);
+		return error_set(
+			error, EEXIST,
+			"making the veth pair %s and %s: %s; the container has an %s already, "
+			"of another network: name another interface, or leave that network",
+			veth->name, veth->peer_name, g_strerror(EEXIST), veth->peer_name);
+	}
 	if (!status)
 		status = link_get_by_name(interface->host, veth->name, &link, error);
-	if (status && status != -EEXIST) {
+	if (status) {
 		link_append_delete_by_name(interface->host, veth->name);
 		(void)!netlink_send(interface->host, NULL, NULL, NULL);
 	}

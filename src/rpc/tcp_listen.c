@@ -113,6 +113,17 @@ int tcp_listen(const char *text, GError **error)
 		set_v4(&address, any, address.v6.sin6_port);
 		fd = open_socket(&address);
 	}
+	if (fd == -EADDRINUSE)
+		return error_set(
+			error, EADDRINUSE,
+			"listening on %s: %s by another process; \"ss -ltnp\" shows whose it is",
+			text, g_strerror(EADDRINUSE));
+	if (fd == -EADDRNOTAVAIL)
+		return error_set(
+			error, EADDRNOTAVAIL,
+			"listening on %s: %s; no device has it, \"ip address\" shows those "
+			"there are",
+			text, g_strerror(EADDRNOTAVAIL));
 	if (fd < 0)
 		return error_set_errno(error, -fd, "listening on %s", text);
 	return fd;

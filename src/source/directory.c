@@ -225,7 +225,9 @@ static void end_scan(struct directory *directory)
 		file_set_remove(directory->files, directory->path);
 	else
 		file_set_put_unreadable(directory->files, directory->path,
-					is_there ? directory->trouble : "is not there");
+					is_there ? directory->trouble
+						 : "is not there, or is no directory: make it, or "
+						   "name another with manifest-dir");
 	/* What was not seen need not be gone. */
 	if (!directory->is_partial && (is_there || directory->n_missing >= MAX_MISSING))
 		file_reader_end_scan(directory->reader);
