@@ -136,7 +136,8 @@ int endpoint_index_find(const struct table_index *index, const struct table *end
 			"ipv6: and a name",
 			id);
 	if (!found)
-		return error_set(error, ENOENT, "there is no endpoint %s", id);
+		return error_set(error, ENOENT,
+				 "there is no endpoint %s: see \"cilium endpoint list\"", id);
 	*ret_endpoint = found;
 	return 0;
 }

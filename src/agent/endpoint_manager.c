@@ -421,7 +421,8 @@ int endpoint_manager_delete(struct endpoint_manager *manager, uint16_t id, GErro
 	int err;
 
 	if (!endpoint)
-		return error_set(error, ENOENT, "there is no endpoint %u", id);
+		return error_set(error, ENOENT,
+				 "there is no endpoint %u: see \"cilium endpoint list\"", id);
 	log_endpoint("Endpoint removed", endpoint);
 	err = remove_endpoint(manager, endpoint, error);
 	if (err)

@@ -141,7 +141,8 @@ void rest_endpoint_list(struct rest_call *call)
 	/* As Cilium: a selection that selects nothing is not found. */
 	if (labels && !json_array_size(list)) {
 		json_decref(list);
-		rest_refuse(call, 404, "no endpoint has these labels");
+		rest_refuse(call, 404,
+			    "no endpoint has all of these labels: see \"cilium endpoint list\"");
 	} else {
 		rest_reply(call, 200, list);
 	}

@@ -86,7 +86,9 @@ void rest_identity_list(struct rest_call *call)
 		rest_reply(call, 200, list);
 	} else {
 		json_decref(list);
-		rest_refuse(call, 404, "no identity has exactly these labels");
+		rest_refuse(call, 404,
+			    "no identity has exactly these labels, no more and no fewer: see "
+			    "\"cilium identity list\"");
 	}
 }
 
@@ -105,7 +107,8 @@ void rest_identity_get(struct rest_call *call)
 	else if (number && identity_reserved_name(number))
 		rest_reply(call, 200, reserved_to_json(number));
 	else
-		rest_refuse(call, 404, "identity %s was not found", call->arg);
+		rest_refuse(call, 404, "identity %s was not found: see \"cilium identity list\"",
+			    call->arg);
 }
 
 static bool count_identity(const struct row *row, void *data)

@@ -78,7 +78,7 @@ static enum plan_map find_map(struct rest_call *call)
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
 		if (g_str_equal(call->arg, map_layout_get(map)->name))
 			return map;
-	rest_refuse(call, 404, "map %s was not found", call->arg);
+	rest_refuse(call, 404, "map %s was not found: see \"cilium map list\"", call->arg);
 	return PLAN_MAP__MAX;
 }
 

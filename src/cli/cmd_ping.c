@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ping: is it reached, who is it, and if not, what the datapath says. */
+#include <errno.h>
 #include <math.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,16 +93,41 @@ static int make_socket(int family, GError **error)
 	return fd;
 }
 
+/*
+ * The agent greets who subscribes to its own events: from then on no drop is missed. False: it has not
+ * within a second.
+ */
+static bool await_greeting(int fd)
+{
+	int64_t deadline_ns = clock_monotonic_ns() + NSEC_PER_SEC;
+	struct pollfd polled = {.fd = fd, .events = POLLIN};
+	struct monitor_message message;
+
+	while (clock_monotonic_ns() < deadline_ns && poll(&polled, 1, 100) >= 0) {
+		int n = monitor_client_receive(fd, true, &message);
+
+		if (n > 0 && message.header.type == MONITOR_MESSAGE_AGENT)
+			return true;
+		if (n <= 0 && n != -EAGAIN)
+			break;
+	}
+	return false;
+}
+
 static int connect_monitor(void)
 {
 	g_autofree char *directory = g_path_get_dirname(cli_socket_path());
 	g_autofree char *path = g_build_filename(directory, MONITOR_SOCKET_NAME, NULL);
 	g_autoptr(GError) error = NULL;
-	int fd = monitor_client_connect(path, MONITOR_KIND_DROP, &error);
+	int fd = monitor_client_connect(path, MONITOR_KIND_DROP | MONITOR_KIND_AGENT, &error);
 
 	if (fd < 0)
 		fprintf(stderr, "Drops are not seen: %s\n", error->message);
-	return fd;
+	if (fd < 0 || await_greeting(fd))
+		return fd;
+	fprintf(stderr, "Drops are not seen: the agent does not answer on %s\n", path);
+	close(fd);
+	return -1;
 }
 
 static void print_summary(const struct ping_request *request, const struct ping_result *result)

@@ -96,8 +96,8 @@ static int parse_long(const struct cli_command *command, struct words *words, ch
 		value = *words->next++;
 	}
 	if (flag_set(flag, value) < 0)
-		return cli_fail_usage("invalid argument \"%s\" for --%s", value ? value : "",
-				      flag->name);
+		return cli_fail_usage("invalid argument \"%s\" for --%s: expected %s",
+				      value ? value : "", flag->name, flag_wants(flag));
 	return 0;
 }
 
@@ -118,8 +118,8 @@ static int parse_short(const struct cli_command *command, struct words *words, c
 				value = *words->next++;
 		}
 		if (flag_set(flag, value) < 0)
-			return cli_fail_usage("invalid argument \"%s\" for -%c", value ? value : "",
-					      *word);
+			return cli_fail_usage("invalid argument \"%s\" for -%c: expected %s",
+					      value ? value : "", *word, flag_wants(flag));
 		if (value)
 			break;
 	}
@@ -185,12 +185,36 @@ static const struct cli_command *take_command(struct words *words)
 	return found;
 }
 
+/* What this version lacks for a command that Cilium has, or NULL. */
+static const char *find_later(const char *word)
+{
+	static const struct {
+		const char *path, *why;
+	} later[] = {
+#define LATER(path, why) {path, why},
+#include "src/cli/command_later.def"
+#undef LATER
+	};
+	g_autofree char *path = g_strconcat(group->str, group->len ? " " : "", word, NULL);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(later); i++) {
+		if (!strcmp(later[i].path, path))
+			return later[i].why;
+	}
+	return NULL;
+}
+
 static int unknown_command(const char *word)
 {
 	g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *meant = NULL;
+	const char *why = find_later(word);
 	struct nearest nearest;
 
+	if (why)
+		return cli_fail("unknown command \"%s\" for \"" CLI_PROGRAM
+				"%s%s\": Cilium has it, this version %s",
+				word, group->len ? " " : "", group->str, why);
 	nearest_init(&nearest, word);
 	for (const struct cli_command *const *command = cli_commands; *command; command++) {
 		const char *rest = (*command)->path + group->len + (group->len > 0);

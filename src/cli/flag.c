@@ -60,6 +60,20 @@ const char *flag_argument(const struct cli_flag *flag)
 	return arguments[flag->kind];
 }
 
+const char *flag_wants(const struct cli_flag *flag)
+{
+	static const char *const wants[] = {
+		[CLI_FLAG_BOOL] = "true or false",
+		[CLI_FLAG_COUNT] = "no value; repeat it instead",
+		[CLI_FLAG_TEXT] = "text",
+		[CLI_FLAG_LIST] = "a list with commas",
+		[CLI_FLAG_NUMBER] = "a number, 0 to 4294967295",
+		[CLI_FLAG_DURATION] = "a duration with units, as 30s, 1m30s or 500ms",
+	};
+
+	return wants[flag->kind];
+}
+
 /* "1m30s", "500ms", "30s". 0 or −EINVAL. */
 static int parse_duration(const char *text, int64_t *ret_ns)
 {

@@ -16,6 +16,8 @@ const struct cli_flag *flag_find(const struct cli_command *command, const char *
 bool flag_takes_value(const struct cli_flag *flag);
 /* " string": what the help says behind the name; "" for a switch. */
 const char *flag_argument(const struct cli_flag *flag);
+/* "a number, 0 to …": what a value may be, behind "expected". */
+const char *flag_wants(const struct cli_flag *flag);
 /*
  * value: what stands behind '=' or in the next word, kept; NULL for a switch without one. 0 or
  * −EINVAL.

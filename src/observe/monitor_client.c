@@ -60,6 +60,17 @@ int monitor_client_connect(const char *path, unsigned int kinds, GError **error)
 	if (!err || err == -EPIPE)
 		return fd;
 	close(fd);
+	if (err == -ENOENT || err == -ECONNREFUSED)
+		return error_set(
+			error, -err,
+			"nobody listens on %s: %s; is the agent running (\"systemctl status "
+			"cilium-agent\")?",
+			path, g_strerror(-err));
+	if (err == -EACCES)
+		return error_set(error, -err,
+				 "connect to %s: %s; the socket is root's and the group's that the "
+				 "agent's key socket-group names",
+				 path, g_strerror(-err));
 	return error_set_errno(error, -err, "connect to %s", path);
 }
 

@@ -47,8 +47,16 @@ static int exchange_connect(struct exchange *exchange, const char *path, GError 
 	if (connect(exchange->fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return 0;
 	if (errno == ENOENT || errno == ECONNREFUSED)
-		return error_set(error, ECONNREFUSED, "nobody listens on %s: %s", path,
-				 g_strerror(errno));
+		return error_set(
+			error, ECONNREFUSED,
+			"nobody listens on %s: %s; is the agent running (\"systemctl status "
+			"cilium-agent\"), and is this its socket-path?",
+			path, g_strerror(errno));
+	if (errno == EACCES)
+		return error_set(error, EACCES,
+				 "connect to %s: %s; the socket is root's and the group's that the "
+				 "agent's key socket-group names",
+				 path, g_strerror(errno));
 	return error_set_errno(error, errno == EAGAIN ? ETIMEDOUT : errno, "connect to %s", path);
 }
 
@@ -103,6 +111,12 @@ static int exchange_receive(const struct exchange *exchange, struct http_decoder
 		int err = exchange_wait(exchange, POLLIN);
 		ssize_t n;
 
+		if (err == -ETIMEDOUT)
+			return error_set(error, ETIMEDOUT,
+					 "wait for the answer: %s; the agent is there and does not "
+					 "answer: is it stopped, or busy with a large manifest "
+					 "(\"systemctl status cilium-agent\")?",
+					 g_strerror(ETIMEDOUT));
 		if (err < 0)
 			return error_set_errno(error, -err, "wait for the answer");
 		n = recv(exchange->fd, buffer, sizeof(buffer), MSG_DONTWAIT);

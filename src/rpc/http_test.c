@@ -359,8 +359,11 @@ static void test_nobody_listens(void **state)
 	struct http_reply reply;
 
 	assert_int_equal(http_client_request(&call, &reply, &error), -ECONNREFUSED);
-	assert_string_equal(error->message, "nobody listens on /nonexistent/cilium.sock: "
-					    "No such file or directory");
+	assert_string_equal(
+		error->message,
+		"nobody listens on /nonexistent/cilium.sock: No such file or directory; "
+		"is the agent running (\"systemctl status cilium-agent\"), and is this "
+		"its socket-path?");
 }
 
 int main(void)

@@ -250,7 +250,7 @@ def test_map_get_is_what_is_in_the_map(node, family):
     assert node.cli("map", "get", "cilium_ct_tcp_global").stdout == "Cache is disabled\n"
     assert "## Map: cilium_lxc\nKey" in node.cli("map", "list", "--verbose").stdout
     assert node.cli("map", "get", "nonsense", check=False).stderr == \
-        "Error: map nonsense was not found\n"
+        "Error: map nonsense was not found: see \"cilium map list\"\n"
 
 
 @pytest.mark.core

@@ -70,9 +70,17 @@ HEADERS = {
 }
 
 FAILURES = {
-    "endpoint get 99": "cannot get endpoint 99: there is no endpoint 99",
-    "endpoint health 99": "cannot get endpoint 99: there is no endpoint 99",
-    "identity get 9999": "Cannot get identity for given ID 9999: identity 9999 was not found",
+    # Cilium's, of subjects that this version lacks: no usage, as there is no typing error.
+    "policy get": 'unknown command "policy" for "cilium": Cilium has it, this version '
+                  "enforces no policy",
+    "bpf lb list": 'unknown command "lb" for "cilium bpf": Cilium has it, this version '
+                   "balances no services",
+    "endpoint get 99": "cannot get endpoint 99: there is no endpoint 99: "
+                       'see "cilium endpoint list"',
+    "endpoint health 99": "cannot get endpoint 99: there is no endpoint 99: "
+                       'see "cilium endpoint list"',
+    "identity get 9999": "Cannot get identity for given ID 9999: identity 9999 was not found: "
+                         'see "cilium identity list"',
     "ip get 203.0.113.1": "Cannot get ip/cidr list: 203.0.113.1 was not found",
     "config get nothing": "Configuration does not exist: nothing is no option and no "
                           'key; see "cilium config view"',
@@ -93,7 +101,8 @@ MISUSES = {
     "endpoint list -x": "unknown shorthand flag: -x",
     "status extra": 'unexpected argument "extra"', "ip get": None,
     "status --timeout": "flag needs an argument: --timeout",
-    "status --timeout soon": 'invalid argument "soon" for --timeout',
+    "status --timeout soon": 'invalid argument "soon" for --timeout: expected a '
+                             "duration with units, as 30s, 1m30s or 500ms",
     "bpf ipcache get nonsense": '"nonsense" is not an address',
     "bpf ipcache match nonsense": 'identity "nonsense" is not a number',
     "nonsense": 'unknown command "nonsense" for "cilium"',

@@ -104,7 +104,7 @@ def test_without_an_agent(node, family):
     done = quick(node, b.address(family), "--endpoint", number)
     assert done.returncode == 0
     assert "of this node, identity" in done.stdout and "labels not known" in done.stdout
-    assert "Drops are not seen: connect to " in done.stderr
+    assert "Drops are not seen: nobody listens on " in done.stderr
     lost = quick(node, NOBODY[family], "--endpoint", number, "-W", "0.2")
     assert lost.returncode == 1 and "Start the agent" in lost.stdout
 
