@@ -3,7 +3,8 @@
 """
 Fails where a document says what the tree does not: links and files that are not there, make
 targets, commands and keys that do not exist, a table of the house that differs from
-check_layers.py, a key without help, a drop reason without explanation.
+check_layers.py, a key without help, a drop reason without explanation, a message quoted in
+operating.md that no program says.
 """
 
 import pathlib
@@ -25,6 +26,14 @@ COMMAND = re.compile(r"(?:^    |`)cilium ([a-z][a-z ]*)", re.M)
 # Key, default, what is allowed, help.
 OPTION = re.compile(r'OPTION(?:_LIVE\(\w+,|\()\s*\w+,(?:\s*\w+,)?\s*"([^"]*)",\s*"[^"]*",\s*"[^"]*",'
                     r'\s*((?:"(?:[^"\\]|\\.)*"\s*)+)\)')
+
+# Adjacent string literals, as the compiler joins them; a macro between them (PRIu64) is a gap.
+LITERAL = r'"(?:[^"\\\n]|\\.)*"'
+LITERALS = re.compile(rf"{LITERAL}(?:\s*{LITERAL})*")
+QUOTE = re.compile(r"`([^`]+)`")
+# What is neither: words of the kernel and of libraries, and names of labels.
+NOT_OURS = {"File exists", "No space left on device", "No such file or directory",
+            "Read-only file system", "reserved:init"}
 
 
 def options(name):
@@ -73,6 +82,42 @@ def check_names(path, text):
             yield f"there is no command cilium {words.strip()}"
 
 
+def said_texts():
+    """Every text in the sources, with quotation marks as they are printed."""
+    for folder in ("src", "abi"):
+        for path in (ROOT / folder).glob("**/*"):
+            if path.suffix in (".c", ".h", ".def") and not path.name.endswith("_test.c"):
+                for run in LITERALS.findall(path.read_text(encoding="utf-8")):
+                    yield "".join(re.findall(LITERAL, run)).replace('""', "")[1:-1]
+
+
+def unescape(text):
+    return text.replace('\\"', '"').replace("\\t", " ")
+
+
+def quotes_of(text):
+    """The messages that operating.md quotes: in headings all, below them what looks like one: it begins
+    with a capital and has a blank, or has a gap and is no command."""
+    for heading in re.findall(r"^### (.*)$", text, re.M):
+        yield from QUOTE.findall(heading)
+    body = text.split("## The agent does not start")[1].split("\n## Tasks")[0]
+    for quote in QUOTE.findall(re.sub(r"^### .*$", "", body, flags=re.M)):
+        if re.match(r"[A-Z]\S* ", quote) or re.match(r"(?!cilium |ip )\S+ .*…", quote):
+            yield quote
+
+
+def check_quotes():
+    """Each stretch of a quoted message between two … must be in a text that a program can print."""
+    text = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    said = "\n".join(unescape(one) for one in said_texts())
+    pieces = [piece.strip(" :;,.()\"") for quote in quotes_of(text) for piece in quote.split("…")]
+    for piece in pieces:
+        if piece and piece not in NOT_OURS and piece not in said:
+            yield f"docs/operating.md: no program says \"{piece}\""
+    if len(pieces) < 60:
+        yield f"docs/operating.md: {len(pieces)} quotes understood, which cannot be all"
+
+
 def check_house():
     """The rows of the table in architecture.md, each folder with what it may include."""
     text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
@@ -89,7 +134,7 @@ def check_house():
 
 
 def main():
-    complaints = [*check_help(), *check_keys(), *check_house()]
+    complaints = [*check_help(), *check_keys(), *check_house(), *check_quotes()]
     for path in DOCUMENTS:
         text = path.read_text(encoding="utf-8")
         complaints += [f"{path.relative_to(ROOT)}: {what}" for what in check_names(path, text)]

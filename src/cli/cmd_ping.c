@@ -93,10 +93,7 @@ static int make_socket(int family, GError **error)
 	return fd;
 }
 
-/*
- * The agent greets who subscribes to its own events: from then on no drop is missed. False: it has not
- * within a second.
- */
+/* HELLO answers the subscription: from then on no drop is missed. False: it has not come within a second. */
 static bool await_greeting(int fd)
 {
 	int64_t deadline_ns = clock_monotonic_ns() + NSEC_PER_SEC;
@@ -106,7 +103,7 @@ static bool await_greeting(int fd)
 	while (clock_monotonic_ns() < deadline_ns && poll(&polled, 1, 100) >= 0) {
 		int n = monitor_client_receive(fd, true, &message);
 
-		if (n > 0 && message.header.type == MONITOR_MESSAGE_AGENT)
+		if (n > 0 && message.header.type == MONITOR_MESSAGE_HELLO)
 			return true;
 		if (n <= 0 && n != -EAGAIN)
 			break;
@@ -119,7 +116,7 @@ static int connect_monitor(void)
 	g_autofree char *directory = g_path_get_dirname(cli_socket_path());
 	g_autofree char *path = g_build_filename(directory, MONITOR_SOCKET_NAME, NULL);
 	g_autoptr(GError) error = NULL;
-	int fd = monitor_client_connect(path, MONITOR_KIND_DROP | MONITOR_KIND_AGENT, &error);
+	int fd = monitor_client_connect(path, MONITOR_KIND_DROP, &error);
 
 	if (fd < 0)
 		fprintf(stderr, "Drops are not seen: %s\n", error->message);
