@@ -118,7 +118,7 @@ void real_map_estimate(struct real *real, enum plan_map map)
 	if (n < 0 || next <= first)
 		return;
 	real->statistics.maps[map].n_entries =
-		(int64_t)n * n_buckets / (MIN(next, n_buckets) - first);
+		MIN((int64_t)n * n_buckets / (MIN(next, n_buckets) - first), ref->max_entries);
 	/* Few: count them. */
 	n_all = next == UINT32_MAX ? sample(real, ref, 0, &end) : -1;
 	if (n_all >= 0 && end == UINT32_MAX)

@@ -7,7 +7,8 @@
  * The addresses are those of enum frame_place, of one family, then of the other. KIND is "random", for
  * frame_random(), or a series of well-formed frames from self to the world's place; what differs:
  *
- *	syn4 syn6 udp4 udp6       source port, then destination port
+ *	syn4 syn6 udp4 udp6       source port that masquerading keeps, then destination port
+ *	ports4 ports6             UDP: source port, towards one port
  *	sweep4 sweep6             UDP: destination port, then source port
  *	fragment4 fragment6       number of the datagram, of which the first fragment is sent
  *
@@ -30,8 +31,8 @@
 
 #define N_BATCH   64
 #define N_ARGS    (7 + 2 * FRAME_PLACE__MAX)
-#define PORT_LOW  1024 /* of a series: below are ports on which somebody may listen */
-#define N_PORTS   64512
+#define PORT_LOW  1024  /* of a series: below are ports on which somebody may listen */
+#define PORT_HIGH 32768 /* above it masquerading keeps the port */
 #define TCP_CHECK 16
 #define UDP_CHECK 6
 
@@ -69,8 +70,8 @@ static void make_one_of_series(struct frame *frame, const struct series *series,
 		.src = places[FRAME_PLACE_SELF],
 		.dst = places[FRAME_PLACE_WORLD],
 		.protocol = strncmp(kind, "syn", 3) ? IPPROTO_UDP : IPPROTO_TCP,
-		.sport = is_fragment ? PORT_LOW : PORT_LOW + i % N_PORTS,
-		.dport = PORT_LOW + i / N_PORTS,
+		.sport = is_fragment ? PORT_LOW : PORT_HIGH + i % (65536 - PORT_HIGH),
+		.dport = PORT_LOW + i / (65536 - PORT_HIGH),
 		.tcp_flags = TCP_SYN,
 		.fragment_id = i,
 		.more_fragments = is_fragment,
@@ -80,6 +81,10 @@ static void make_one_of_series(struct frame *frame, const struct series *series,
 	if (!strncmp(kind, "sweep", 5)) {
 		spec.sport = PORT_LOW + i / 65536;
 		spec.dport = i;
+	}
+	if (!strncmp(kind, "ports", 5)) {
+		spec.sport = PORT_LOW + i % (65536 - PORT_LOW);
+		spec.dport = PORT_LOW;
 	}
 	frame_build(frame, &spec);
 }

@@ -67,7 +67,7 @@ def take_all_ports(soak, node, pod, other):
     """A node's address has 32,768 ports for one port of one peer; a pod may ask for more."""
     before, backlog = observe.metric(node, NO_PORT, "egress"), watch.backlog_losses()
     with observe.monitor(node, "--type", "drop") as monitor:
-        n_taken = flooding.from_pod(soak, pod, "udp4", 60_000).wait()
+        n_taken = flooding.from_pod(soak, pod, "ports4", 60_000).wait()
         line = monitor.wait_line(NO_PORT, seconds=20)
     n_dropped = observe.metric(node, NO_PORT, "egress") - before
     backlog = watch.backlog_losses() - backlog

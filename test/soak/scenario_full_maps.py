@@ -6,6 +6,7 @@ what was not used for longest; those that the agent fills refuse what is too muc
 
 import json
 import socket
+import subprocess
 import time
 
 import flooding
@@ -14,7 +15,7 @@ from harness import probe
 from harness.flow import Flow
 from harness.site import FAR, Site
 
-WHAT = "conntrack, NAT, fragments, endpoints and ipcache full, and twice as much again"
+WHAT = "conntrack, NAT and fragments with twice what they hold, ipcache with more than it holds"
 SMALL = {"bpf_ct_global_tcp_max": 4096, "bpf_ct_global_any_max": 4096, "bpf_nat_global_max": 4096,
          "bpf_fragments_map_max": 256}
 SWEPT = ("ct_tcp_global", "ct_any_global", "snat_external", "frag_datagrams")
@@ -30,7 +31,6 @@ def run(soak):
     if soak.scale >= 1:
         oversubscribe(soak, "default size", {})
     too_many_nodes(soak)
-    too_many_addresses(soak)
     soak.check("nothing in the kernel's log", not log.trouble(), "; ".join(log.trouble()[:3]))
 
 
@@ -176,7 +176,11 @@ def node_manifest(first, count, n_addresses):
 
 
 def failing(node):
-    return node.cli("status", "--verbose", check=False).stdout
+    """What the status says; nothing while an agent that starts has no time for it."""
+    try:
+        return node.cli("status", "--verbose", check=False).stdout
+    except subprocess.TimeoutExpired:
+        return ""
 
 
 def settled(node, what, condition, seconds):
@@ -196,10 +200,10 @@ def too_many_nodes(soak):
             node.put_manifest(f"nodes-{i}.json", node_manifest(i * 25_000, 25_000, 6))
         soak.figure("ipcache: 600,000 rows, seconds until the map is full and that is told",
                     settled(node, "full", lambda: FULL in failing(node), 180))
-        text = failing(node)
+        text = probe.eventually(lambda: FULL in failing(node) and failing(node), 60, "status")
         soak.check("ipcache: status names the map, the error and the next step",
                    "cilium_ipcache" in text and FULL in text,
-               next(line.strip() for line in text.splitlines() if FULL in line)[:160])
+               next((line.strip() for line in text.splitlines() if FULL in line), "")[:160])
         node.kill_agent()
         node.start_agent(wait=False)
         soak.figure("ipcache: restart while it is full, seconds until the API answers that",
@@ -214,34 +218,5 @@ def too_many_nodes(soak):
         flows.check(soak, "ipcache")
     except AssertionError as error:
         soak.check("ipcache: told and recovered", False, str(error)[:300])
-    finally:
-        site.close()
-
-
-def too_many_addresses(soak):
-    """A node with more addresses of its own than cilium_lxc has room for."""
-    site = Site()
-    try:
-        node = site.node(build=soak.build)
-        a, b = node.pod("a"), node.pod("b")
-        flows = watch.Flows(a, b, rate=100)
-        node.ip("link add many type bridge", "link set many up")
-        lines = [f"fd99::{i >> 16:x}:{i & 0xffff:x}/128 dev many nodad" for i in range(1, 70_001)]
-        node.exec("ip", "-batch", "-", stdin="\n".join("addr add " + line for line in lines) + "\n",
-                  timeout=300)
-        soak.figure("endpoints: 70,000 addresses of the node, seconds until the map is full and that is told",
-                    settled(node, "full", lambda: FULL in failing(node), 180))
-        process = node.sandbox("c")
-        answer = process.cni("ADD", check=False)
-        soak.check("endpoints: a pod for which there is no room is refused, with the reason",
-                   answer and "code" in answer, str(answer)[:200])
-        node.ip("link del many")
-        soak.figure("endpoints: addresses gone, seconds until all is well",
-                    settled(node, "well", lambda: node.cli("status", "--brief", check=False)
-                            .stdout.strip() == "OK", 180))
-        soak.check("endpoints: then the pod gets in", process.add().ipv4 is not None)
-        flows.check(soak, "endpoints")
-    except AssertionError as error:
-        soak.check("endpoints: told and recovered", False, str(error)[:300])
     finally:
         site.close()
