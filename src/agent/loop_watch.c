@@ -14,6 +14,7 @@ struct loop_watch {
 	unsigned int n_handles;    /* still open */
 	_Atomic int64_t turned_ns; /* CLOCK_MONOTONIC; the only member that other threads read */
 	uint64_t idle_ns;          /* of the loop, as at the last turn */
+	int64_t max_lag_at_ns;     /* CLOCK_BOOTTIME */
 	struct loop_statistics statistics;
 };
 
@@ -28,7 +29,7 @@ static void on_turn(uv_check_t *check)
 	watch->statistics.n_turns++;
 	if (lag_ns > watch->statistics.max_lag_ns) {
 		watch->statistics.max_lag_ns = lag_ns;
-		watch->statistics.max_lag_at_ns = clock_realtime_ns();
+		watch->max_lag_at_ns = clock_boottime_ns();
 	}
 	watch->idle_ns = idle_ns;
 	atomic_store(&watch->turned_ns, now_ns);
@@ -41,6 +42,7 @@ static void on_timer(uv_timer_t *timer)
 void loop_watch_restart(struct loop_watch *watch)
 {
 	watch->statistics = (struct loop_statistics){0};
+	watch->max_lag_at_ns = 0;
 	watch->idle_ns = uv_metrics_idle_time(watch->check.loop);
 	atomic_store(&watch->turned_ns, clock_monotonic_ns());
 }
@@ -77,7 +79,10 @@ void loop_watch_free(struct loop_watch *watch)
 
 struct loop_statistics loop_watch_get_statistics(const struct loop_watch *watch)
 {
-	return watch->statistics;
+	struct loop_statistics statistics = watch->statistics;
+
+	statistics.max_lag_at_ns = clock_realtime_of_ns(watch->max_lag_at_ns);
+	return statistics;
 }
 
 int64_t loop_watch_silent_ns(const struct loop_watch *watch)

@@ -35,11 +35,11 @@ struct state_dir {
 	struct sync *sync;             /* under way; NULL: none */
 	struct controller *controller; /* of it; NULL: nobody asked */
 	int fd;
-	int lock_fd;   /* −1: not locked */
-	GMutex mutex;  /* of what follows: helper threads write, too */
-	char *failure; /* why the last change was not possible; NULL: it was */
-	int64_t failing_since_ns;
-	GHashTable *unremoved; /* char *: names that the disk did not let go of yet */
+	int lock_fd;              /* −1: not locked */
+	GMutex mutex;             /* of what follows: helper threads write, too */
+	char *failure;            /* why the last change was not possible; NULL: it was */
+	int64_t failing_since_ns; /* CLOCK_BOOTTIME */
+	GHashTable *unremoved;    /* char *: names that the disk did not let go of yet */
 };
 
 struct state_dir *state_dir_new(const char *path, GError **error)
@@ -164,7 +164,7 @@ static void note_result(struct state_dir *dir, const char *failure)
 {
 	g_mutex_lock(&dir->mutex);
 	if (failure && !dir->failure)
-		dir->failing_since_ns = clock_realtime_ns();
+		dir->failing_since_ns = clock_boottime_ns();
 	g_free(dir->failure);
 	dir->failure = g_strdup(failure);
 	g_mutex_unlock(&dir->mutex);
@@ -365,7 +365,7 @@ char *state_dir_get_failure(struct state_dir *dir, int64_t *ret_since_ns)
 	g_mutex_lock(&dir->mutex);
 	failure = g_strdup(dir->failure);
 	if (failure && ret_since_ns)
-		*ret_since_ns = dir->failing_since_ns;
+		*ret_since_ns = clock_realtime_of_ns(dir->failing_since_ns);
 	g_mutex_unlock(&dir->mutex);
 	return failure;
 }

@@ -34,3 +34,12 @@ static inline int64_t clock_realtime_ns(void)
 {
 	return clock_read_ns(CLOCK_REALTIME);
 }
+
+/*
+ * When that was by the clock of people as it is set now. Ages are kept in boot time: a clock that was wrong
+ * until somebody set it would else make them years. 0 stays 0.
+ */
+static inline int64_t clock_realtime_of_ns(int64_t boottime_ns)
+{
+	return boottime_ns ? clock_realtime_ns() - (clock_boottime_ns() - boottime_ns) : 0;
+}

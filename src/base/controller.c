@@ -15,7 +15,8 @@ struct controller {
 	int64_t sign_ns;  /* CLOCK_MONOTONIC: of the last sign of life */
 	int64_t begun_ns; /* CLOCK_MONOTONIC: of the run under way */
 	int64_t last_duration_ns;
-	int64_t last_success_ns, last_failure_ns, failing_since_ns; /* CLOCK_REALTIME */
+	/* CLOCK_BOOTTIME, so that setting the clock makes no age of them; 0: never. */
+	int64_t last_success_ns, last_failure_ns, failing_since_ns;
 	bool is_running;
 	GError *error; /* of the last failure, or NULL */
 	unsigned int n_consecutive_failures;
@@ -88,9 +89,9 @@ static struct controller_info controller_info(const struct controller *controlle
 		.group = controller->group,
 		.uuid = controller->uuid,
 		.interval_ns = controller->interval_ns,
-		.last_success_ns = controller->last_success_ns,
-		.last_failure_ns = controller->last_failure_ns,
-		.failing_since_ns = controller->failing_since_ns,
+		.last_success_ns = clock_realtime_of_ns(controller->last_success_ns),
+		.last_failure_ns = clock_realtime_of_ns(controller->last_failure_ns),
+		.failing_since_ns = clock_realtime_of_ns(controller->failing_since_ns),
 		.stale_since_ns = stale_since(controller),
 		.last_duration_ns = controller->last_duration_ns,
 		.is_running = controller->is_running,
@@ -148,7 +149,7 @@ static void note_failure(struct controller *controller, const GError *error)
 {
 	g_clear_error(&controller->error);
 	controller->error = g_error_copy(error);
-	controller->last_failure_ns = clock_realtime_ns();
+	controller->last_failure_ns = clock_boottime_ns();
 	if (!controller->n_consecutive_failures++)
 		controller->failing_since_ns = controller->last_failure_ns;
 	controller->n_failures++;
@@ -168,7 +169,7 @@ void controller_end(struct controller *controller, const GError *error)
 	if (error) {
 		note_failure(controller, error);
 	} else {
-		controller->last_success_ns = clock_realtime_ns();
+		controller->last_success_ns = clock_boottime_ns();
 		controller->n_consecutive_failures = 0;
 		controller->failing_since_ns = 0;
 		controller->n_successes++;

@@ -174,7 +174,7 @@ int real_node_ensure(struct real *real, GString *repaired, GError **error)
 }
 
 /* A pin that somebody removed; the map itself lives on in the programs. */
-static int ensure_pins(struct real *real, GString *repaired, GError **error)
+static int ensure_map_pins(struct real *real, GString *repaired, GError **error)
 {
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
 		g_autofree char *path = real_map_path(real, map);
@@ -197,7 +197,12 @@ int real_ensure(struct datapath *dp, GString *ret_repaired, GError **error)
 	int err = real_node_ensure(real, ret_repaired, error);
 
 	if (!err)
-		err = ensure_pins(real, ret_repaired, error);
+		err = ensure_map_pins(real, ret_repaired, error);
+	if (!err && !real_program_is_pinned(real, real->digest)) {
+		err = real_program_pin(real, real->digest, error);
+		if (!err)
+			real_note(ret_repaired, "pins of programs were missing");
+	}
 	if (err || real->config.node.host_ifindex == ifindex)
 		return err;
 	real_note(ret_repaired, "another device has the index %u", ifindex);

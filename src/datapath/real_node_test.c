@@ -64,6 +64,11 @@ static void test_ensure_repairs(void **state)
 				      "net/ipv4/conf/cilium_host/rp_filter was 1", pin, NULL});
 	assert_ensured(world, (const char *const[]){NULL});
 
+	/* Pins of programs: the next start would have them verified again. */
+	real_program_prune(real_get(world->dp), NULL);
+	assert_ensured(world, (const char *const[]){"pins of programs", NULL});
+	assert_ensured(world, (const char *const[]){NULL});
+
 	/* The programs have the index built in. */
 	root_test_delete(nl, "cilium_net");
 	assert_ensured(world, (const char *const[]){"cilium_host was missing", NULL});

@@ -82,6 +82,8 @@ char *real_program_digest(const struct real *real, const void *elf, size_t n_elf
 			  const struct node_config *node);
 /* −ENOENT where the set is not there. */
 NODISCARD int real_program_open(struct real *real, const char *digest);
+/* Whether all of the set are there. */
+bool real_program_is_pinned(const struct real *real, const char *digest);
 NODISCARD int real_program_pin(struct real *real, const char *digest, GError **error);
 /* Removes all pinned sets but that of the digest; with NULL all. */
 void real_program_prune(const struct real *real, const char *digest);

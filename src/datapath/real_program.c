@@ -51,6 +51,17 @@ int real_program_open(struct real *real, const char *digest)
 	return -ENOENT;
 }
 
+bool real_program_is_pinned(const struct real *real, const char *digest)
+{
+	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++) {
+		g_autofree char *path = program_path(real, digest, program);
+
+		if (!g_file_test(path, G_FILE_TEST_EXISTS))
+			return false;
+	}
+	return true;
+}
+
 int real_program_pin(struct real *real, const char *digest, GError **error)
 {
 	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++) {

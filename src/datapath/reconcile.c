@@ -168,7 +168,7 @@ static void note_failure(struct reconcile *reconcile, const struct row *row, int
 	failing = take_failing(reconcile, &key);
 	if (!failing) {
 		failing = g_new0(struct failing, 1);
-		failing->since_ns = clock_realtime_ns();
+		failing->since_ns = clock_boottime_ns();
 	}
 	interval_ns = RETRY_FIRST_NS << MIN(failing->n_tries, 10);
 	failing->n_tries++;

@@ -28,7 +28,7 @@ struct reconcilers {
 	bool finished;
 	unsigned int n_finish_tries;
 	int finish_error;        /* positive errno */
-	int64_t finish_since_ns; /* CLOCK_REALTIME */
+	int64_t finish_since_ns; /* CLOCK_BOOTTIME */
 	int64_t finish_next_ns;
 };
 
@@ -49,7 +49,7 @@ static void finish_load(struct reconcilers *reconcilers)
 	if (!err)
 		return;
 	if (!reconcilers->n_finish_tries++) {
-		reconcilers->finish_since_ns = clock_realtime_ns();
+		reconcilers->finish_since_ns = clock_boottime_ns();
 		log_warning("datapath", "Finishing the load failed, will try again", "error=%s",
 			    error->message);
 	}
@@ -289,7 +289,7 @@ static bool visit_failing(void *item, void *data)
 		.object = object,
 		.endpoint_id = failing->endpoint_id,
 		.error = failing->error,
-		.since_ns = failing->since_ns,
+		.since_ns = clock_realtime_of_ns(failing->since_ns),
 		.n_tries = failing->n_tries,
 	};
 
@@ -311,7 +311,7 @@ void reconcilers_foreach_failure(const struct reconcilers *reconcilers,
 			.reconciler = "load",
 			.object = "maps made anew",
 			.error = reconcilers->finish_error,
-			.since_ns = reconcilers->finish_since_ns,
+			.since_ns = clock_realtime_of_ns(reconcilers->finish_since_ns),
 			.n_tries = reconcilers->n_finish_tries,
 		};
 

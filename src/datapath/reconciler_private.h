@@ -34,7 +34,7 @@ struct failing {
 	uint16_t endpoint_id;
 	int error; /* positive errno */
 	unsigned int n_tries;
-	int64_t since_ns; /* CLOCK_REALTIME */
+	int64_t since_ns; /* CLOCK_BOOTTIME */
 	int64_t next_ns;  /* CLOCK_MONOTONIC: when it is tried again */
 };
 
