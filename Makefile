@@ -40,7 +40,7 @@ check-kernels: deps ## the datapath on Linux 5.10, 6.1 and 6.12, in virtual mach
 	@$(MAKE) --no-print-directory all
 	$(PYTHON) test/kernel/run.py --build $(BUILD) $(KERNELS)
 
-soak: deps ## hostile use, for as long as it takes; SOAK="name…" for some of it
+soak: deps ## hostile use, for as long as it takes (docs/reliability.md); SOAK="name…" for some of it
 	@$(MAKE) --no-print-directory all
 	$(PYTHON) test/soak/run.py --build $(BUILD) $(SOAK)
 

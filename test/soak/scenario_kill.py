@@ -109,7 +109,12 @@ def harm(soak, node, name, phase, killer):
     a, b = node.pods
     traffic = Traffic(soak, paths_of(node, a, b))
     killer.start_ms = []
-    phase()
+    try:
+        phase()
+    except BaseException:
+        traffic.process.kill()
+        traffic.process.wait()
+        raise
     soak.figure(f"{name}: until the agent serves again",
                 f"median {statistics.median(killer.start_ms):.0f} ms, "
                 f"most {max(killer.start_ms):.0f} ms, of {len(killer.start_ms)}")

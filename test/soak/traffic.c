@@ -30,8 +30,9 @@
 #define CLIENT_PORT  7008
 #define SOCKET_BYTES (8 * 1024 * 1024)
 /* Who was kept from sending for longer than this does not make up for it. */
-#define BEHIND_NS  (2 * NS_PER_SEC)
-#define BURST      16
+#define BEHIND_NS (2 * NS_PER_SEC)
+#define BURST     16
+/* How long nothing may come before what is missing counts as lost. */
 #define GRACE_NS   (5 * NS_PER_SEC)
 #define SHOWN_LOST 10
 
@@ -99,20 +100,38 @@ static bool is_from(const struct sockaddr_storage *from, const char *address)
 				  &((const struct sockaddr_in6 *)from)->sin6_addr);
 }
 
+/* Opened once, and held. */
+static int netns_open(const char *netns)
+{
+	static struct {
+		const char *name;
+		int fd;
+	} known[2 * MAX_PATHS];
+	int i = 0;
+
+	while (known[i].name && strcmp(known[i].name, netns) != 0)
+		i++;
+	if (!known[i].name) {
+		known[i].fd = open(netns, O_RDONLY | O_CLOEXEC);
+		if (known[i].fd < 0)
+			err(1, "%s", netns);
+		known[i].name = netns;
+	}
+	return known[i].fd;
+}
+
 /* A socket stays in the namespace in which it was made. */
 int socket_in(const char *netns, const char *address, int kind)
 {
 	int family = strchr(address, ':') ? AF_INET6 : AF_INET;
-	int netns_fd = open(netns, O_RDONLY | O_CLOEXEC);
 	int one = 1, size = SOCKET_BYTES;
 	int fd;
 
-	if (netns_fd < 0 || setns(netns_fd, CLONE_NEWNET))
+	if (setns(netns_open(netns), CLONE_NEWNET))
 		err(1, "%s", netns);
 	fd = socket(family, kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0 || setns(own_netns_fd, CLONE_NEWNET))
 		err(1, "socket");
-	close(netns_fd);
 	if (kind == SOCK_DGRAM) {
 		(void)!setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 		(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
@@ -319,7 +338,8 @@ static bool is_quiet(const struct path *path)
 	return path->n_back == path->n_sent && !path->n_open;
 }
 
-static void handle_events(void)
+/* How many there were. */
+static int handle_events(void)
 {
 	struct epoll_event events[256];
 	int n = epoll_wait(epoll_fd, events, 256, 1);
@@ -329,6 +349,7 @@ static void handle_events(void)
 
 		source->ready(source);
 	}
+	return n;
 }
 
 static void run(void)
@@ -351,7 +372,8 @@ static void run(void)
 	}
 	end_ns = now_ns() + GRACE_NS;
 	while (!all(is_quiet) && now_ns() < end_ns)
-		handle_events();
+		if (handle_events() > 0)
+			end_ns = now_ns() + GRACE_NS;
 }
 
 static void print_lost(const struct path *path)

@@ -34,7 +34,8 @@ class Traffic:
                           str(datagrams // len(paths)), str(connections // len(paths))))
                 for name, client, server, address, source in paths]
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", soak.build / "test/soak/traffic", *argv],
+            ["setpriv", "--pdeathsig", "KILL", "nice", "-n", "-5",
+             soak.build / "test/soak/traffic", *argv],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             env=dict(os.environ, AXONEME_TEST=paths[0][1].name))
         if not select.select([self.process.stdout], [], [], 10)[0] or \
@@ -46,7 +47,7 @@ class Traffic:
     def stop(self):
         """What became of it, a dict for each path."""
         self.process.terminate()
-        output, _ = self.process.communicate(timeout=30)
+        output, _ = self.process.communicate(timeout=120)
         return json.loads(output)
 
     def check(self, soak, what):
