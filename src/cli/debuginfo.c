@@ -130,6 +130,7 @@ static const struct {
 	{"cilium-version", "Cilium version", {"version"}},
 	{"cilium-status", "Cilium status", {"status", "--verbose"}},
 	{"cilium-config", "Cilium configuration", {"config", "--all"}},
+	{"cilium-metrics-list", "Metrics list", {"metrics", "list"}},
 	{"cilium-node-list", "Node list", {"node", "list"}},
 	{"cilium-identity-list", "Identity list", {"identity", "list"}},
 	{"cilium-ip-list", "IP list", {"ip", "list", "--verbose"}},

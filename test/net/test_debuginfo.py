@@ -109,7 +109,8 @@ def test_files(shared_node, pods, tmp_path):
 def test_a_file_per_command(shared_node, pods, tmp_path):
     shared_node.cli("debuginfo", "-f", "--file-per-command", "--output-directory", tmp_path)
     names = [path.name for path in tmp_path.iterdir()]
-    for section in "cilium-status", "cilium-version", "kernel-version", "cilium-endpoint-list":
+    for section in ("cilium-status", "cilium-version", "kernel-version", "cilium-endpoint-list",
+                    "cilium-metrics-list"):
         path, = tmp_path.glob(f"*-{section}.md")
         assert re.fullmatch(NAME + f"-{section}.md", path.name)
         assert len(titles(path.read_text())) == 1
