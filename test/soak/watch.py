@@ -135,7 +135,9 @@ class Flows:
         tcp = [name for name in lost if name.startswith("tcp") and lost[name]]
         udp = sum(n for name, n in lost.items() if name.startswith("udp"))
         soak.check(f"{when}: flows of two other pods unharmed", not tcp and udp <= explained,
-                   f"{sent} packets, {sum(lost.values())} lost, {explained} for want of CPU; "
+                   f"{sent} packets, {sum(lost.values())} lost"
+                   f"{''.join(f' ({name}: {n})' for name, n in lost.items() if n)}, "
+                   f"{explained} for want of CPU; "
                    f"longest gap {max(result['gap_ms'] for result in results.values()):.0f} ms")
 
 
