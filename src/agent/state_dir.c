@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "src/agent/state_dir.h"
+#include "src/agent/state_dir_private.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -10,7 +10,6 @@
 #include <unistd.h>
 #include "src/base/atomic_file.h"
 #include "src/base/clock.h"
-#include "src/base/log.h"
 #include "src/base/trusted_dir.h"
 
 #define MAX_FILE_BYTES (64 * 1024 * 1024)
@@ -19,28 +18,6 @@
 #define PROBE_NAME     "probe"
 /* More than a file of an endpoint or an address takes. */
 #define PROBE_BYTES 8192
-
-/* Its own descriptor and path: the directory may be closed while a helper thread is at it. */
-struct sync {
-	uv_work_t work;
-	struct state_dir *dir; /* NULL: closed meanwhile; for the loop's thread alone */
-	char *path;
-	DIR *stream;
-	GError *error;
-};
-
-struct state_dir {
-	char *path;
-	bool is_dirty;                 /* written since the last sync */
-	struct sync *sync;             /* under way; NULL: none */
-	struct controller *controller; /* of it; NULL: nobody asked */
-	int fd;
-	int lock_fd;              /* −1: not locked */
-	GMutex mutex;             /* of what follows: helper threads write, too */
-	char *failure;            /* why the last change was not possible; NULL: it was */
-	int64_t failing_since_ns; /* CLOCK_BOOTTIME */
-	GHashTable *unremoved;    /* char *: names that the disk did not let go of yet */
-};
 
 struct state_dir *state_dir_new(const char *path, GError **error)
 {
@@ -64,8 +41,7 @@ void state_dir_free(struct state_dir *dir)
 {
 	if (!dir)
 		return;
-	if (dir->sync)
-		dir->sync->dir = NULL;
+	state_dir_forget_sync(dir);
 	if (dir->lock_fd >= 0)
 		close(dir->lock_fd);
 	close(dir->fd);
@@ -368,92 +344,6 @@ char *state_dir_get_failure(struct state_dir *dir, int64_t *ret_since_ns)
 		*ret_since_ns = clock_realtime_of_ns(dir->failing_since_ns);
 	g_mutex_unlock(&dir->mutex);
 	return failure;
-}
-
-/* Of regular files; the first failure is the one that is told. */
-static void sync_file(struct sync *sync, const char *name)
-{
-	int fd = openat(dirfd(sync->stream), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-
-	/* Replaced meanwhile: then it is written anew, and the next sync sees it. */
-	if (fd < 0)
-		return;
-	if (fdatasync(fd) < 0 && !sync->error)
-		error_set_errno(&sync->error, errno, "%s/%s", sync->path, name);
-	close(fd);
-}
-
-static void sync_run(uv_work_t *work)
-{
-	struct sync *sync = work->data;
-	const struct dirent *entry;
-
-	while ((entry = readdir(sync->stream)))
-		if (entry->d_type == DT_REG)
-			sync_file(sync, entry->d_name);
-	if (fsync(dirfd(sync->stream)) < 0 && !sync->error)
-		error_set_errno(&sync->error, errno, "%s", sync->path);
-	closedir(sync->stream);
-}
-
-static void note_sync(struct state_dir *dir, GError *error)
-{
-	if (error) {
-		error_prefix(&error, "putting state on the disk");
-		if (!controller_is_failing(dir->controller))
-			log_error("agent", "State is not on the disk: a power cut would lose it",
-				  "error=%s", error->message);
-		dir->is_dirty = true;
-	}
-	controller_end(dir->controller, error);
-}
-
-static void sync_done(uv_work_t *work, int status)
-{
-	struct sync *sync = work->data;
-
-	if (sync->dir) {
-		sync->dir->sync = NULL;
-		note_sync(sync->dir, sync->error);
-	}
-	g_clear_error(&sync->error);
-	g_free(sync->path);
-	g_free(sync);
-}
-
-void state_dir_sync_soon(struct state_dir *dir, uv_loop_t *loop)
-{
-	struct sync *sync;
-	DIR *stream;
-	int fd;
-
-	if (!dir->is_dirty || dir->sync)
-		return;
-	controller_begin(dir->controller);
-	fd = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	stream = fd < 0 ? NULL : fdopendir(fd);
-	if (!stream) {
-		g_autoptr(GError) error = NULL;
-
-		error_set_errno(&error, errno, "%s", dir->path);
-		if (fd >= 0)
-			close(fd);
-		note_sync(dir, error);
-		return;
-	}
-	dir->is_dirty = false;
-	sync = g_new0(struct sync, 1);
-	sync->dir = dir;
-	sync->path = g_strdup(dir->path);
-	sync->stream = stream;
-	sync->work.data = sync;
-	dir->sync = sync;
-	uv_queue_work(loop, &sync->work, sync_run, sync_done);
-}
-
-void state_dir_set_controller(struct state_dir *dir, struct controller *controller)
-{
-	dir->controller = controller;
 }
 
 static int compare_names(const void *a, const void *b)
