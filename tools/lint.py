@@ -6,6 +6,7 @@ headers, reference pages, format, Python, shell, static analysis. Each check pri
 last line counts the checks.
 """
 
+import argparse
 import ast
 import os
 import pathlib
@@ -149,8 +150,16 @@ CHECKS = [
 
 
 def main():
+    names = [name for name, _, _ in CHECKS]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checks", nargs="*", metavar="CHECK", help=", ".join(names) + "; all")
+    wanted = parser.parse_args().checks or names
+    if unknown := set(wanted) - set(names):
+        parser.error(f"no check {', '.join(sorted(unknown))}")
     passed = failed = skipped = 0
     for name, check, program in CHECKS:
+        if name not in wanted:
+            continue
         if program and not shutil.which(program):
             print(f"lint {name}: skipped, {program} is not installed")
             skipped += 1
