@@ -160,8 +160,10 @@ static int override(struct config_edit *edit, const char *name, const json_t *va
 		text = NULL;
 	if (!key)
 		return config_edit_override(edit, name, text, error);
-	if (text)
-		text = of_option = key_text(text);
+	if (text) {
+		of_option = key_text(text);
+		text = of_option;
+	}
 	err = config_edit_override(edit, key, text, error);
 	if (err && option_get(option_find(key))->live)
 		return error_set(error, EINVAL, "%s \"%s\": expected %s", name,

@@ -134,7 +134,8 @@ void reconcile_tell(const struct reconcile *reconcile, enum reconciler_event eve
 
 	if (!reconcile->observer || !note.endpoint_id)
 		return;
-	note.object = object = reconcile->kind->describe(row);
+	object = reconcile->kind->describe(row);
+	note.object = object;
 	reconcile->observer(&note, reconcile->observer_data);
 }
 

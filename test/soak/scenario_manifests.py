@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from harness import paths, probe
+from harness import paths
 from harness.site import Site
 
 WHAT = "manifests: 100,000 files, 500 MB, 1,000 changes a second, a directory that goes and comes"

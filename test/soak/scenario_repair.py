@@ -6,7 +6,7 @@ import json
 import socket
 import time
 
-from harness import paths, probe
+from harness import paths
 from harness.flow import Flow
 from harness.site import Site
 

@@ -221,10 +221,13 @@ static void send_datagram(struct path *path)
 	struct message message = {MAGIC, path->index, path->n_sent, 0};
 
 	if (path->n_sent == path->n_sent_max) {
+		uint32_t *more;
+
 		path->n_sent_max = path->n_sent_max ? 2 * path->n_sent_max : 4096;
-		path->sent_ms = realloc(path->sent_ms, path->n_sent_max * sizeof(uint32_t));
-		if (!path->sent_ms)
+		more = realloc(path->sent_ms, path->n_sent_max * sizeof(*more));
+		if (!more)
 			err(1, "memory");
+		path->sent_ms = more;
 	}
 	path->sent_ms[path->n_sent] = (uint32_t)((now_ns() - start_ns) / NS_PER_MS) + 1;
 	path->n_sent++;
