@@ -36,9 +36,10 @@ demo: deps ## a node, some pods, a world: built, started, shown, removed again
 check: deps ## every test; the last line says how many passed
 	$(PYTHON) tools/check.py --jobs $(JOBS)
 
-check-kernels: deps ## the datapath on Linux 5.10, 6.1 and 6.12, in virtual machines
+check-kernels: deps ## Linux 5.10, 6.1 and 6.12 in virtual machines, and the unit under systemd; KERNELS="6.1…"
 	@$(MAKE) --no-print-directory all
 	$(PYTHON) test/kernel/run.py --build $(BUILD) $(KERNELS)
+	$(PYTHON) test/kernel/systemd.py --build $(BUILD)
 
 soak: deps ## hostile use, for as long as it takes (docs/reliability.md); SOAK="name…" for some of it
 	@$(MAKE) --no-print-directory all

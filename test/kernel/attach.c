@@ -10,6 +10,8 @@
 #include "src/datapath/datapath.h"
 
 #define BPF_ROOT "/sys/fs/bpf"
+/* Not /tmp, where everybody writes: that is refused. */
+#define STATE_DIR "/run/axoneme"
 
 struct place {
 	const char *ifname;
@@ -27,7 +29,7 @@ static void check(const char *what, int err, GError *error)
 
 static struct datapath *load(bool enable_tcx, bool *ret_tcx)
 {
-	struct datapath *dp = datapath_real_new(BPF_ROOT, "/tmp");
+	struct datapath *dp = datapath_real_new(BPF_ROOT, STATE_DIR);
 	struct datapath_config config = {
 		.node = {.ct_timeout_tcp = 8000,
 			 .ct_timeout_tcp_syn = 60,

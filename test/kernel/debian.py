@@ -13,7 +13,8 @@ MIRROR = "http://deb.debian.org/debian"
 KEYRINGS = pathlib.Path("/usr/share/keyrings")
 SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie"}
 # Modules that the test needs.
-MODULES = ("veth", "dummy", "sch_ingress", "cls_bpf", "sctp")
+MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay", "veth", "dummy", "bridge", "sch_ingress",
+           "cls_bpf", "sctp")
 
 
 class Kernel:

@@ -23,6 +23,7 @@ def test_all_ways(site, family, mode):
     paths.check_all(node, node.pod("a"), node.pod("b"), family)
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("only", ["ipv4", "ipv6"])
 def test_one_family_alone(site, only):
     node = site.node(enable_ipv4=only == "ipv4", enable_ipv6=only == "ipv6")
@@ -68,6 +69,7 @@ def test_stranger_on_the_link_reaches_pod_and_back(node, family):
     assert own[0] == WORLD[family]
 
 
+@pytest.mark.core
 def test_sctp(site, family):
     try:
         site.far.socket(family, probe.TCP, probe.IPPROTO_SCTP).close()
