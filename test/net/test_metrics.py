@@ -233,7 +233,7 @@ def test_a_port_that_is_taken(site):
         node.wait_log("Agent is ready")
         status = node.cli("status").stdout
         assert "1 job(s) fail" in status
-        assert re.search(rf"^Metrics: +not served: prometheus-serve-addr: .*:{PORT}: .*in use$",
+        assert re.search(rf"^Metrics: +not served: prometheus-serve-addr: .*:{PORT}: .*in use ",
                          status, re.M), status
         assert node.pod("a").ipv4, "the agent works"
     probe.eventually(lambda: "job(s) fail" not in node.cli("status").stdout, 30, "the port is had")
