@@ -8,6 +8,7 @@
 enum event_type {
 	EVENT_DROP = 1,
 	EVENT_TRACE = 4,
+	EVENT_POLICY_VERDICT = 5,
 };
 
 enum event_ct_state { /* trace reasons of Cilium */
@@ -19,14 +20,21 @@ enum event_ct_state { /* trace reasons of Cilium */
 	EVENT_CT_UNKNOWN = 5,
 };
 
+/* What became of a packet that policy judged. */
+enum event_action {
+	EVENT_ACTION_DENY = 0,
+	EVENT_ACTION_ALLOW = 1,
+	EVENT_ACTION_AUDIT = 2, /* denied, and let go because the endpoint is only audited */
+};
+
 #define EVENT_F_IPV6      0x01
 #define EVENT_F_L3_DEVICE 0x02 /* the packet head starts at the IP header */
 
 #define EVENT_PACKET_BYTES 128 /* fits event.cap_len */
 
 struct event {
-	__u8 type;      /* enum event_type */
-	__u8 subtype;   /* drop: reason number; trace: observation point */
+	__u8 type;    /* enum event_type */
+	__u8 subtype; /* drop: reason number; trace: observation point; verdict: enum event_action */
 	__u8 ct_state;  /* trace: enum event_ct_state */
 	__u8 flags;     /* EVENT_F_* */
 	__u16 line;     /* drop: where in the source */
@@ -44,11 +52,17 @@ struct event {
 	__u16 cpu;      /* that the packet was seen on */
 	__u8 cap_len;   /* bytes of the packet that follow */
 	__u8 direction; /* enum metric_dir */
+	/* Drops that policy decided, and verdicts. */
+	__u32 rule;       /* that decided; 0: none did */
+	__u32 rule_set;   /* version that it was judged by; 0: policy did not decide */
+	__u8 match;       /* enum policy_match */
+	__u8 drop_reason; /* verdict: of the denial, also of one that only audit let go; or 0 */
+	__u16 pad[3];
 	__u8 packet[EVENT_PACKET_BYTES];
 };
 ABI_ASSERT_OFFSET(struct event, time_ns, 8);
-ABI_ASSERT_OFFSET(struct event, packet, 48);
-ABI_ASSERT_SIZE(struct event, 48 + EVENT_PACKET_BYTES);
+ABI_ASSERT_OFFSET(struct event, packet, 64);
+ABI_ASSERT_SIZE(struct event, 64 + EVENT_PACKET_BYTES);
 
 enum trace_point {
 #define TRACE_POINT(name, number, text, what) TRACE_##name = number,

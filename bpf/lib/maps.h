@@ -14,6 +14,7 @@
 #include "abi/ipcache.h"
 #include "abi/metrics.h"
 #include "abi/nat.h"
+#include "abi/policy.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -75,6 +76,31 @@ struct {
 	__type(key, struct ipcache_prefix_key);
 	__type(value, struct nat_exclusion);
 } cilium_ipmasq SEC(".maps") __weak;
+
+/* User space maps it into its memory: a version is put in force by one store. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, POLICY_ENDPOINTS_MAX);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct policy_endpoint);
+} cilium_policy_endpoint SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct policy_peer_key);
+	__type(value, struct policy_peer);
+} cilium_policy_peer SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct policy_class_key);
+	__type(value, struct policy_leaf);
+} cilium_policy_class SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

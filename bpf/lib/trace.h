@@ -78,6 +78,11 @@ static __noinline void event_emit(struct __sk_buff *skb, const struct packet *pa
 	event->src_endpoint = packet->src_endpoint;
 	event->dst_endpoint = packet->dst_endpoint;
 	event->orig_len = n_bytes;
+	event->rule = 0;
+	event->rule_set = 0;
+	event->match = 0;
+	event->drop_reason = 0;
+	event->pad[0] = event->pad[1] = event->pad[2] = 0;
 	event->cpu = bpf_get_smp_processor_id();
 	event->cap_len = event_read_packet(skb, event, n_bytes);
 	bpf_ringbuf_submit(event, event_wakeup(runtime));

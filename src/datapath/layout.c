@@ -10,6 +10,7 @@
 #include "abi/ipcache.h"
 #include "abi/metrics.h"
 #include "abi/nat.h"
+#include "abi/policy.h"
 
 /* The rows of abi/map.def whose keys have a type: all but the ring. */
 #define LAYOUT(map, key, value, planned) \
@@ -24,6 +25,9 @@ static const struct map_layout layouts[PLAN_MAP__MAX] = {
 	LAYOUT(cilium_ct_any_global, struct ct_key, struct ct_entry, false),
 	LAYOUT(cilium_snat_external, struct nat_key, struct nat_entry, false),
 	LAYOUT(cilium_ipmasq, struct ipcache_prefix_key, struct nat_exclusion, true),
+	LAYOUT(cilium_policy_endpoint, __u32, struct policy_endpoint, false),
+	LAYOUT(cilium_policy_peer, struct policy_peer_key, struct policy_peer, false),
+	LAYOUT(cilium_policy_class, struct policy_class_key, struct policy_leaf, false),
 	LAYOUT(cilium_frag_datagrams, struct fragment_key, struct fragment_ports, false),
 	LAYOUT(cilium_devices, __u32, struct device_info, true),
 	LAYOUT(cilium_metrics, __u32, struct metric, false),

@@ -14,6 +14,11 @@ enum {
 	/* Numbers handed out for labels, cluster id 0. */
 	IDENTITY_ALLOCATED_MIN = 256,
 	IDENTITY_ALLOCATED_MAX = 65535,
+	/* Numbers that mean something on this node alone: of prefixes, and of other nodes. */
+	IDENTITY_PREFIX_MIN = 0x01000001,
+	IDENTITY_PREFIX_MAX = 0x0100ffff,
+	IDENTITY_NODE_MIN = 0x02000001,
+	IDENTITY_NODE_MAX = 0x0200ffff,
 };
 
 /* Key: the number, 4 bytes in host order. */

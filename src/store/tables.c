@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include "src/model/cidr_group.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
@@ -13,6 +14,9 @@
 #include "src/model/node.h"
 #include "src/model/plan.h"
 #include "src/model/pod.h"
+#include "src/model/policy.h"
+#include "src/model/rule_set.h"
+#include "src/model/service.h"
 #include "src/model/source_problem.h"
 
 /* A prefix without the padding behind it. */
@@ -38,6 +42,13 @@ KEY_TEXT(namespace, meta.key)
 KEY_TEXT(node, meta.key)
 KEY_TEXT(pod, meta.key)
 KEY_TEXT(source_problem, key)
+KEY_TEXT(policy, meta.key)
+KEY_TEXT(cidr_group, meta.key)
+KEY_TEXT(service, meta.key)
+KEY_TEXT(endpoint_slice, meta.key)
+KEY_BYTES(rule_origin, number, sizeof(uint32_t))
+KEY_BYTES(rule_set, number, sizeof(uint32_t))
+KEY_BYTES(endpoint_policy, endpoint_id, sizeof(uint16_t))
 KEY_BYTES(masquerade_range, cidr, CIDR_KEY_BYTES)
 KEY_BYTES(device, ifindex, sizeof(uint32_t))
 KEY_BYTES(endpoint, id, sizeof(uint16_t))
@@ -73,15 +84,23 @@ struct store *tables_new(struct tables *ret_tables)
 		TABLE(pods, pod),
 		TABLE(source_problems, source_problem),
 		TABLE(masquerade_ranges, masquerade_range),
+		TABLE(policies, policy),
+		TABLE(cidr_groups, cidr_group),
+		TABLE(services, service),
+		TABLE(endpoint_slices, endpoint_slice),
 		TABLE(devices, device),
 		TABLE(endpoints, endpoint),
 		TABLE(ip_allocations, ip_allocation),
 		TABLE(identities, identity),
 		TABLE(endpoint_states, endpoint_state),
 		TABLE(ipcache, ipcache_entry),
+		TABLE(active_policies, policy),
+		TABLE(rule_origins, rule_origin),
 		TABLE(plan_map_entries, plan_map_entry),
 		TABLE(plan_attachments, plan_attachment),
 		TABLE(plan_routes, plan_route),
+		TABLE(rule_sets, rule_set),
+		TABLE(endpoint_policies, endpoint_policy),
 #undef TABLE
 	};
 	struct store *store = store_new();

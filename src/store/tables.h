@@ -11,6 +11,10 @@ struct tables {
 	struct table *pods;              /* struct pod */
 	struct table *source_problems;   /* struct source_problem */
 	struct table *masquerade_ranges; /* struct masquerade_range; of ip-masq-agent's file */
+	struct table *policies;          /* struct policy */
+	struct table *cidr_groups;       /* struct cidr_group */
+	struct table *services;          /* struct service */
+	struct table *endpoint_slices;   /* struct endpoint_slice; of Endpoints too */
 	/* From the kernel. */
 	struct table *devices; /* struct device */
 	/* From whoever joins containers, and kept on disk. */
@@ -20,10 +24,14 @@ struct tables {
 	struct table *identities;      /* struct identity; kept on disk */
 	struct table *endpoint_states; /* struct endpoint_state */
 	struct table *ipcache;         /* struct ipcache_entry */
+	struct table *active_policies; /* struct policy: those whose prefixes the kernel knows */
+	struct table *rule_origins;    /* struct rule_origin */
 	/* The plan. */
-	struct table *plan_map_entries; /* struct plan_map_entry */
-	struct table *plan_attachments; /* struct plan_attachment */
-	struct table *plan_routes;      /* struct plan_route */
+	struct table *plan_map_entries;  /* struct plan_map_entry */
+	struct table *plan_attachments;  /* struct plan_attachment */
+	struct table *plan_routes;       /* struct plan_route */
+	struct table *rule_sets;         /* struct rule_set */
+	struct table *endpoint_policies; /* struct endpoint_policy */
 };
 
 /* Makes the store and its tables. */
