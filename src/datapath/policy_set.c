@@ -76,6 +76,7 @@ static int replace(struct policy_maps *maps, struct policy_set *set)
 	struct version *version;
 	int err = policy_version_build(maps, set->row, &version);
 
+	set->is_of_row = !err;
 	if (!err)
 		set_current(maps, set, version);
 	return err;
@@ -96,6 +97,7 @@ static int apply_row(struct policy_maps *maps, struct policy_set *set)
 		version->revision = set->row->revision;
 	else if (relation == POLICY_OTHER || version->revision != set->row->revision)
 		return replace(maps, set);
+	set->is_of_row = true;
 	return policy_version_add(maps, version, set->row, added);
 }
 
