@@ -71,10 +71,9 @@ static GArray *read_addrs(const struct api_server *server)
 bool api_server_update(struct api_server *server)
 {
 	GArray *addrs = read_addrs(server);
-	bool changed =
-		addrs->len != server->addrs->len ||
-		(addrs->len &&
-		 memcmp(addrs->data, server->addrs->data, addrs->len * sizeof(struct addr)) != 0);
+	bool changed = addrs->len != server->addrs->len ||
+		       (addrs->len && memcmp(addrs->data, server->addrs->data,
+					     addrs->len * sizeof(struct addr)) != 0);
 
 	g_array_unref(server->addrs);
 	server->addrs = addrs;

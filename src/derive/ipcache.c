@@ -22,8 +22,7 @@ struct ipcache_derivation {
 
 static void entry_key(const void *item, struct row_key *ret_key)
 {
-	*ret_key =
-		(struct row_key){&((const struct ipcache_entry *)item)->cidr, CIDR_KEY_BYTES};
+	*ret_key = (struct row_key){&((const struct ipcache_entry *)item)->cidr, CIDR_KEY_BYTES};
 }
 
 const struct ipcache_entry *ipcache_get(const struct ipcache_derivation *derivation,

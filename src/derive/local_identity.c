@@ -152,8 +152,7 @@ uint32_t local_identities_take(struct local_identities *identities, enum identit
 void local_identities_drop(struct local_identities *identities, uint32_t number,
 			   const struct cidr *cidr)
 {
-	struct local *local =
-		g_hash_table_lookup(identities->by_number, GUINT_TO_POINTER(number));
+	struct local *local = g_hash_table_lookup(identities->by_number, GUINT_TO_POINTER(number));
 
 	if (!local)
 		return;

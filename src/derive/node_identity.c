@@ -135,8 +135,8 @@ static void put_host(const struct node_identity *identity, const struct node_vie
 						&g_array_index(view->local_addrs, struct addr, i));
 	labels = labels_begin("host", is_api_server);
 	add_node_labels(identity, identity->config->node_name, &labels);
-	for (unsigned int i = 0;
-	     identity->config->cidrs_match_nodes && i < view->local_addrs->len; i++)
+	for (unsigned int i = 0; identity->config->cidrs_match_nodes && i < view->local_addrs->len;
+	     i++)
 		add_cidr(&labels, &g_array_index(view->local_addrs, struct addr, i));
 	row = (struct identity *)row_new(&identity_class);
 	row->number = number;
@@ -190,8 +190,8 @@ static uint32_t remote_number(struct derivation *derivation, const char *name,
 	if (identity->config->cidrs_match_nodes)
 		add_cidr(&labels, addr);
 	set = labels_end(&labels);
-	use.number = local_identities_take(identity->local, IDENTITY_SCOPE_NODE, set,
-					   derivation->txn);
+	use.number =
+		local_identities_take(identity->local, IDENTITY_SCOPE_NODE, set, derivation->txn);
 	label_set_unref(set);
 	if (!use.number)
 		return reserved;
@@ -222,7 +222,7 @@ static bool add_remote_node(const struct row *row, void *data)
 				  remote_number(derivation, node->meta.name, &address->addr,
 						is_api_server),
 				  IPCACHE_F_REMOTE_NODE,
-				  is_api_server	   ? "kube-apiserver"
+				  is_api_server    ? "kube-apiserver"
 				  : is_cilium_node ? "custom-resource"
 						   : "k8s");
 	}

@@ -12,10 +12,10 @@
 struct prefix {
 	struct cidr cidr;
 	unsigned int n_users;
-	unsigned int n_api;   /* of them: it is the API server's */
-	GPtrArray *groups;    /* interned: names of groups that have it; NULL: none */
-	uint32_t number;      /* of its identity; 0: none */
-	bool is_without;      /* its labels found no number */
+	unsigned int n_api; /* of them: it is the API server's */
+	GPtrArray *groups;  /* interned: names of groups that have it; NULL: none */
+	uint32_t number;    /* of its identity; 0: none */
+	bool is_without;    /* its labels found no number */
 };
 
 struct prefix_derivation {
@@ -141,9 +141,9 @@ static const struct label_set *make_labels(const struct prefix_derivation *deriv
 {
 	const struct derive_config *config = derivation->config;
 	bool dual = config->enable_ipv4 && config->enable_ipv6;
-	const char *world = !dual			  ? "world"
+	const char *world = !dual                       ? "world"
 			    : cidr_is_v4(&prefix->cidr) ? "world-ipv4"
-							  : "world-ipv6";
+							: "world-ipv6";
 	g_autoptr(GArray) labels = g_array_new(false, false, sizeof(struct label));
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 	char key[CIDR_LABEL_KEY_BYTES];
@@ -185,8 +185,8 @@ static void refresh_wanted(struct prefix_derivation *derivation, struct prefix *
 			   struct txn *txn)
 {
 	const struct label_set *labels = make_labels(derivation, prefix);
-	uint32_t number = local_identities_take(derivation->local, IDENTITY_SCOPE_PREFIX, labels,
-						txn);
+	uint32_t number =
+		local_identities_take(derivation->local, IDENTITY_SCOPE_PREFIX, labels, txn);
 
 	label_set_unref(labels);
 	set_without(derivation, prefix, !number);
@@ -237,8 +237,7 @@ static bool mark_inside(void *item, void *data)
 	for (int len = prefix->cidr.prefix_len; len >= shortest; len--) {
 		struct cidr around = cidr_truncate(&prefix->cidr, len);
 
-		if (!inside->lens[len] ||
-		    !keyed_set_get(inside->groups, &around, CIDR_KEY_BYTES))
+		if (!inside->lens[len] || !keyed_set_get(inside->groups, &around, CIDR_KEY_BYTES))
 			continue;
 		g_array_append_val(inside->derivation->dirty, prefix->cidr);
 		break;

@@ -162,8 +162,8 @@ const GArray *prefix_users_get_policy(const struct prefix_users *users, const ch
 
 static void update_group(struct prefix_users *users, const char *key)
 {
-	const struct cidr_group *group = (const struct cidr_group *)table_get(
-		users->tables->cidr_groups, key, strlen(key));
+	const struct cidr_group *group =
+		(const struct cidr_group *)table_get(users->tables->cidr_groups, key, strlen(key));
 	struct user *user = NULL;
 
 	if (group && selector_uses_have(users->groups, NULL, &group->meta)) {

@@ -41,12 +41,11 @@ void selector_uses_count(struct selector_uses *uses, const struct selector *sele
 {
 	const char *name = selector_get_name(selector);
 	GHashTable *counts = name ? uses->names : uses->selectors;
-	g_autofree char *text =
-		name ? name_key(selector_get_kind(selector) == SELECTOR_SERVICE
-					? selector_get_namespace(selector)
-					: NULL,
-				name)
-		     : NULL;
+	g_autofree char *text = name ? name_key(selector_get_kind(selector) == SELECTOR_SERVICE
+							? selector_get_namespace(selector)
+							: NULL,
+						name)
+				     : NULL;
 	void *key = name ? (void *)text : (void *)selector;
 	int n = GPOINTER_TO_INT(g_hash_table_lookup(counts, key)) + change;
 
