@@ -66,6 +66,11 @@ static void restore(struct world *world)
 	g_ptr_array_unref(endpoints);
 }
 
+static int take_version(uint32_t *ret_version, void *data)
+{
+	return generation_take(data, ret_version, NULL);
+}
+
 static void start(struct world *world)
 {
 	g_autofree char *run_path = g_build_filename(world->dir, "run", NULL);
@@ -105,6 +110,7 @@ static void start(struct world *world)
 	world->datapath = datapath_fake_new();
 	assert_int_equal(world->datapath->ops->load(world->datapath, &datapath_config, NULL), 0);
 	world->reconcilers = reconcilers_new(world->store, &world->tables, world->datapath);
+	reconcilers_set_version_source(world->reconcilers, take_version, world->generation);
 	assert_int_equal(reconcilers_adopt(world->reconcilers, NULL), 0);
 	policy_activation_watch(world->activation);
 	reconcilers_allow_deletion(world->reconcilers);
