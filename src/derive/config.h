@@ -26,6 +26,9 @@ struct derive_config {
 	const char *const *masquerade_interfaces; /* as devices; NULL or empty: all node devices */
 	bool enable_ipv4;
 	bool enable_ipv6;
+	bool enable_node_labels; /* in the identities of nodes; those of node_label_patterns */
+	const char *const *node_label_patterns; /* NULL or empty: all */
+	bool cidrs_match_nodes;                 /* prefixes of policies select nodes too */
 	bool prefer_node_cidrs; /* ipam=kubernetes: the Node's pod CIDRs before the CiliumNode's */
 	struct cidr ipv4_range; /* pod CIDR where no manifest names one */
 	struct cidr ipv6_range;
