@@ -11,6 +11,7 @@
 #include "src/derive/masquerade.h"
 #include "src/derive/node.h"
 #include "src/derive/node_identity.h"
+#include "src/derive/policy.h"
 #include "src/derive/route.h"
 #include "src/derive/row_set.h"
 
@@ -34,6 +35,7 @@ struct derive {
 	struct ipcache_derivation *ipcache;
 	struct node_identity *node_identity;
 	struct prefix_derivation *prefix;
+	struct policy_derivation *policy;
 	struct node_plan node_plan;
 	GHashTable *ifindexes; /* of the devices that counted when they were last looked at */
 };
@@ -141,6 +143,7 @@ static void make_derivations(struct derive *derive, struct label_filter *take_fi
 	derive->ipcache = ipcache_derivation_new(store, tables);
 	derive->prefix = prefix_derivation_new(store, tables, derive->config, derive->local,
 					       derive->ipcache);
+	derive->policy = policy_derivation_new(store, tables, derive->config);
 }
 
 struct derive *derive_new(struct store *store, struct tables *tables,
@@ -200,6 +203,7 @@ void derive_free(struct derive *derive)
 		return;
 	identity_derivation_free(derive->identity);
 	endpoint_derivation_free(derive->endpoint);
+	policy_derivation_free(derive->policy);
 	prefix_derivation_free(derive->prefix);
 	ipcache_derivation_free(derive->ipcache);
 	node_identity_free(derive->node_identity);

@@ -7,6 +7,7 @@
  *	pods, namespaces, endpoints ─► endpoint_states, identities
  *	policies, active_policies, cidr_groups, services, endpoint_slices ─► identities, ipcache
  *	nodes, devices, endpoints, endpoint_states, endpoint_slices ─► identities, ipcache
+ *	active_policies, identities, endpoint_states ─► rule_sets, endpoint_policies, rule_origins
  *	nodes, devices, masquerade_ranges, endpoints, endpoint_states, ipcache ─► plan
  */
 #pragma once
