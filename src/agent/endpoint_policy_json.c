@@ -62,7 +62,7 @@ static void add_identities(json_t *json, const struct rule_set *set,
 /* ---- rules by port, and by prefix ---- */
 
 struct rule_lists {
-	json_t *by_text[POLICY_DIRECTION__MAX];  /* text to PolicyRule, of l4 */
+	json_t *by_text[POLICY_DIRECTION__MAX]; /* text to PolicyRule, of l4 */
 	json_t *by_cidr[POLICY_DIRECTION__MAX]; /* prefix to PolicyRule, of cidr-policy */
 };
 
@@ -213,9 +213,9 @@ json_t *endpoint_policy_to_json(const struct agent *agent, uint16_t id)
 	const struct endpoint_policy *policy = policy_view_get(agent, id);
 	const struct rule_set *set = policy_view_get_rule_set(agent, id);
 	json_int_t revision = policy ? (json_int_t)policy->policy_revision : 0;
-	json_t *json = json_pack("{s:i, s:I, s:s, s:I}", "id", id, "build", revision,
-				 "policy-enabled", endpoint_policy_enforcement(agent, id),
-				 "policy-revision", revision);
+	json_t *json =
+		json_pack("{s:i, s:I, s:s, s:I}", "id", id, "build", revision, "policy-enabled",
+			  endpoint_policy_enforcement(agent, id), "policy-revision", revision);
 
 	for (unsigned int i = 0; i < POLICY_DIRECTION__MAX; i++)
 		add_identities(json, set, i);

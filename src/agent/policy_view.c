@@ -12,7 +12,8 @@ static bool append_row(const struct row *row, void *data)
 
 static int compare_policies(const void *a, const void *b)
 {
-	return strcmp((*(struct policy *const *)a)->meta.key, (*(struct policy *const *)b)->meta.key);
+	return strcmp((*(struct policy *const *)a)->meta.key,
+		      (*(struct policy *const *)b)->meta.key);
 }
 
 static GPtrArray *get_sorted(const struct table *table)
@@ -128,6 +129,18 @@ GHashTable *policy_view_count_endpoints(const struct agent *agent)
 	table_foreach (agent->tables.endpoint_policies, count_endpoint, &count)
 		;
 	return count.counts;
+}
+
+bool policy_view_is_of_policy(const struct source_problem *problem)
+{
+	for (enum policy_kind kind = 0; problem->object && kind < POLICY_KIND__MAX; kind++) {
+		const char *name = policy_kind_name(kind);
+
+		/* Such a key begins with its kind. */
+		if (g_str_has_prefix(problem->object, name) && problem->object[strlen(name)] == '/')
+			return true;
+	}
+	return false;
 }
 
 unsigned int policy_view_n_rules(const struct policy *policy)

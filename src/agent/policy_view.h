@@ -5,6 +5,7 @@
 #include "src/agent/agent.h"
 #include "src/model/policy.h"
 #include "src/model/rule_set.h"
+#include "src/model/source_problem.h"
 
 /* Policies in force, const struct policy, in the order of their keys, in which they are applied. */
 GPtrArray *policy_view_get_active(const struct agent *agent);
@@ -24,5 +25,7 @@ void policy_view_foreach_spec(const struct agent *agent, uint16_t id,
 			      void *data);
 /* How many endpoints each policy in force selects: its key to the number, by GPOINTER_TO_UINT. */
 GHashTable *policy_view_count_endpoints(const struct agent *agent);
+/* Whether the manifest that was refused is a policy's. */
+bool policy_view_is_of_policy(const struct source_problem *problem);
 /* Rules in all of its specs. */
 unsigned int policy_view_n_rules(const struct policy *policy);

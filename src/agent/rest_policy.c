@@ -141,8 +141,8 @@ void rest_policy_rules(struct rest_call *call)
 
 static json_t *direction_to_json(const struct rule_set *set, enum policy_direction direction)
 {
-	return json_pack("{s:b, s:[]}", "enforced",
-			 set && set->directions[direction].enforced, "policies");
+	return json_pack("{s:b, s:[]}", "enforced", set && set->directions[direction].enforced,
+			 "policies");
 }
 
 struct spec_lists {
@@ -165,11 +165,11 @@ static void add_spec(const struct policy *policy, const struct policy_spec *spec
 
 	for (unsigned int i = 0; i < POLICY_DIRECTION__MAX; i++)
 		if (spec->default_deny[i] || has_rules(spec, i))
-			json_array_append_new(
-				json_object_get(lists->directions[i], "policies"),
-				json_pack("{s:s, s:s, s:s*, s:i, s:b}", "policy", policy->meta.key,
-					  "path", path, "file", file, "line", policy->meta.line,
-					  "default-deny", spec->default_deny[i]));
+			json_array_append_new(json_object_get(lists->directions[i], "policies"),
+					      json_pack("{s:s, s:s, s:s*, s:i, s:b}", "policy",
+							policy->meta.key, "path", path, "file",
+							file, "line", policy->meta.line,
+							"default-deny", spec->default_deny[i]));
 }
 
 /* "0" and "reserved:host" are the host, which is none of the table's endpoints. */

@@ -43,34 +43,19 @@ static bool add_policy(const struct row *row, void *data)
 	return true;
 }
 
-/* "Kind/namespace/name" of a problem's "Kind namespace/name"; NULL: not of a policy. */
-static char *policy_key(const struct source_problem *problem)
-{
-	for (enum policy_kind kind = 0; problem->object && kind < POLICY_KIND__MAX; kind++) {
-		const char *name = policy_kind_name(kind);
-		size_t n = strlen(name);
-
-		if (!strncmp(problem->object, name, n) &&
-		    (problem->object[n] == ' ' || problem->object[n] == '/'))
-			return g_strconcat(name, "/", problem->object + n + 1, NULL);
-	}
-	return NULL;
-}
-
 static bool add_problem(const struct row *row, void *data)
 {
 	const struct source_problem *problem = (const struct source_problem *)row;
-	g_autofree char *key = policy_key(problem);
 	g_autofree char *file = g_utf8_make_valid(problem->file, -1);
 	json_t *json;
 
-	if (!key)
+	if (!policy_view_is_of_policy(problem))
 		return true;
 	json = json_pack("{s:s, s:s*, s:s}", "file", file, "field", problem->field, "reason",
 			 problem->reason);
 	if (problem->line)
 		json_object_set_new(json, "line", json_integer(problem->line));
-	json_array_append_new(find_entry(data, key)->problems, json);
+	json_array_append_new(find_entry(data, problem->object)->problems, json);
 	return true;
 }
 
@@ -133,7 +118,8 @@ void rest_policy_status(struct rest_call *call)
 	keys = g_list_sort(g_hash_table_get_keys(entries), compare_keys);
 	for (GList *key = keys; key; key = key->next)
 		json_array_append_new(
-			list, entry_to_json(agent, g_hash_table_lookup(entries, key->data), counts));
+			list,
+			entry_to_json(agent, g_hash_table_lookup(entries, key->data), counts));
 	g_list_free(keys);
 	rest_reply(call, 200,
 		   json_pack("{s:I, s:s, s:o}", "revision",

@@ -14,9 +14,8 @@ json_t *policy_labels_to_json(const struct label_set *labels)
 	for (size_t i = 0; labels && i < label_set_n(labels); i++) {
 		const struct label *label = label_set_get(labels, i);
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s}", "key", label->key, "value",
-						label->value, "source", label->source));
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "key", label->key, "value",
+						      label->value, "source", label->source));
 	}
 	return list;
 }
@@ -96,8 +95,8 @@ static void add_excepts(json_t *json, const GArray *excepts)
 
 static json_t *cidr_set_to_json(const struct selector *peer)
 {
-	const char *name = selector_get_kind(peer) == SELECTOR_CIDR_GROUP ? selector_get_name(peer)
-									   : NULL;
+	const char *name =
+		selector_get_kind(peer) == SELECTOR_CIDR_GROUP ? selector_get_name(peer) : NULL;
 	json_t *json = json_object();
 
 	if (selector_get_kind(peer) == SELECTOR_CIDR)
@@ -156,11 +155,6 @@ static json_t *plain_cidr_to_json(const struct selector *peer)
 	return cidr_to_json(selector_get_cidr(peer));
 }
 
-static json_t *nobody_to_json(const struct selector *peer)
-{
-	return json_string("none");
-}
-
 static const struct member *member_of(const struct selector *peer)
 {
 	static const struct member endpoints = {{"fromEndpoints", "toEndpoints"},
@@ -170,7 +164,6 @@ static const struct member *member_of(const struct selector *peer)
 	static const struct member cidr_sets = {{"fromCIDRSet", "toCIDRSet"}, cidr_set_to_json};
 	static const struct member services = {{"toServices", "toServices"}, service_to_json};
 	static const struct member names = {{"toFQDNs", "toFQDNs"}, fqdn_to_json};
-	static const struct member nobody = {{"fromEntities", "toEntities"}, nobody_to_json};
 
 	switch (selector_get_kind(peer)) {
 	case SELECTOR_LABELS:
@@ -183,42 +176,103 @@ static const struct member *member_of(const struct selector *peer)
 		return &services;
 	case SELECTOR_FQDN:
 		return &names;
-	case SELECTOR_NOBODY:
-		return &nobody;
+	case SELECTOR_NOBODY: /* an entity */
+		break;
 	}
 	g_assert_not_reached();
 }
 
-static void add_peer(json_t *json, const struct policy_rule *rule, const struct selector *peer)
+/* ---- entities: decoding has made labels of them ---- */
+
+/* "host" of a selector for reserved:host and nothing else; NULL: it is another. */
+static const char *reserved_name(const struct selector *peer)
 {
-	const struct member *member = member_of(peer);
-	const char *name = member->names[rule->direction];
-	json_t *list = json_object_get(json, name);
+	const struct requirement *requirement;
+
+	if (selector_get_kind(peer) != SELECTOR_LABELS || selector_n_requirements(peer) != 1)
+		return NULL;
+	requirement = selector_get_requirement(peer, 0);
+	if (g_strcmp0(requirement->source, "reserved") || requirement->op != REQUIREMENT_IN)
+		return NULL;
+	return requirement->key;
+}
+
+static bool is_of_cluster(const struct selector *peer)
+{
+	return selector_get_kind(peer) == SELECTOR_LABELS && selector_n_requirements(peer) == 1 &&
+	       !strcmp(selector_get_requirement(peer, 0)->key, "io.cilium.k8s.policy.cluster");
+}
+
+/* Whether the peers from i on are these reserved ones, in this order. */
+static bool are_reserved(const GPtrArray *peers, guint i, const char *const *names, guint n)
+{
+	if (peers->len - i < n)
+		return false;
+	for (guint j = 0; j < n; j++)
+		if (g_strcmp0(reserved_name(peers->pdata[i + j]), names[j]))
+			return false;
+	return true;
+}
+
+/* The entity that begins at the i-th peer, and of how many it is; NULL: none. */
+static const char *find_entity(const GPtrArray *peers, guint i, guint *ret_n)
+{
+	static const char *const world[] = {"world", "world-ipv4", "world-ipv6"};
+	static const char *const cluster[] = {"host",   "remote-node", "init",          "ingress",
+					      "health", "unmanaged",   "kube-apiserver"};
+	const guint n_cluster = G_N_ELEMENTS(cluster);
+
+	*ret_n = G_N_ELEMENTS(world);
+	if (are_reserved(peers, i, world, G_N_ELEMENTS(world)))
+		return "world";
+	*ret_n = n_cluster + 1;
+	if (are_reserved(peers, i, cluster, n_cluster) && peers->len - i > n_cluster &&
+	    is_of_cluster(peers->pdata[i + n_cluster]))
+		return "cluster";
+	*ret_n = 1;
+	if (selector_is_all(peers->pdata[i]))
+		return "all";
+	return selector_get_kind(peers->pdata[i]) == SELECTOR_NOBODY
+		       ? "none"
+		       : reserved_name(peers->pdata[i]);
+}
+
+static void append_to(json_t *json, const char *member, json_t *take_value)
+{
+	json_t *list = json_object_get(json, member);
 
 	if (!list) {
 		list = json_array();
-		json_object_set_new(json, name, list);
+		json_object_set_new(json, member, list);
 	}
-	json_array_append_new(list, member->to_json(peer));
+	json_array_append_new(list, take_value);
 }
 
 static void add_peers(json_t *json, const struct policy_rule *rule)
 {
 	bool is_ingress = rule->direction == POLICY_INGRESS;
-	json_t *requires = json_array();
 
-	for (guint i = 0; i < rule->peers->len; i++)
-		add_peer(json, rule, g_ptr_array_index(rule->peers, i));
+	for (guint i = 0, n = 1; i < rule->peers->len; i += n) {
+		const struct selector *peer = rule->peers->pdata[i];
+		/* fromEndpoints may name reserved labels too. */
+		const char *entity = rule->narrowed ? NULL : find_entity(rule->peers, i, &n);
+		const struct member *member = entity ? NULL : member_of(peer);
+
+		if (entity) {
+			append_to(json, is_ingress ? "fromEntities" : "toEntities",
+				  json_string(entity));
+			continue;
+		}
+		n = 1;
+		append_to(json, member->names[rule->direction], member->to_json(peer));
+	}
 	/* A member that is there and empty selects nobody. */
 	if (!rule->any_peer && !rule->peers->len)
 		json_object_set_new(json, is_ingress ? "fromEndpoints" : "toEndpoints",
 				    json_array());
 	for (guint i = 0; i < rule->requires->len; i++)
-		json_array_append_new(
-			requires, policy_selector_to_json(g_ptr_array_index(rule->requires, i)));
-	if (json_array_size(requires))
-		json_object_set(json, is_ingress ? "fromRequires" : "toRequires", requires);
-	json_decref(requires);
+		append_to(json, is_ingress ? "fromRequires" : "toRequires",
+			  policy_selector_to_json(rule->requires->pdata[i]));
 }
 
 /* ---- ports ---- */
@@ -309,9 +363,10 @@ static json_t *find_port_rule(json_t *rules, const struct policy_port *port)
 	json_t *rule;
 	size_t i;
 
-	json_array_foreach(rules, i, rule)
-		if (!g_strcmp0(json_string_value(json_object_get(rule, "axoneme-refused")), refused))
-			return rule;
+	json_array_foreach(
+		rules, i,
+		rule) if (!g_strcmp0(json_string_value(json_object_get(rule, "axoneme-refused")),
+				     refused)) return rule;
 	/* What this version refuses is not kept, only what kind of thing it is. */
 	rule = json_pack("{s:[], s:s*}", "ports", "axoneme-refused", refused);
 	json_array_append_new(rules, rule);
@@ -328,10 +383,9 @@ static void add_ports(json_t *json, const struct policy_rule *rule)
 		n = n_of_any(rule->ports, i);
 		if (is_icmp(port))
 			json_array_append_new(
-				fields,
-				json_pack("{s:s, s:i}", "family",
-					  port->protocol == IPPROTO_ICMP ? "IPv4" : "IPv6", "type",
-					  port->port));
+				fields, json_pack("{s:s, s:i}", "family",
+						  port->protocol == IPPROTO_ICMP ? "IPv4" : "IPv6",
+						  "type", port->port));
 		else
 			json_array_append_new(json_object_get(find_port_rule(rules, port), "ports"),
 					      port_to_json(port, n > 1 || !port->protocol));

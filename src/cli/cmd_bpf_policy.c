@@ -71,8 +71,7 @@ static const json_t *labels_of(const struct names *names, uint32_t identity)
 
 static char *identity_cell(const struct names *names, uint32_t identity)
 {
-	const char *label =
-		json_string_value(json_array_get(labels_of(names, identity), 0));
+	const char *label = json_string_value(json_array_get(labels_of(names, identity), 0));
 	const char *reserved = identity_reserved_name(identity);
 
 	if (identity == POLICY_IDENTITY_OTHERS)
@@ -105,10 +104,10 @@ static void append_row(GString *table, const struct names *names, const struct p
 	g_autofree char *ports = policy_row_ports(row);
 	g_autofree char *rule = arg_verbose ? rule_cell(names, row->leaf.rule) : NULL;
 
-	g_string_append_printf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%u\t%s%s\n",
-			       policy_row_verdict(row), directions[row->direction], identity, ports,
-			       policy_row_proxy(row), policy_row_auth(row), row->prefix_len,
-			       rule ? rule : "", rule ? "\t" : "");
+	g_string_append_printf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%u\t%s%s\n", policy_row_verdict(row),
+			       directions[row->direction], identity, ports, policy_row_proxy(row),
+			       policy_row_auth(row), row->prefix_len, rule ? rule : "",
+			       rule ? "\t" : "");
 	for (size_t i = 1; i < json_array_size(labels); i++)
 		g_string_append_printf(table, "\t\t%s\t\t\t\t\t%s\n",
 				       json_string_value(json_array_get(labels, i)),
@@ -136,11 +135,12 @@ static json_t *row_to_json(const struct names *names, const struct policy_row *r
 {
 	g_autofree char *ports = policy_row_ports(row);
 	const json_t *labels = labels_of(names, row->identity), *rule;
-	json_t *json = json_pack(
-		"{s:s, s:s, s:I, s:s, s:s, s:s, s:i, s:I}", "policy", policy_row_verdict(row),
-		"direction", directions[row->direction], "identity", (json_int_t)row->identity,
-		"port-proto", ports, "proxy-port", policy_row_proxy(row), "auth-type",
-		policy_row_auth(row), "prefix", row->prefix_len, "rule", (json_int_t)row->leaf.rule);
+	json_t *json =
+		json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:i, s:I}", "policy",
+			  policy_row_verdict(row), "direction", directions[row->direction],
+			  "identity", (json_int_t)row->identity, "port-proto", ports, "proxy-port",
+			  policy_row_proxy(row), "auth-type", policy_row_auth(row), "prefix",
+			  row->prefix_len, "rule", (json_int_t)row->leaf.rule);
 
 	if (labels)
 		json_object_set(json, "labels", (json_t *)labels);
@@ -245,9 +245,10 @@ static int print_one(const char *text)
 	if (status)
 		return status;
 	if (!endpoint.version)
-		return cli_fail("endpoint %u has no rule set: there is no such endpoint, or, of the "
-				"host, enable-host-firewall is off",
-				id);
+		return cli_fail(
+			"endpoint %u has no rule set: there is no such endpoint, or, of the "
+			"host, enable-host-firewall is off",
+			id);
 	status = read_rows(endpoint.version, &rows);
 	if (status)
 		return status;
@@ -289,13 +290,13 @@ static bool add_endpoint(const void *key, const void *value, void *data)
 	rows = policy_rows_get(all->rows, &endpoint);
 	all->n++;
 	if (output_format) {
-		json_array_append_new(all->list,
-				      json_pack("{s:I, s:I, s:b, s:b, s:o}", "endpoint-id",
-						(json_int_t)id, "version",
-						(json_int_t)endpoint.version, "audit",
-						(endpoint.flags & POLICY_F_AUDIT) != 0, "incomplete",
-						(endpoint.flags & POLICY_F_INCOMPLETE) != 0,
-						"entries", rows_to_json(all->names, rows)));
+		json_array_append_new(
+			all->list,
+			json_pack("{s:I, s:I, s:b, s:b, s:o}", "endpoint-id", (json_int_t)id,
+				  "version", (json_int_t)endpoint.version, "audit",
+				  (endpoint.flags & POLICY_F_AUDIT) != 0, "incomplete",
+				  (endpoint.flags & POLICY_F_INCOMPLETE) != 0, "entries",
+				  rows_to_json(all->names, rows)));
 		return true;
 	}
 	printf("Endpoint ID: %u\nPath: %s/tc/globals/cilium_policy_peer, version %u\n%s\n", id,
@@ -342,11 +343,11 @@ static int run_list(int argc, char *const argv[])
 	return argc ? print_one(argv[0]) : print_all();
 }
 
-#define COMMON_FLAGS                                                                         \
-	{"numeric", 'n', CLI_FLAG_BOOL, "Do not resolve IDs", &arg_numeric},                 \
-		{"verbose", 'v', CLI_FLAG_BOOL,                                              \
-		 "A column with the rule that decides: its policy and its place there",      \
-		 &arg_verbose},                                                              \
+#define COMMON_FLAGS                                                                    \
+	{"numeric", 'n', CLI_FLAG_BOOL, "Do not resolve IDs", &arg_numeric},            \
+		{"verbose", 'v', CLI_FLAG_BOOL,                                         \
+		 "A column with the rule that decides: its policy and its place there", \
+		 &arg_verbose},                                                         \
 		BPF_ROOT_FLAG, OUTPUT_FLAG
 
 static const struct cli_flag get_flags[] = {

@@ -50,7 +50,8 @@ const struct cli_command cmd_policy_get = {
 	.path = "policy get",
 	.args = "[LABEL…]",
 	.n_args_max = 64,
-	.help = "Display the rules in force, of all policies or of those whose rules have the labels",
+	.help = "Display the rules in force, of all policies or of those whose rules have the "
+		"labels",
 	.flags = output_flags,
 	.run = run_get,
 };

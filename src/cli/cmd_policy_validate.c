@@ -61,8 +61,7 @@ static json_t *notes_to_json(const struct policy *policy)
 	return list;
 }
 
-static void add_policy(struct validation *validation, const char *file,
-		       const struct policy *policy)
+static void add_policy(struct validation *validation, const char *file, const struct policy *policy)
 {
 	json_t *rules = json_array();
 
@@ -243,10 +242,11 @@ static int conclude(const struct validation *validation, bool is_asked)
 	size_t n = json_array_size(validation->policies);
 
 	if (json_array_size(validation->problems))
-		return cli_fail("validation failed: %zu problem%s; a policy with one is refused as a "
-				"whole",
-				json_array_size(validation->problems),
-				json_array_size(validation->problems) == 1 ? "" : "s");
+		return cli_fail(
+			"validation failed: %zu problem%s; a policy with one is refused as a "
+			"whole",
+			json_array_size(validation->problems),
+			json_array_size(validation->problems) == 1 ? "" : "s");
 	if (!n && is_asked)
 		return cli_fail("no policy was found: expected a NetworkPolicy, a "
 				"CiliumNetworkPolicy or a CiliumClusterwideNetworkPolicy");
@@ -259,10 +259,9 @@ static int conclude(const struct validation *validation, bool is_asked)
 static int print_json(const struct validation *validation)
 {
 	bool is_valid = !json_array_size(validation->problems);
-	json_auto_t *json =
-		json_pack("{s:b, s:O, s:O, s:O}", "valid", is_valid, "policies",
-			  validation->policies, "problems", validation->problems, "ignored",
-			  validation->ignored);
+	json_auto_t *json = json_pack("{s:b, s:O, s:O, s:O}", "valid", is_valid, "policies",
+				      validation->policies, "problems", validation->problems,
+				      "ignored", validation->ignored);
 	int status;
 
 	if (arg_print)
@@ -311,8 +310,8 @@ static int run_validate(int argc, char *const argv[])
 
 static const struct cli_flag flags[] = {
 	{"print", 0, CLI_FLAG_BOOL, "Print the rules, in the form of \"policy get\"", &arg_print},
-	{"verbose", 'v', CLI_FLAG_BOOL,
-	 "Say that all is valid, and what is ignored (default true)", &arg_verbose},
+	{"verbose", 'v', CLI_FLAG_BOOL, "Say that all is valid, and what is ignored (default true)",
+	 &arg_verbose},
 	OUTPUT_FLAG,
 	{NULL},
 };

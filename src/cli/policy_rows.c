@@ -129,8 +129,7 @@ GArray *policy_rows_get(const struct policy_rows *rows, const struct policy_endp
 {
 	static const uint32_t open_flags[POLICY_DIRECTION__MAX] = {POLICY_F_OPEN_INGRESS,
 								   POLICY_F_OPEN_EGRESS};
-	const GArray *peers =
-		g_hash_table_lookup(rows->peers, GUINT_TO_POINTER(endpoint->version));
+	const GArray *peers = g_hash_table_lookup(rows->peers, GUINT_TO_POINTER(endpoint->version));
 	GArray *list = g_array_new(FALSE, FALSE, sizeof(struct policy_row));
 
 	for (unsigned int i = 0; i < POLICY_DIRECTION__MAX; i++) {

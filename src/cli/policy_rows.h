@@ -6,12 +6,13 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <glib.h>
 #include "abi/policy.h"
 
 struct policy_row {
-	uint8_t direction; /* enum policy_direction */
-	uint8_t protocol;  /* IPPROTO_*; 0: all */
+	uint8_t direction;  /* enum policy_direction */
+	uint8_t protocol;   /* IPPROTO_*; 0: all */
 	uint8_t prefix_len; /* of port: 0..16 */
 	uint16_t port;      /* host byte order; of ICMP the type */
 	uint32_t identity;  /* POLICY_IDENTITY_OTHERS: who has no row of its own */

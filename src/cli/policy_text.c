@@ -11,9 +11,9 @@ static const char *find_label(const json_t *labels, const char *key)
 	json_t *label;
 	size_t i;
 
-	json_array_foreach(labels, i, label)
-		if (!strcmp(json_get_text(label, "key", NULL), key))
-			return json_get_text(label, "value", NULL);
+	json_array_foreach(labels, i, label) if (!strcmp(json_get_text(label, "key", NULL),
+							 key)) return json_get_text(label, "value",
+										    NULL);
 	return "";
 }
 
@@ -118,13 +118,12 @@ void policy_append_list(GString *table, const json_t *status)
 	{
 		g_autofree char *notes = summary(policy);
 
-		g_string_append_printf(table, "%s\t%s\t%s\t%lld\t%lld\t%s\n",
-				       json_get_text(policy, "policy", NULL),
-				       json_is_true(json_get(policy, "valid", NULL)) ? "True"
-										     : "False",
-				       in_force_text(policy),
-				       json_get_number(policy, "rules", NULL),
-				       json_get_number(policy, "endpoints", NULL), notes);
+		g_string_append_printf(
+			table, "%s\t%s\t%s\t%lld\t%lld\t%s\n",
+			json_get_text(policy, "policy", NULL),
+			json_is_true(json_get(policy, "valid", NULL)) ? "True" : "False",
+			in_force_text(policy), json_get_number(policy, "rules", NULL),
+			json_get_number(policy, "endpoints", NULL), notes);
 	}
 }
 
@@ -154,12 +153,11 @@ static void append_of_policy(GString *text, const json_t *policy)
 	}
 	json_array_foreach(json_get(policy, "notes", NULL), i, item)
 	{
-		g_string_append_printf(text, "%s: %s: %s: %s", key,
-				       json_is_true(json_get(item, "fails-closed", NULL))
-					       ? "fails closed"
-					       : "warning",
-				       json_get_text(item, "path", NULL),
-				       json_get_text(item, "text", NULL));
+		g_string_append_printf(
+			text, "%s: %s: %s: %s", key,
+			json_is_true(json_get(item, "fails-closed", NULL)) ? "fails closed"
+									   : "warning",
+			json_get_text(item, "path", NULL), json_get_text(item, "text", NULL));
 		append_place(text, json_get_text(policy, "file", NULL),
 			     json_get_number(item, "line", NULL));
 		g_string_append_c(text, '\n');
