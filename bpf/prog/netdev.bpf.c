@@ -41,14 +41,15 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	if (endpoint_get(&packet->flow.saddr))
 		return DROP(NETDEV, INVALID_SOURCE_IP);
 	endpoint_set_destination(packet, destination);
-	packet->src_identity = ipcache_identity(packet, ipcache_get(&packet->flow.saddr));
+	ipcache_resolve_remote(packet, SRC);
 	trace_entry(skb, packet, TRACE_FROM_NETWORK);
 	/* The stack routes it to the endpoint's programs, which do what follows. */
 	if (node_config.enable_host_legacy_routing || unlikely(packet_needs_stack(packet))) {
 		/* But for a forgotten connection: nobody behind this knows that it answers. */
 		packet->counted = true;
-		if (packet->nat_reply && ct_track(skb, packet) < 0)
-			return DROP(NETDEV, CT_MAP_INSERTION_FAILED);
+		ret = packet->nat_reply ? ct_track(skb, packet) : 0;
+		if (ret < 0)
+			return ret;
 		packet->trace_point = TRACE_TO_STACK;
 		return TC_ACT_OK;
 	}
@@ -149,11 +150,11 @@ static __always_inline int netdev_send(struct __sk_buff *skb, struct packet *pac
 		return TC_ACT_OK;
 	packet->trace_point = TRACE_TO_NETWORK;
 	if (endpoint_is_host(source)) {
-		packet->src_identity = IDENTITY_HOST;
+		endpoint_set_host(packet, SRC);
 		packet->counted = true;
 		return ret < 0 ? TC_ACT_OK : nat_send_host(skb, packet, device);
 	}
-	endpoint_set_source(packet, source);
+	endpoint_set(packet, SRC, source);
 	packet->counted = true;
 	if (ret < 0)
 		return ret;
