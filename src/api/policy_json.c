@@ -248,6 +248,21 @@ static void append_to(json_t *json, const char *member, json_t *take_value)
 	json_array_append_new(list, take_value);
 }
 
+/*
+ * Who names no peer: without ports an empty element means nobody, and everybody is whom an empty selector
+ * selects; with ports it is the other way round.
+ */
+static void add_nameless(json_t *json, const struct policy_rule *rule)
+{
+	const char *member = rule->direction == POLICY_INGRESS ? "fromEndpoints" : "toEndpoints";
+	bool has_ports = rule->ports->len || rule->no_ports;
+
+	if (rule->any_peer && !has_ports)
+		append_to(json, member, json_object());
+	else if (!rule->any_peer && !rule->peers->len && has_ports)
+		json_object_set_new(json, member, json_array());
+}
+
 static void add_peers(json_t *json, const struct policy_rule *rule)
 {
 	bool is_ingress = rule->direction == POLICY_INGRESS;
@@ -266,10 +281,7 @@ static void add_peers(json_t *json, const struct policy_rule *rule)
 		n = 1;
 		append_to(json, member->names[rule->direction], member->to_json(peer));
 	}
-	/* A member that is there and empty selects nobody. */
-	if (!rule->any_peer && !rule->peers->len)
-		json_object_set_new(json, is_ingress ? "fromEndpoints" : "toEndpoints",
-				    json_array());
+	add_nameless(json, rule);
 	for (guint i = 0; i < rule->requires->len; i++)
 		append_to(json, is_ingress ? "fromRequires" : "toRequires",
 			  policy_selector_to_json(rule->requires->pdata[i]));
@@ -411,6 +423,14 @@ static json_t *rule_to_json(const struct policy_rule *rule)
 	return json;
 }
 
+static bool has_rules(const struct policy_spec *spec, enum policy_direction direction)
+{
+	for (guint i = 0; i < spec->rules->len; i++)
+		if (((const struct policy_rule *)spec->rules->pdata[i])->direction == direction)
+			return true;
+	return false;
+}
+
 static void add_rules(json_t *json, const struct policy_spec *spec, const char *name,
 		      enum policy_direction direction, bool deny)
 {
@@ -422,6 +442,9 @@ static void add_rules(json_t *json, const struct policy_spec *spec, const char *
 		if (rule->direction == direction && rule->deny == deny)
 			json_array_append_new(list, rule_to_json(rule));
 	}
+	/* That nothing is allowed is an element that allows nothing. */
+	if (!deny && spec->default_deny[direction] && !has_rules(spec, direction))
+		json_array_append_new(list, json_object());
 	if (json_array_size(list))
 		json_object_set(json, name, list);
 	json_decref(list);
