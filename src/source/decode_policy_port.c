@@ -237,6 +237,8 @@ static const struct icmp_name icmp4_names[] = {
 	{"Timestamp", 13},
 	{"TimestampReply", 14},
 	{"Photuris", 40},
+	{"ExtendedEcho Request", 42}, /* so in the documentation of the field */
+	{"ExtendedEcho Reply", 43},
 	{"ExtendedEchoRequest", 42},
 	{"ExtendedEchoReply", 43},
 	{},
