@@ -3,6 +3,7 @@
 #include "src/agent/metrics_private.h"
 
 #include <string.h>
+#include "abi/drop.h"
 #include "src/agent/events.h"
 #include "src/base/log.h"
 #include "src/observe/event_text.h"

@@ -221,12 +221,12 @@ static void add_selectors(const struct agent *agent, struct metric_set *set)
 
 static void add_features(const struct metrics *metrics, struct metric_set *set)
 {
-	const struct settings *settings = metrics->agent->settings;
+	const struct derive_config *config = &metrics->agent->derive_config;
 
 	metric_set_add(set, AGENT_METRIC_feature_network_policies_host_firewall_enabled,
-		       METRIC_NO_LABELS, settings->enable_host_firewall);
+		       METRIC_NO_LABELS, config->enable_host_firewall);
 	metric_set_add(set, AGENT_METRIC_feature_network_policies_non_defaultdeny_policies_enabled,
-		       METRIC_NO_LABELS, settings->enable_non_default_deny_policies);
+		       METRIC_NO_LABELS, config->enable_non_default_deny);
 	for (unsigned int i = 0; i < FEATURE__MAX; i++) {
 		metric_set_add(set, features[i], METRIC_LABELS("add"), metrics->policy->n_added[i]);
 		metric_set_add(set, features[i], METRIC_LABELS("delete"),

@@ -8,8 +8,8 @@
 /* Classes of selectors, by whom they are for; texts are Cilium's. */
 enum policy_selector_class {
 	POLICY_SELECTOR_CLUSTER, /* labels of pods and nodes, and what is reserved */
-	POLICY_SELECTOR_FQDN,
-	POLICY_SELECTOR_WORLD, /* prefixes */
+	POLICY_SELECTOR_FQDN,    /* none yet: no name is looked up */
+	POLICY_SELECTOR_WORLD,   /* prefixes */
 	POLICY_SELECTOR_OTHER,
 	POLICY_SELECTOR__MAX,
 };

@@ -16,24 +16,30 @@ static int compare_policies(const void *a, const void *b)
 		      (*(struct policy *const *)b)->meta.key);
 }
 
-static GPtrArray *get_sorted(const struct table *table)
+GPtrArray *policy_view_get_active(const struct agent *agent)
 {
 	GPtrArray *policies = g_ptr_array_new();
 
-	table_foreach (table, append_row, policies)
+	table_foreach (agent->tables.active_policies, append_row, policies)
 		;
 	g_ptr_array_sort(policies, compare_policies);
 	return policies;
 }
 
-GPtrArray *policy_view_get_active(const struct agent *agent)
+const char *policy_view_get_enforcement(const struct agent *agent)
 {
-	return get_sorted(agent->tables.active_policies);
+	static const char *const texts[] = {
+		[POLICY_MODE_DEFAULT] = "default",
+		[POLICY_MODE_ALWAYS] = "always",
+		[POLICY_MODE_NEVER] = "never",
+	};
+
+	return texts[agent->derive_config.policy_mode];
 }
 
-GPtrArray *policy_view_get_accepted(const struct agent *agent)
+uint64_t policy_view_get_revision(const struct agent *agent)
 {
-	return get_sorted(agent->tables.policies);
+	return policy_derivation_get_revision(derive_get_policy(agent->derive));
 }
 
 const struct endpoint_policy *policy_view_get(const struct agent *agent, uint16_t id)

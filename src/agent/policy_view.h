@@ -7,10 +7,12 @@
 #include "src/model/rule_set.h"
 #include "src/model/source_problem.h"
 
+/* "default", "always" or "never": the mode in force. Static. */
+const char *policy_view_get_enforcement(const struct agent *agent);
+/* Of the policies in force. */
+uint64_t policy_view_get_revision(const struct agent *agent);
 /* Policies in force, const struct policy, in the order of their keys, in which they are applied. */
 GPtrArray *policy_view_get_active(const struct agent *agent);
-/* The same of all that are accepted, in force or about to be. */
-GPtrArray *policy_view_get_accepted(const struct agent *agent);
 /* NULL: nothing has been derived for the endpoint yet. id 0 is the host, as everywhere here. */
 const struct endpoint_policy *policy_view_get(const struct agent *agent, uint16_t id);
 const struct rule_set *policy_view_get_rule_set(const struct agent *agent, uint16_t id);

@@ -69,7 +69,7 @@ void rest_policy_selectors(struct rest_call *call)
 
 /* ---- GET /policy/rules ---- */
 
-json_t *rule_origin_to_json(const struct rule_origin *origin)
+static json_t *origin_to_json(const struct rule_origin *origin)
 {
 	g_autofree char *file = origin->file ? g_utf8_make_valid(origin->file, -1) : NULL;
 	json_t *json = json_pack("{s:I, s:s*, s:s*, s:s*, s:s*}", "rule",
@@ -109,7 +109,7 @@ static void reply_rule(struct rest_call *call, const char *text)
 	origin = (const struct rule_origin *)table_get(call->agent->tables.rule_origins, &key,
 						       sizeof(key));
 	if (origin)
-		rest_reply(call, 200, json_pack("[o]", rule_origin_to_json(origin)));
+		rest_reply(call, 200, json_pack("[o]", origin_to_json(origin)));
 	else
 		rest_refuse(call, 404,
 			    "no rule has the number %s now: the policy that had it is gone or "
@@ -133,7 +133,7 @@ void rest_policy_rules(struct rest_call *call)
 		;
 	g_ptr_array_sort(origins, compare_origins);
 	for (guint i = 0; i < origins->len; i++)
-		json_array_append_new(list, rule_origin_to_json(origins->pdata[i]));
+		json_array_append_new(list, origin_to_json(origins->pdata[i]));
 	rest_reply(call, 200, list);
 }
 
