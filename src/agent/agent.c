@@ -18,6 +18,7 @@
 #include "src/agent/persist.h"
 #include "src/agent/policy_log.h"
 #include "src/agent/privilege.h"
+#include "src/agent/program_wait.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
@@ -277,6 +278,26 @@ static int load_datapath(struct agent *agent, GError **error)
 	return 0;
 }
 
+/* Versions of rule sets are numbered with generations: connections remember both. */
+static int take_version(uint32_t *ret_version, void *data)
+{
+	g_autoptr(GError) error = NULL;
+	int err = generation_take(((struct agent *)data)->generation, ret_version, &error);
+
+	if (err)
+		log_warning("datapath", "No number for a version of rules", "error=%s",
+			    error->message);
+	return err;
+}
+
+static void set_policy_parts(struct agent *agent)
+{
+	reconcilers_set_version_source(agent->reconcilers, take_version, agent);
+	reconcilers_set_policy_waiter(agent->reconcilers, program_wait_begin, agent);
+	reconcilers_set_policy_lockdown(
+		agent->reconcilers, agent->settings->enable_endpoint_lockdown_on_policy_overflow);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -292,6 +313,7 @@ static int apply_plan(struct agent *agent, GError **error)
 		.controller = controller_new(agent->controllers, "router-addresses", "ipam", 0),
 	});
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	set_policy_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,

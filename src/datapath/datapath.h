@@ -100,6 +100,8 @@ struct datapath_ops {
 				const void *values, uint32_t n, uint32_t *ret_n_done);
 	int (*map_delete_batch)(struct datapath *dp, enum plan_map map, const void *keys,
 				uint32_t n, uint32_t *ret_n_done);
+	/* How many the map has room for. After load. */
+	uint32_t (*map_max_entries)(struct datapath *dp, enum plan_map map);
 	/* 0, −ENOENT or −errno. */
 	int (*map_get)(struct datapath *dp, enum plan_map map, const void *key, void *ret_value);
 	/*
@@ -111,8 +113,8 @@ struct datapath_ops {
 
 	/* An endpoint's element of cilium_policy_endpoint: one load, one store. After load. */
 	struct policy_endpoint (*policy_get)(struct datapath *dp, uint16_t endpoint_id);
-	int (*policy_set)(struct datapath *dp, uint16_t endpoint_id,
-			  const struct policy_endpoint *element);
+	void (*policy_set)(struct datapath *dp, uint16_t endpoint_id,
+			   const struct policy_endpoint *element);
 	/*
 	 * Blocks, some ten milliseconds as a rule, until every program that was running at the call has
 	 * ended: what none could find any more at the call is used by none after it. After load; also from

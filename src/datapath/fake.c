@@ -236,6 +236,7 @@ static const struct datapath_ops fake_ops = {
 	.map_delete = fake_map_delete,
 	.map_update_batch = fake_map_update_batch,
 	.map_delete_batch = fake_map_delete_batch,
+	.map_max_entries = fake_map_max_entries,
 	.map_get = fake_map_get,
 	.map_sweep = fake_map_sweep,
 	.policy_get = fake_policy_get,

@@ -38,9 +38,10 @@ int fake_map_update_batch(struct datapath *dp, enum plan_map map, const void *ke
 			  const void *values, uint32_t n, uint32_t *ret_n_done);
 int fake_map_delete_batch(struct datapath *dp, enum plan_map map, const void *keys, uint32_t n,
 			  uint32_t *ret_n_done);
+uint32_t fake_map_max_entries(struct datapath *dp, enum plan_map map);
 int fake_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value);
 int fake_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
 		   bool (*fn)(const void *key, const void *value, void *data), void *data);
 struct policy_endpoint fake_policy_get(struct datapath *dp, uint16_t endpoint_id);
-int fake_policy_set(struct datapath *dp, uint16_t endpoint_id,
-		    const struct policy_endpoint *element);
+void fake_policy_set(struct datapath *dp, uint16_t endpoint_id,
+		     const struct policy_endpoint *element);

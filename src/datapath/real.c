@@ -64,6 +64,7 @@ static const struct datapath_ops real_ops = {
 	.map_delete = real_map_delete,
 	.map_update_batch = real_map_update_batch,
 	.map_delete_batch = real_map_delete_batch,
+	.map_max_entries = real_map_max_entries,
 	.map_get = real_map_get,
 	.map_sweep = real_map_sweep,
 	.policy_get = real_policy_get,

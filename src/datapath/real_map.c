@@ -86,6 +86,11 @@ int real_map_delete_batch(struct datapath *dp, enum plan_map map, const void *ke
 	return err;
 }
 
+uint32_t real_map_max_entries(struct datapath *dp, enum plan_map map)
+{
+	return real_get(dp)->maps[map].max_entries;
+}
+
 char *real_map_path(const struct real *real, enum plan_map map)
 {
 	return g_build_filename(real->bpf_root, "tc", "globals", map_layout_get(map)->name, NULL);

@@ -41,14 +41,13 @@ struct policy_endpoint real_policy_get(struct datapath *dp, uint16_t endpoint_id
 	return element;
 }
 
-int real_policy_set(struct datapath *dp, uint16_t endpoint_id,
-		    const struct policy_endpoint *element)
+void real_policy_set(struct datapath *dp, uint16_t endpoint_id,
+		     const struct policy_endpoint *element)
 {
 	struct policy_endpoint value = *element;
 
 	/* The entries that it leads to are there before it: system calls made them. */
 	__atomic_store(&real_get(dp)->policy_endpoints[endpoint_id], &value, __ATOMIC_RELEASE);
-	return 0;
 }
 
 /*

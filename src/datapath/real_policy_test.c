@@ -13,8 +13,8 @@ static void test_elements_are_the_maps(void **state)
 	struct policy_endpoint found;
 
 	assert_int_equal(world->dp->ops->policy_get(world->dp, 300).version, 0);
-	assert_int_equal(world->dp->ops->policy_set(world->dp, 300, &element), 0);
-	assert_int_equal(world->dp->ops->policy_set(world->dp, UINT16_MAX, &last), 0);
+	world->dp->ops->policy_set(world->dp, 300, &element);
+	world->dp->ops->policy_set(world->dp, UINT16_MAX, &last);
 	assert_int_equal(
 		world->dp->ops->map_get(world->dp, PLAN_MAP_cilium_policy_endpoint, &key, &found),
 		0);

@@ -122,13 +122,14 @@ int real_map_update_batch(struct datapath *dp, enum plan_map map, const void *ke
 			  const void *values, uint32_t n, uint32_t *ret_n_done);
 int real_map_delete_batch(struct datapath *dp, enum plan_map map, const void *keys, uint32_t n,
 			  uint32_t *ret_n_done);
+uint32_t real_map_max_entries(struct datapath *dp, enum plan_map map);
 /* real_policy.c */
 /* After load: cilium_policy_endpoint is mapped, waiting is possible. */
 NODISCARD int real_policy_open(struct real *real, GError **error);
 void real_policy_close(struct real *real);
 struct policy_endpoint real_policy_get(struct datapath *dp, uint16_t endpoint_id);
-int real_policy_set(struct datapath *dp, uint16_t endpoint_id,
-		    const struct policy_endpoint *element);
+void real_policy_set(struct datapath *dp, uint16_t endpoint_id,
+		     const struct policy_endpoint *element);
 int real_wait_programs(struct datapath *dp);
 /* real_sweep.c */
 /* A bucket of the kernel's hash table hardly ever has more. */

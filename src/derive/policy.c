@@ -105,10 +105,10 @@ static void put_policy(struct policy_derivation *derivation, const char *key)
 	const struct policy *policy = find_policy(derivation, key);
 	const struct policy *before = known ? known->policy : NULL;
 
-	if (policy)
-		policy_origins_add(derivation->origins, policy);
 	if (before)
 		policy_origins_remove(derivation->origins, before);
+	if (policy)
+		policy_origins_add(derivation->origins, policy);
 	if (!policy) {
 		if (!known)
 			return;
