@@ -237,14 +237,29 @@ static __always_inline bool ct_entry_is_judged(const struct ct_entry *entry,
 	       ct_pair_equal(entry->identity, packet->identity, side);
 }
 
+/*
+ * A connection of an endpoint to which the stack has given an address of the node, either way. It is
+ * judged under its own addresses; here the host's rules have nothing to say of it.
+ */
+static __always_inline bool ct_is_translated(const struct packet *packet,
+					     const struct ct_entry *entry)
+{
+	if (!node_config.enable_host_firewall || packet->generation[SRC] || packet->generation[DST])
+		return false;
+	return packet->via_stack || entry->flags & CT_F_VIA_STACK;
+}
+
 /* Judges the connection of subject, a packet from side, once more: see policy_judge(). */
 static __noinline int ct_judge_again(struct __sk_buff *skb, struct packet *packet,
 				     const struct packet *subject, struct ct_entry *entry)
 {
 	bool side = ct_source_side(&subject->flow);
 	bool forward = ct_entry_from_initiator(entry, side);
-	int ret = policy_judge(skb, packet, subject, forward ? POLICY_FORWARD : 0);
+	int ret;
 
+	if (ct_is_translated(packet, entry))
+		return 0;
+	ret = policy_judge(skb, packet, subject, forward ? POLICY_FORWARD : 0);
 	if (ret < 0)
 		return ret;
 	ct_pair_set(entry->policy_version, subject->policy_version, side);

@@ -27,13 +27,15 @@ static __always_inline __u32 ipcache_identity(const struct packet *packet,
 	return info ? info->identity : ipcache_world_identity(packet);
 }
 
-/* Somewhere else: sets the identity of the end, and of a destination what the ipcache says of it. */
+/* No address of cilium_lxc: sets who the end is, and of a destination what the ipcache says of it. */
 static __always_inline void ipcache_resolve_remote(struct packet *packet, enum packet_end end)
 {
 	const struct ipcache_info *info =
 		ipcache_get(end == SRC ? &packet->flow.saddr : &packet->flow.daddr);
 
 	packet->identity[end] = ipcache_identity(packet, info);
+	if (info && info->flags & IPCACHE_F_LOCAL_HOST)
+		endpoint_set_host(packet, end);
 	if (end == DST)
 		packet->dst_flags = info ? info->flags : 0;
 }

@@ -96,7 +96,8 @@ static __always_inline int policy_look_up(struct policy_decision *policy, const 
 	policy->rule = 0;
 	policy->match = POLICY_MATCH_NONE;
 	if (unlikely(!policy->rule_set))
-		return DROP(POLICY, EP_NOT_READY);
+		return policy->endpoint == POLICY_ENDPOINT_HOST ? DROP(POLICY, HOST_NOT_READY)
+								: DROP(POLICY, EP_NOT_READY);
 	if (policy->flags & (egress ? POLICY_F_OPEN_EGRESS : POLICY_F_OPEN_INGRESS)) {
 		policy->rule = POLICY_RULE_ALLOW_ANY;
 		policy->match = POLICY_MATCH_ALL;
