@@ -33,6 +33,7 @@
 #include "src/model/source_problem.h"
 #include "src/rpc/http_server.h"
 #include "src/rpc/unix_listen.h"
+#include "src/source/decode.h"
 #include "src/source/directory.h"
 #include "src/source/masquerade_file.h"
 
@@ -193,6 +194,7 @@ static void log_problem(const struct source_problem *problem, void *data)
 
 static int read_manifests(struct agent *agent, GError **error)
 {
+	decode_set_cluster_name(agent->settings->cluster_name);
 	agent->source = directory_new(agent->loop, agent->store, &agent->tables,
 				      agent->settings->manifest_dir, log_problem, NULL, error);
 	if (!agent->source)
