@@ -117,6 +117,7 @@ struct settings {
 	/* Events. */
 	bool enable_endpoint_lockdown_on_policy_overflow;
 	bool bpf_events_drop_enabled;
+	bool bpf_events_policy_verdict_enabled;
 	bool bpf_events_trace_enabled;
 	unsigned int monitor_aggregation; /* enum monitor_aggregation */
 	int64_t monitor_aggregation_interval_ns;

@@ -197,6 +197,11 @@ struct prefix_derivation *derive_get_prefixes(struct derive *derive)
 	return derive->prefix;
 }
 
+const struct policy_derivation *derive_get_policy(const struct derive *derive)
+{
+	return derive->policy;
+}
+
 void derive_free(struct derive *derive)
 {
 	if (!derive)
