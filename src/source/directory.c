@@ -433,6 +433,10 @@ void directory_start(struct directory *directory)
 	table_set_synced(directory->tables->namespaces);
 	table_set_synced(directory->tables->nodes);
 	table_set_synced(directory->tables->pods);
+	table_set_synced(directory->tables->policies);
+	table_set_synced(directory->tables->cidr_groups);
+	table_set_synced(directory->tables->services);
+	table_set_synced(directory->tables->endpoint_slices);
 	table_set_synced(directory->tables->source_problems);
 	/* Watches see tables that are synced and full at once. */
 	finish(directory);

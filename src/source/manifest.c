@@ -111,9 +111,8 @@ static void add_object(struct manifest_builder *builder, const struct field *roo
 	if (object.object)
 		object.object->meta.file = intern_ref(builder->interned_file);
 	if (object.key) {
-		/* A node's key begins with its kind. */
-		name = g_strconcat(kind->scope == OBJECT_SCOPE_KIND ? "" : kind->kind,
-				   kind->scope == OBJECT_SCOPE_KIND ? "" : " ", object.key, NULL);
+		name = decode_key_has_kind(kind) ? g_strdup(object.key)
+						 : g_strconcat(kind->kind, " ", object.key, NULL);
 		g_array_append_val(builder->manifest->objects, object);
 	} else if (!is_other_kind(root->value)) {
 		builder->manifest->complete = false;
