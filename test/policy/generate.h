@@ -12,6 +12,7 @@ struct generate {
 	struct random random;
 	bool ipv6, nodes;     /* the configuration has IPv6; selects nodes by labels */
 	bool is_live;	      /* for real packets: one node, no objects that need others */
+	bool of_nodes;	      /* of a policy of nodes, which knows no L7 */
 	unsigned int n_names; /* of policies, handed out so far */
 };
 

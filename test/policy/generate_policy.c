@@ -283,7 +283,7 @@ static void add_needs(struct generate *generate, json_t *element, bool is_ingres
 static void add_ports(struct generate *generate, json_t *rule, bool is_ingress, bool is_deny)
 {
 	struct random *random = &generate->random;
-	bool has_needs = !is_deny && random_chance(random, 15);
+	bool has_needs = !is_deny && !generate->of_nodes && random_chance(random, 15);
 	json_t *elements = json_array();
 	unsigned int n = 1 + random_chance(random, 30);
 
@@ -367,6 +367,7 @@ static json_t *generate_spec(struct generate *generate, bool is_clusterwide)
 	bool of_nodes = is_clusterwide && !generate->is_live && random_chance(random, 15);
 	json_t *spec = json_object();
 
+	generate->of_nodes = of_nodes;
 	json_object_set_new(spec, of_nodes ? "nodeSelector" : "endpointSelector",
 			    of_nodes ? generate_namespace_selector(generate)
 				     : generate_selector(generate, false));

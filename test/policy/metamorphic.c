@@ -6,16 +6,12 @@
 #include "test/policy/generate.h"
 #include "test/policy/question.h"
 
-/* The plan's answers to all questions about a world, in one order. */
-struct answers {
-	GArray *leaves; /* struct policy_leaf */
-};
-
 static bool allows(const struct policy_leaf *leaf)
 {
 	return leaf->verdict == POLICY_VERDICT_ALLOW;
 }
 
+/* The plan's answers to all questions about a world, in one order: struct policy_leaf. */
 static GArray *ask(const struct plan *plan, const json_t *world)
 {
 	g_autoptr(GPtrArray) subjects = question_subjects(world);
@@ -39,11 +35,15 @@ static GArray *ask(const struct plan *plan, const json_t *world)
 	return leaves;
 }
 
+/* The generated worlds are valid, and stay so however they are turned. */
 static GArray *ask_anew(const json_t *world)
 {
 	struct plan *plan = plan_new(world);
 	GArray *leaves = ask(plan, world);
+	g_autofree char *problem = plan_get_problem(plan);
 
+	if (problem)
+		g_error("a valid object is refused: %s", problem);
 	plan_free(plan);
 	return leaves;
 }
