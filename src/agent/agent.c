@@ -17,6 +17,7 @@
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
 #include "src/agent/privilege.h"
+#include "src/agent/program_wait.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
@@ -121,7 +122,9 @@ static int make_tables(struct agent *agent, GError **error)
 						 agent->boot_id, agent->problems, error);
 	if (!agent->identity_file)
 		return -EIO;
-	derive_set_last_identity(agent->derive, identity_file_get_last(agent->identity_file));
+	for (int scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		derive_set_last_identity(agent->derive, scope,
+					 identity_file_get_last(agent->identity_file, scope));
 	agent->endpoints = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = agent->store,
 		.tables = &agent->tables,
@@ -274,6 +277,26 @@ static int load_datapath(struct agent *agent, GError **error)
 	return 0;
 }
 
+/* Versions of rule sets are numbered with generations: connections remember both. */
+static int take_version(uint32_t *ret_version, void *data)
+{
+	g_autoptr(GError) error = NULL;
+	int err = generation_take(((struct agent *)data)->generation, ret_version, &error);
+
+	if (err)
+		log_warning("datapath", "No number for a version of rules", "error=%s",
+			    error->message);
+	return err;
+}
+
+static void set_policy_parts(struct agent *agent)
+{
+	reconcilers_set_version_source(agent->reconcilers, take_version, agent);
+	reconcilers_set_policy_waiter(agent->reconcilers, program_wait_begin, agent);
+	reconcilers_set_policy_lockdown(
+		agent->reconcilers, agent->settings->enable_endpoint_lockdown_on_policy_overflow);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -289,6 +312,7 @@ static int apply_plan(struct agent *agent, GError **error)
 		.controller = controller_new(agent->controllers, "router-addresses", "ipam", 0),
 	});
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	set_policy_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,

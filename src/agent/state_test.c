@@ -65,6 +65,11 @@ static void restore(struct world *world)
 	g_ptr_array_unref(endpoints);
 }
 
+static int take_version(uint32_t *ret_version, void *data)
+{
+	return generation_take(data, ret_version, NULL);
+}
+
 static void start(struct world *world)
 {
 	g_autofree char *run_path = g_build_filename(world->dir, "run", NULL);
@@ -81,7 +86,9 @@ static void start(struct world *world)
 	world->identity_file = identity_file_new(world->store, &world->tables, world->lib_state,
 						 "boot", world->problems, NULL);
 	assert_non_null(world->identity_file);
-	derive_set_last_identity(world->derive, identity_file_get_last(world->identity_file));
+	for (int scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		derive_set_last_identity(world->derive, scope,
+					 identity_file_get_last(world->identity_file, scope));
 	world->manager = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = world->store,
 		.tables = &world->tables,
@@ -96,6 +103,7 @@ static void start(struct world *world)
 	world->datapath = datapath_fake_new();
 	assert_int_equal(world->datapath->ops->load(world->datapath, &datapath_config, NULL), 0);
 	world->reconcilers = reconcilers_new(world->store, &world->tables, world->datapath);
+	reconcilers_set_version_source(world->reconcilers, take_version, world->generation);
 	assert_int_equal(reconcilers_adopt(world->reconcilers, NULL), 0);
 	reconcilers_allow_deletion(world->reconcilers);
 	endpoint_manager_set_reconcilers(world->manager, world->reconcilers);

@@ -79,7 +79,37 @@ static void pods_differ_by_any_field(void **state)
 	other = new_pod();
 	other->service_account = intern_new("robot");
 	assert_differs(pod, other);
+
+	other = new_pod();
+	other->host_network = true;
+	assert_differs(pod, other);
+
+	other = new_pod();
+	pod_add_port(other, "web", IPPROTO_TCP, 80);
+	assert_differs(pod, other);
 	row_unref(&pod->row);
+}
+
+static void assert_ports_differ(const char *name, uint8_t protocol, uint16_t number)
+{
+	struct pod *a = new_pod(), *b = new_pod(), *c = new_pod();
+
+	pod_add_port(a, "web", IPPROTO_TCP, 80);
+	pod_add_port(b, "web", IPPROTO_TCP, 80);
+	pod_add_port(c, name, protocol, number);
+	assert_true(row_equal(&a->row, &b->row));
+	assert_false(row_equal(&a->row, &c->row));
+	row_unref(&a->row);
+	row_unref(&b->row);
+	row_unref(&c->row);
+}
+
+static void pods_differ_by_ports(void **state)
+{
+	assert_ports_differ("wed", IPPROTO_TCP, 80);
+	assert_ports_differ(NULL, IPPROTO_TCP, 80);
+	assert_ports_differ("web", IPPROTO_UDP, 80);
+	assert_ports_differ("web", IPPROTO_TCP, 81);
 }
 
 static void nodes_differ_by_addresses(void **state)
@@ -135,6 +165,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys),
 		cmocka_unit_test(pods_differ_by_any_field),
+		cmocka_unit_test(pods_differ_by_ports),
 		cmocka_unit_test(nodes_differ_by_addresses),
 		cmocka_unit_test(map_entries_differ_by_bytes),
 		cmocka_unit_test(reserved_names),

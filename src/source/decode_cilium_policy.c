@@ -21,7 +21,7 @@ static uint8_t decode_authentication(const struct policy_decoder *decoder,
 		field_add_problem(&field, "is not possible in a deny rule");
 		return 0;
 	}
-	decode_policy_members(decoder, &field, members);
+	decode_policy_members(&field, members);
 	mode = field_required_text(&mode_field);
 	if (!mode || strcmp(mode, "disabled") == 0)
 		return 0;
@@ -34,16 +34,15 @@ static uint8_t decode_authentication(const struct policy_decoder *decoder,
 	return POLICY_NEEDS_AUTH;
 }
 
-static void check_element_members(const struct policy_decoder *decoder, const struct field *element,
-				  enum policy_direction direction, bool deny)
+static void check_element_members(const struct field *element, enum policy_direction direction)
 {
 	static const char *const other[] = {"toPorts", "icmps", "authentication", NULL};
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
 
-	decode_policy_peer_names(direction, deny, names);
+	decode_policy_peer_names(direction, names);
 	for (size_t i = 0; i < G_N_ELEMENTS(other); i++)
 		g_ptr_array_add(names, (char *)other[i]);
-	decode_policy_members(decoder, element, (const char *const *)names->pdata);
+	decode_policy_members(element, (const char *const *)names->pdata);
 }
 
 static void decode_element(const struct policy_decoder *decoder, const struct field *element,
@@ -52,7 +51,7 @@ static void decode_element(const struct policy_decoder *decoder, const struct fi
 	struct policy_rule *rule = decode_policy_rule(decoder, spec, element, direction, deny);
 	bool has_l3, has_l4;
 
-	check_element_members(decoder, element, direction, deny);
+	check_element_members(element, direction);
 	rule->needs = decode_authentication(decoder, element, deny);
 	has_l3 = decode_policy_peers(decoder, element, rule);
 	has_l4 = decode_policy_ports(decoder, element, rule);
@@ -93,7 +92,7 @@ static void decode_rules(const struct policy_decoder *decoder, const struct fiel
 	if (!has_rules[POLICY_INGRESS] && !has_rules[POLICY_EGRESS])
 		field_add_problem(field, "has no rule: want an element in ingress, ingressDeny, "
 					 "egress or egressDeny ({} allows nobody)");
-	decode_policy_members(decoder, &default_deny, members);
+	decode_policy_members(&default_deny, members);
 	spec->default_deny[POLICY_INGRESS] = field_bool(&ingress, has_rules[POLICY_INGRESS]);
 	spec->default_deny[POLICY_EGRESS] = field_bool(&egress, has_rules[POLICY_EGRESS]);
 }
@@ -164,7 +163,7 @@ static void decode_labels_of_rule(const struct policy_decoder *decoder, const st
 				      .key = field_required_text(&key),
 				      .value = field_text(&value)};
 
-		decode_policy_members(decoder, &item, members);
+		decode_policy_members(&item, members);
 		if (!label.source || !*label.source)
 			label.source = "unspec";
 		if (!label.value)
@@ -191,7 +190,7 @@ static char *decode_log(const struct policy_decoder *decoder, const struct field
 	struct field value = field_member(log, "value");
 	const char *text = field_text(&value);
 
-	decode_policy_members(decoder, log, members);
+	decode_policy_members(log, members);
 	if (text && (!is_printable(text) || g_utf8_strlen(text, -1) > MAX_LOG_CHARS)) {
 		field_want(&value, "at most 32 printable characters");
 		return NULL;
@@ -213,14 +212,17 @@ static void decode_spec(struct policy_decoder *decoder, const struct field *fiel
 					      "log",
 					      NULL};
 	struct policy_spec *spec = policy_spec_new();
-	struct field labels = field_member(field, "labels");
-	struct field description = field_member(field, "description");
-	struct field log = field_member(field, "log");
+	struct field labels, description, log;
 
 	g_ptr_array_add(decoder->policy->specs, spec);
-	if (!field_is_set(field))
+	if (!field_is_set(field) || field->value->type != VALUE_MAPPING) {
 		field_want(field, "a mapping");
-	decode_policy_members(decoder, field, members);
+		return;
+	}
+	labels = field_member(field, "labels");
+	description = field_member(field, "description");
+	log = field_member(field, "log");
+	decode_policy_members(field, members);
 	decode_subject(decoder, field, spec);
 	decode_rules(decoder, field, spec);
 	decode_labels_of_rule(decoder, &labels, spec);
@@ -240,7 +242,7 @@ static struct object *decode_policy(const struct field *object, struct object_me
 
 	policy->meta = *take_meta;
 	policy->kind = kind;
-	decode_policy_members(&decoder, object, members);
+	decode_policy_members(object, members);
 	if (field_is_set(&spec))
 		decode_spec(&decoder, &spec);
 	for (struct field item = decode_policy_first(&specs); item.value; item = field_next(&item))

@@ -22,7 +22,7 @@ static void decode_ip_block(const struct policy_decoder *decoder, const struct f
 	g_autoptr(GArray) excepts = NULL;
 	struct cidr cidr;
 
-	decode_policy_members(decoder, block, members);
+	decode_policy_members(block, members);
 	if (!decode_policy_cidr(decoder, &cidr_field, false, &cidr))
 		return;
 	excepts = decode_policy_excepts(decoder, &except_field, &cidr);
@@ -43,8 +43,8 @@ static void decode_pod_peer(const struct policy_decoder *decoder, const struct f
 	} else {
 		decode_label_selector(decoder, &namespace_field, "k8s", PREFIX_NAMESPACE,
 				      &selector);
-		/* All namespaces, and nothing that has none. */
-		if (!selector.requirements->len)
+		/* Pods of namespaces, and nothing that is in none: the world, nodes. */
+		if (!label_selector_is_positive(&selector))
 			label_selector_add(&selector, "k8s", KEY_NAMESPACE, NULL);
 	}
 	if (field_is_set(&pod_field))
@@ -62,7 +62,7 @@ static void decode_peer(const struct policy_decoder *decoder, const struct field
 	struct field pod_field = field_member(peer, "podSelector");
 	bool has_pods = field_is_set(&namespace_field) || field_is_set(&pod_field);
 
-	decode_policy_members(decoder, peer, members);
+	decode_policy_members(peer, members);
 	if (field_is_set(&block) == has_pods)
 		field_add_problem(peer, has_pods
 						? "has ipBlock and a selector: make two peers of it"
@@ -116,7 +116,7 @@ static void decode_port(const struct policy_decoder *decoder, const struct field
 	struct field end_field = field_member(item, "endPort");
 	struct policy_port port = {.protocol = decode_protocol(&protocol_field)};
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	if (!field_is_set(&port_field))
 		port.all_ports = true;
 	else if (!decode_port_value(&port_field, &port))
@@ -135,7 +135,7 @@ static void decode_rule(const struct policy_decoder *decoder, const struct field
 	struct field ports = field_member(item, "ports");
 	struct policy_rule *rule = decode_policy_rule(decoder, spec, item, direction, false);
 
-	decode_policy_members(decoder, item, is_ingress ? ingress_members : egress_members);
+	decode_policy_members(item, is_ingress ? ingress_members : egress_members);
 	for (struct field peer = decode_policy_first(&peers); peer.value; peer = field_next(&peer))
 		decode_peer(decoder, &peer, rule->peers);
 	for (struct field port = decode_policy_first(&ports); port.value; port = field_next(&port))
@@ -221,7 +221,7 @@ static void decode_spec(const struct policy_decoder *decoder, const struct field
 	struct field egress = field_member(field, "egress");
 	g_autoptr(GArray) labels = g_array_new(FALSE, TRUE, sizeof(struct label));
 
-	decode_policy_members(decoder, field, members);
+	decode_policy_members(field, members);
 	spec->subject = decode_subject(decoder, &subject);
 	decode_policy_types(&types, field_is_set(&egress) && !field_is_empty(&egress),
 			    spec->default_deny);
@@ -240,7 +240,7 @@ struct object *decode_network_policy(const struct field *object, struct object_m
 
 	policy->meta = *take_meta;
 	policy->kind = POLICY_KIND_KUBERNETES;
-	decode_policy_members(&decoder, object, members);
+	decode_policy_members(object, members);
 	g_ptr_array_add(policy->specs, policy_spec_new());
 	if (field_is_set(&spec))
 		decode_spec(&decoder, &spec, g_ptr_array_index(policy->specs, 0));

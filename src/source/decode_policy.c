@@ -24,8 +24,7 @@ void decode_policy_note(const struct policy_decoder *decoder, const struct field
 	policy_note_add(decoder->policy->notes, fails_closed, path, field_line(field), "%s", text);
 }
 
-static void check_member(const struct policy_decoder *decoder, const struct field *member,
-			 const char *const *known)
+static void check_member(const struct field *member, const char *const *known)
 {
 	struct nearest nearest;
 
@@ -35,17 +34,15 @@ static void check_member(const struct policy_decoder *decoder, const struct fiel
 			return;
 		nearest_offer(&nearest, *name);
 	}
-	decode_policy_note(decoder, member, false, "is not known and has no effect%s%s%s",
-			   nearest.best ? ": did you mean " : "", nearest.best ? nearest.best : "",
-			   nearest.best ? "?" : "");
+	field_add_problem(member, "is not known%s%s%s", nearest.best ? ": did you mean " : "",
+			  nearest.best ? nearest.best : "", nearest.best ? "?" : "");
 }
 
-void decode_policy_members(const struct policy_decoder *decoder, const struct field *mapping,
-			   const char *const *known)
+void decode_policy_members(const struct field *mapping, const char *const *known)
 {
 	for (struct field member = field_first_member(mapping); member.value;
 	     member = field_next(&member))
-		check_member(decoder, &member, known);
+		check_member(&member, known);
 }
 
 struct field decode_policy_first(const struct field *list)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the decoders of policies share. A value that is wrong is a problem, and the policy is refused whole;
- * what is legal but surely not meant, or has no effect, is a note: unknown members too, which the API
- * server of Kubernetes drops without a word.
+ * What the decoders of policies share. What is wrong is a problem, and the policy is refused whole; what is
+ * legal but surely not meant, or waits for a later version, is a note.
  */
 #pragma once
 
@@ -21,9 +20,11 @@ struct policy_decoder {
 
 void decode_policy_note(const struct policy_decoder *decoder, const struct field *field,
 			bool fails_closed, const char *format, ...) G_GNUC_PRINTF(4, 5);
-/* Notes members of the mapping that are none of known, which ends in NULL. */
-void decode_policy_members(const struct policy_decoder *decoder, const struct field *mapping,
-			   const char *const *known);
+/*
+ * A member of the mapping that is none of known, which ends in NULL, is a problem: a misspelt fromEndpoints would
+ * else open what it should close. kubectl refuses it too.
+ */
+void decode_policy_members(const struct field *mapping, const char *const *known);
 /* As field_first(); a list that is too long is a problem, and empty. */
 struct field decode_policy_first(const struct field *list);
 /* A new rule with the path, line and number of the field; in spec. */
@@ -51,6 +52,8 @@ bool label_selector_has_key(const struct label_selector *selector, const char *s
 			    const char *key);
 /* Keys of source k8s, or of any, that begin with the prefix. */
 bool label_selector_has_prefix(const struct label_selector *selector, const char *prefix);
+/* Some label must be there: not everything that lacks a label is selected. */
+bool label_selector_is_positive(const struct label_selector *selector);
 bool label_selector_has_source(const struct label_selector *selector, const char *source);
 /*
  * Adds what matchLabels and matchExpressions say. source NULL: as Cilium writes keys, "k8s:app", "any:app" or
@@ -66,8 +69,8 @@ const struct selector *label_selector_end(const struct policy_decoder *decoder,
 /* The L3 members of an element. False: there are none. */
 bool decode_policy_peers(const struct policy_decoder *decoder, const struct field *element,
 			 struct policy_rule *rule);
-/* The L3 members' names in the direction, for decode_policy_members(); of a deny rule, without toFQDNs. */
-void decode_policy_peer_names(enum policy_direction direction, bool deny, GPtrArray *names);
+/* Adds the names of the L3 members of the direction. */
+void decode_policy_peer_names(enum policy_direction direction, GPtrArray *names);
 /* text of a prefix; may_be_addr: an address alone too. False: none, which is a problem. */
 bool decode_policy_cidr(const struct policy_decoder *decoder, const struct field *field,
 			bool may_be_addr, struct cidr *ret_cidr);

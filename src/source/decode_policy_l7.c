@@ -35,7 +35,7 @@ const char *decode_policy_fqdn(const struct policy_decoder *decoder, const struc
 	const char *pattern = field_text(&pattern_field);
 	bool has_name = name && *name, has_pattern = pattern && *pattern;
 
-	decode_policy_members(decoder, field, members);
+	decode_policy_members(field, members);
 	if (has_name == has_pattern) {
 		field_add_problem(field, "want one of matchName and matchPattern");
 		return NULL;
@@ -59,7 +59,7 @@ static void decode_secret(const struct policy_decoder *decoder, const struct fie
 	struct field namespace_field = field_member(field, "namespace");
 	struct field name_field = field_member(field, "name");
 
-	decode_policy_members(decoder, field, members);
+	decode_policy_members(field, members);
 	field_text(&namespace_field);
 	field_required_text(&name_field);
 }
@@ -74,7 +74,7 @@ static void decode_header_match(const struct policy_decoder *decoder, const stru
 	struct field mismatch = field_member(item, "mismatch");
 	const char *action = field_text(&mismatch);
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	field_required_text(&name);
 	field_text(&value);
 	if (field_is_set(&secret))
@@ -90,7 +90,7 @@ static void decode_http(const struct policy_decoder *decoder, const struct field
 	struct field headers = field_member(item, "headers");
 	struct field matches = field_member(item, "headerMatches");
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	for (size_t i = 0; i < 3; i++) {
 		struct field text = field_member(item, members[i]);
 
@@ -172,7 +172,7 @@ static void decode_kafka(const struct policy_decoder *decoder, const struct fiel
 	const char *version = field_text(&version_field);
 	const char *topic = field_text(&topic_field);
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	field_text(&client_field);
 	if (role && *role && key && *key)
 		field_add_problem(&key_field, "cannot be combined with role");
@@ -246,7 +246,7 @@ static const char *decode_rules(const struct policy_decoder *decoder, const stru
 	const char *proto = field_text(&proto_field);
 	const char *found = decode_l7_lists(decoder, rules);
 
-	decode_policy_members(decoder, rules, members);
+	decode_policy_members(rules, members);
 	if (proto && *proto && found && strcmp(found, "l7") != 0)
 		field_add_problem(&proto_field, "cannot be combined with %s", found);
 	if (g_strcmp0(found, "l7") == 0 && !(proto && *proto))
@@ -268,7 +268,7 @@ static void decode_tls(const struct policy_decoder *decoder, const struct field 
 					      NULL};
 	struct field secret = field_member(field, "secret");
 
-	decode_policy_members(decoder, field, members);
+	decode_policy_members(field, members);
 	for (size_t i = 1; members[i]; i++) {
 		struct field text = field_member(field, members[i]);
 
@@ -315,8 +315,8 @@ static void decode_listener(const struct policy_decoder *decoder, const struct f
 	const char *kind = field_text(&config_kind);
 	int64_t number;
 
-	decode_policy_members(decoder, field, members);
-	decode_policy_members(decoder, &config, config_members);
+	decode_policy_members(field, members);
+	decode_policy_members(&config, config_members);
 	if (rule->direction == POLICY_INGRESS)
 		field_add_problem(field, "is possible for egress only");
 	if (kind && *kind && strcmp(kind, "CiliumEnvoyConfig") != 0 &&
@@ -370,7 +370,7 @@ static void note_needs(const struct policy_decoder *decoder, const struct field 
 
 	if (needs)
 		decode_policy_note(decoder, element, true,
-				   "%s are not acted on yet: all traffic of these ports is refused",
+				   "%s are not acted on yet: what they would allow is refused",
 				   what);
 }
 

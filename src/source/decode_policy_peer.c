@@ -45,6 +45,10 @@ static void decode_endpoint_selector(const struct policy_decoder *decoder, const
 	/* What is reserved is in no namespace; but for what is required there always is one. */
 	if (peers == rule->requires || !label_selector_has_source(&selector, "reserved"))
 		add_namespace(decoder, &selector);
+	if (selector.requirements->len && !label_selector_is_positive(&selector))
+		decode_policy_note(
+			decoder, item, false,
+			"says only what must not be: the world and nodes are selected too");
 	add_peer(peers, label_selector_end(decoder, item, &selector));
 	label_selector_fini(&selector);
 }
@@ -175,7 +179,7 @@ static void decode_cidr_set_peer(const struct policy_decoder *decoder, const str
 	const struct selector *selector;
 	struct cidr cidr;
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	if (field_is_set(&cidr_field) + field_is_set(&name_field) + field_is_set(&labels_field) !=
 	    1) {
 		field_add_problem(item, "want one of cidr, cidrGroupRef and cidrGroupSelector");
@@ -260,10 +264,10 @@ static void decode_group_peer(const struct policy_decoder *decoder, const struct
 						  "securityGroupsNames", "region", NULL};
 	struct field aws = field_member(item, "aws");
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	if (!field_is_set(&aws))
 		field_add_problem(&aws, "is missing");
-	decode_policy_members(decoder, &aws, aws_members);
+	decode_policy_members(&aws, aws_members);
 	decode_policy_note(decoder, item, true,
 			   rule->deny ? "groups are not looked up: the whole world is denied"
 				      : "groups are not looked up: nobody is selected");
@@ -290,7 +294,7 @@ static const struct selector *decode_service_selector(const struct policy_decode
 	const struct selector *labels, *service;
 	struct label_selector selector;
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	label_selector_init(&selector);
 	decode_label_selector(decoder, &selector_field, NULL, "", &selector);
 	labels = label_selector_end(decoder, &selector_field, &selector);
@@ -310,8 +314,8 @@ static void decode_service_peer(const struct policy_decoder *decoder, const stru
 	struct field name_field = field_member(&reference, "serviceName");
 	const char *name;
 
-	decode_policy_members(decoder, item, members);
-	decode_policy_members(decoder, &reference, reference_members);
+	decode_policy_members(item, members);
+	decode_policy_members(&reference, reference_members);
 	if (!field_is_set(&reference) && !field_is_set(&selector))
 		field_add_problem(item, "want k8sService or k8sServiceSelector");
 	if (field_is_set(&selector))
@@ -359,16 +363,20 @@ static const char *member_name(const struct l3_member *member, enum policy_direc
 	return direction == POLICY_INGRESS ? member->ingress : member->egress;
 }
 
-void decode_policy_peer_names(enum policy_direction direction, bool deny, GPtrArray *names)
+static const char *requires_name(enum policy_direction direction)
+{
+	return direction == POLICY_INGRESS ? "fromRequires" : "toRequires";
+}
+
+void decode_policy_peer_names(enum policy_direction direction, GPtrArray *names)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(l3_members); i++) {
 		const char *name = member_name(&l3_members[i], direction);
 
-		if (name && !(deny && l3_members[i].not_in_deny))
+		if (name)
 			g_ptr_array_add(names, (char *)name);
 	}
-	g_ptr_array_add(names,
-			(char *)(direction == POLICY_INGRESS ? "fromRequires" : "toRequires"));
+	g_ptr_array_add(names, (char *)requires_name(direction));
 }
 
 static void decode_requires(const struct policy_decoder *decoder, const struct field *element,

@@ -130,7 +130,7 @@ static void decode_port(const struct policy_decoder *decoder, const struct field
 	struct policy_port port = {.needs = context->needs};
 	bool has_protocol = decode_any_protocol(&protocol_field, &port.protocol);
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	if (!decode_port_value(decoder, item, context->has_dns, &port) || !has_protocol) {
 		intern_unref(port.name);
 		return;
@@ -197,7 +197,7 @@ static void decode_port_rule(const struct policy_decoder *decoder, const struct 
 
 	if (!field_is_set(element))
 		field_want(element, "a mapping");
-	decode_policy_members(decoder, element, members);
+	decode_policy_members(element, members);
 	context.needs = decode_policy_l7(decoder, element, rule, &context.has_l7, &context.has_dns);
 	if (!field_is_set(&ports) || field_is_empty(&ports)) {
 		if (context.has_dns)
@@ -237,6 +237,8 @@ static const struct icmp_name icmp4_names[] = {
 	{"Timestamp", 13},
 	{"TimestampReply", 14},
 	{"Photuris", 40},
+	{"ExtendedEcho Request", 42}, /* so in the documentation of the field */
+	{"ExtendedEcho Reply", 43},
 	{"ExtendedEchoRequest", 42},
 	{"ExtendedEchoReply", 43},
 	{},
@@ -310,7 +312,7 @@ static void decode_icmp_field(const struct policy_decoder *decoder, const struct
 	struct policy_port port = {.protocol = is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP};
 	int type = decode_icmp_type(&type_field, is_v6 ? icmp6_names : icmp4_names);
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	if (family && *family && !is_v6 && strcmp(family, "IPv4") != 0)
 		field_want(&family_field, "IPv4 or IPv6");
 	if (type < 0)
@@ -327,7 +329,7 @@ static void decode_icmps(const struct policy_decoder *decoder, const struct fiel
 	for (struct field item = decode_policy_first(list); item.value; item = field_next(&item)) {
 		struct field fields = field_member(&item, "fields");
 
-		decode_policy_members(decoder, &item, members);
+		decode_policy_members(&item, members);
 		if (field_is_set(&fields) && fields.value->type == VALUE_SEQUENCE &&
 		    fields.value->n > MAX_PORTS) {
 			field_add_problem(&fields, "has %u fields, want at most %d",

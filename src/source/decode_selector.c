@@ -82,6 +82,15 @@ bool label_selector_has_source(const struct label_selector *selector, const char
 	return false;
 }
 
+bool label_selector_is_positive(const struct label_selector *selector)
+{
+	for (unsigned int i = 0; i < selector->requirements->len; i++)
+		if (get(selector, i)->op == REQUIREMENT_IN ||
+		    get(selector, i)->op == REQUIREMENT_EXISTS)
+			return true;
+	return false;
+}
+
 static void check_source(const struct policy_decoder *decoder, const struct field *field,
 			 const char *source)
 {
@@ -92,8 +101,7 @@ static void check_source(const struct policy_decoder *decoder, const struct fiel
 	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
 		if (strcmp(source, known[i]) == 0)
 			return;
-	decode_policy_note(decoder, field, false,
-			   "no label has the source \"%.100s\": nothing is selected", source);
+	decode_policy_note(decoder, field, false, "no label has the source \"%.100s\"", source);
 }
 
 /*
@@ -229,7 +237,7 @@ static void decode_expression(const struct policy_decoder *decoder, const struct
 	struct requirement requirement = {};
 	bool has_operator = decode_operator(&operator_field, &requirement.op);
 
-	decode_policy_members(decoder, item, members);
+	decode_policy_members(item, members);
 	if (has_operator &&
 	    (requirement.op == REQUIREMENT_IN || requirement.op == REQUIREMENT_NOT_IN))
 		requirement.values = decode_values(&values_field, selector);
@@ -253,7 +261,7 @@ void decode_label_selector(const struct policy_decoder *decoder, const struct fi
 	}
 	labels = field_member(field, "matchLabels");
 	expressions = field_member(field, "matchExpressions");
-	decode_policy_members(decoder, field, members);
+	decode_policy_members(field, members);
 	decode_match_labels(decoder, &labels, &style, selector);
 	for (struct field item = decode_policy_first(&expressions); item.value;
 	     item = field_next(&item))

@@ -14,7 +14,7 @@ struct object *decode_service(const struct field *object, struct object_meta *ta
 	struct field selector = field_member(&spec, "selector");
 
 	/* An empty one is as none: somebody else says what is behind the service. */
-	if (field_is_set(&selector) && !field_is_empty(&selector))
+	if (field_first_member(&selector).value)
 		service->selector = decode_labels(&selector);
 	return decoded;
 }

@@ -125,9 +125,7 @@ bool field_int(const struct field *field, int64_t min, int64_t max, int64_t *ret
 
 bool field_is_empty(const struct field *field)
 {
-	return field->value &&
-	       (field->value->type == VALUE_SEQUENCE || field->value->type == VALUE_MAPPING) &&
-	       !field->value->first;
+	return field->value && field->value->type == VALUE_SEQUENCE && !field->value->first;
 }
 
 static void append_path(GString *path, const struct field *field, const struct field *below)

@@ -47,7 +47,7 @@ const char *field_required_text(const struct field *field);
 bool field_bool(const struct field *field, bool otherwise);
 /* An integer from min to max. False where it is not set, or something else, which is a problem. */
 bool field_int(const struct field *field, int64_t min, int64_t max, int64_t *ret_number);
-/* A list or mapping that is there and has nothing in it. */
+/* A list that is there and has nothing in it. */
 bool field_is_empty(const struct field *field);
 
 /* "spec.podCIDRs[1]", from below the given field, or from the root where that is NULL. Free with g_free. */

@@ -39,6 +39,7 @@ struct golden {
 	struct file_set *files;
 	struct datapath *datapath;
 	struct reconcilers *reconcilers;
+	uint32_t last_version;
 	struct addr cursor[2];
 	GString *output;
 };
@@ -262,6 +263,12 @@ static void ignore_problem(const struct source_problem *problem, void *data)
 {
 }
 
+static int take_version(uint32_t *ret_version, void *data)
+{
+	*ret_version = ++((struct golden *)data)->last_version;
+	return 0;
+}
+
 static void start(struct golden *golden)
 {
 	struct datapath_config datapath_config;
@@ -284,6 +291,7 @@ static void start(struct golden *golden)
 	if (golden->datapath->ops->load(golden->datapath, &datapath_config, &error))
 		fail(golden, "load", error->message);
 	golden->reconcilers = reconcilers_new(golden->store, &golden->tables, golden->datapath);
+	reconcilers_set_version_source(golden->reconcilers, take_version, golden);
 	if (reconcilers_adopt(golden->reconcilers, &error))
 		fail(golden, "adopt", error->message);
 	reconcilers_allow_deletion(golden->reconcilers);
