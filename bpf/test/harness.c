@@ -165,9 +165,9 @@ static void put_exclusion(struct harness *harness, const char *text, unsigned in
 static void put_endpoints(struct harness *harness)
 {
 	struct endpoint_info a = {
-		.ifindex = IFINDEX_A, .identity = IDENTITY_A, .generation = 100, .id = 10};
+		.ifindex = IFINDEX_A, .identity = IDENTITY_A, .generation = 100, .id = ENDPOINT_A};
 	struct endpoint_info b = {
-		.ifindex = IFINDEX_B, .identity = IDENTITY_B, .generation = 200, .id = 20};
+		.ifindex = IFINDEX_B, .identity = IDENTITY_B, .generation = 200, .id = ENDPOINT_B};
 	struct endpoint_info host = {.flags = ENDPOINT_F_HOST};
 
 	frame_parse_mac(MAC_A, a.mac.bytes);
@@ -178,6 +178,25 @@ static void put_endpoints(struct harness *harness)
 	put_endpoint(harness, B4, B6, &b);
 	put_endpoint(harness, NODE4, NODE6, &host);
 	put_endpoint(harness, HOST4, HOST6, &host);
+}
+
+void harness_put_policy(struct harness *harness, __u32 endpoint, __u32 version, __u32 flags)
+{
+	const struct policy_endpoint policy = {.version = version, .flags = flags};
+
+	put(harness->skel->maps.cilium_policy_endpoint, &endpoint, &policy);
+}
+
+/* Everything is allowed. */
+static void open_policy(struct harness *harness)
+{
+	static const __u32 endpoints[] = {POLICY_ENDPOINT_HOST, ENDPOINT_A, ENDPOINT_B};
+
+	empty_map(harness->skel->maps.cilium_policy_peer);
+	empty_map(harness->skel->maps.cilium_policy_class);
+	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+		harness_put_policy(harness, endpoints[i], VERSION_OPEN,
+				   POLICY_F_OPEN_INGRESS | POLICY_F_OPEN_EGRESS);
 }
 
 void harness_reset(struct harness *harness)
@@ -198,6 +217,7 @@ void harness_reset(struct harness *harness)
 	empty_map(harness->skel->maps.cilium_frag_datagrams);
 	empty_map(harness->skel->maps.cilium_drop_sites);
 	put_endpoints(harness);
+	open_policy(harness);
 	put_ipcache(harness, "192.0.2.77", 6, IPCACHE_F_REMOTE_NODE);
 	put_ipcache(harness, "192.0.2.78", 1, IPCACHE_F_LOCAL_HOST);
 	put_prefix(harness, "198.51.100.0", 96 + 24, 77);
