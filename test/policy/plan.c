@@ -6,6 +6,7 @@
 #include "src/agent/wiring.h"
 #include "src/datapath/reconciler.h"
 #include "src/derive/derive.h"
+#include "src/derive/policy_activation.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
@@ -21,6 +22,8 @@ struct plan {
 	struct store *store;
 	struct tables tables;
 	struct derive *derive;
+	struct policy_activation *activation;
+	uint32_t last_version;
 	struct file_set *files;
 	struct datapath *datapath;
 	struct reconcilers *reconcilers;
@@ -28,6 +31,28 @@ struct plan {
 	GHashTable *texts;    /* file name to its text */
 	GPtrArray *endpoints; /* char *, each as its JSON, by number */
 };
+
+static bool config_is(const json_t *world, const char *key, const char *value)
+{
+	return !g_strcmp0(object_text(world, "config", key), value);
+}
+
+static void set_policy_config(struct plan *plan, const json_t *world)
+{
+	struct derive_config *config = &plan->derive_config;
+
+	config->policy_mode = config_is(world, "enable-policy", "always")  ? POLICY_MODE_ALWAYS
+			      : config_is(world, "enable-policy", "never") ? POLICY_MODE_NEVER
+									   : POLICY_MODE_DEFAULT;
+	config->allow_localhost = config_is(world, "allow-localhost", "always");
+	config->enable_host_firewall = config_is(world, "enable-host-firewall", "true");
+	config->enable_non_default_deny =
+		!config_is(world, "enable-non-default-deny-policies", "false");
+	config->cidrs_match_nodes = config_is(world, "policy-cidr-match-mode", "nodes");
+	config->enable_node_labels = config_is(world, "enable-node-selector-labels", "true");
+	for (unsigned int i = 0; i < POLICY_KIND__MAX; i++)
+		config->enable_policy_kind[i] = true;
+}
 
 static void load_config(struct plan *plan, const json_t *world)
 {
@@ -46,7 +71,17 @@ static void load_config(struct plan *plan, const json_t *world)
 			environment, &plan->config, &error))
 		g_error("configuration: %s", error->message);
 	wiring_init_derive(config_get_settings(plan->config), &plan->derive_config);
+	set_policy_config(plan, world);
 }
+
+static int take_version(uint32_t *ret_version, void *data)
+{
+	struct plan *plan = data;
+
+	*ret_version = ++plan->last_version;
+	return 0;
+}
+
 
 static void ignore_problem(const struct source_problem *problem, void *data)
 {
@@ -91,6 +126,19 @@ static void set_router(struct plan *plan)
 	derive_set_router(plan->derive, &routers[0], &routers[1]);
 }
 
+/* Manifests come later, one change after the other, as they do to an agent that runs. */
+static void set_synced(struct plan *plan)
+{
+	struct table *const sources[] = {
+		plan->tables.namespaces,  plan->tables.nodes,	 plan->tables.pods,
+		plan->tables.policies,	  plan->tables.services, plan->tables.cidr_groups,
+		plan->tables.endpoint_slices,
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(sources); i++)
+		table_set_synced(sources[i]);
+}
+
 static void start_datapath(struct plan *plan)
 {
 	struct datapath_config config;
@@ -101,9 +149,13 @@ static void start_datapath(struct plan *plan)
 	if (plan->datapath->ops->load(plan->datapath, &config, &error))
 		g_error("load: %s", error->message);
 	plan->reconcilers = reconcilers_new(plan->store, &plan->tables, plan->datapath);
+	reconcilers_set_version_source(plan->reconcilers, take_version, plan);
+	policy_activation_watch(plan->activation);
 	if (reconcilers_adopt(plan->reconcilers, &error))
 		g_error("adopt: %s", error->message);
 	reconcilers_allow_deletion(plan->reconcilers);
+	store_settle(plan->store);
+	policy_activation_allow_release(plan->activation);
 }
 
 struct plan *plan_new(const json_t *world)
@@ -118,7 +170,15 @@ struct plan *plan_new(const json_t *world)
 	plan->derive = derive_new(plan->store, &plan->tables, &plan->derive_config, &error);
 	if (!plan->derive)
 		g_error("derive: %s", error->message);
+	plan->activation = policy_activation_new(&(const struct policy_activation_parts){
+		.store = plan->store,
+		.tables = &plan->tables,
+		.derive = plan->derive,
+		.data = plan,
+	});
 	plan->files = file_set_new(plan->store, &plan->tables, ignore_problem, NULL);
+	set_synced(plan);
+	policy_activation_begin(plan->activation);
 	start_datapath(plan);
 	put_device(plan, 2, "eth0", WORLD_NODE_IPV4, WORLD_NODE_IPV6);
 	put_device(plan, 3, "cilium_host", "10.1.0.1", "fd01::1");
@@ -134,6 +194,7 @@ void plan_free(struct plan *plan)
 	reconcilers_free(plan->reconcilers);
 	plan->datapath->ops->free(plan->datapath);
 	file_set_free(plan->files);
+	policy_activation_free(plan->activation);
 	derive_free(plan->derive);
 	store_free(plan->store);
 	wiring_fini_derive(&plan->derive_config);
