@@ -121,7 +121,9 @@ static int make_tables(struct agent *agent, GError **error)
 						 agent->boot_id, agent->problems, error);
 	if (!agent->identity_file)
 		return -EIO;
-	derive_set_last_identity(agent->derive, identity_file_get_last(agent->identity_file));
+	for (int scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		derive_set_last_identity(agent->derive, scope,
+					 identity_file_get_last(agent->identity_file, scope));
 	agent->endpoints = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = agent->store,
 		.tables = &agent->tables,

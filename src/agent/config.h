@@ -100,6 +100,7 @@ struct settings {
 	unsigned int bpf_ct_global_any_max;
 	unsigned int bpf_nat_global_max;
 	unsigned int bpf_fragments_map_max;
+	unsigned int bpf_policy_map_max; /* of an endpoint; the node's maps have 16 times that */
 
 	/* Conntrack. */
 	int64_t bpf_ct_timeout_regular_tcp_ns;
@@ -111,6 +112,7 @@ struct settings {
 	int64_t conntrack_gc_max_interval_ns; /* 0: 12 hours */
 
 	/* Events. */
+	bool enable_endpoint_lockdown_on_policy_overflow;
 	bool bpf_events_drop_enabled;
 	bool bpf_events_trace_enabled;
 	unsigned int monitor_aggregation; /* enum monitor_aggregation */

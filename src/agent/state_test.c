@@ -81,7 +81,9 @@ static void start(struct world *world)
 	world->identity_file = identity_file_new(world->store, &world->tables, world->lib_state,
 						 "boot", world->problems, NULL);
 	assert_non_null(world->identity_file);
-	derive_set_last_identity(world->derive, identity_file_get_last(world->identity_file));
+	for (int scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		derive_set_last_identity(world->derive, scope,
+					 identity_file_get_last(world->identity_file, scope));
 	world->manager = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = world->store,
 		.tables = &world->tables,

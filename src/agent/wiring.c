@@ -49,6 +49,9 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 		.native_cidrs6 = native_cidrs(&settings->ipv6_native_routing_cidr),
 		.enable_endpoint_routes = settings->enable_endpoint_routes,
 		.enable_host_legacy_routing = settings->enable_host_legacy_routing,
+		.policy_mode = POLICY_MODE_DEFAULT,
+		.enable_non_default_deny = true,
+		.enable_policy_kind = {true, true, true},
 	};
 }
 

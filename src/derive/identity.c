@@ -207,6 +207,14 @@ static bool is_used(const struct identity_derivation *derivation, uint32_t numbe
 	return search.found;
 }
 
+/* The others are of prefixes and nodes: src/derive/local_identity.h. */
+static bool is_of_labels(const struct identity *identity)
+{
+	enum identity_scope scope;
+
+	return identity_find_scope(identity->number, &scope) && scope == IDENTITY_SCOPE_LABELS;
+}
+
 struct oldest {
 	const struct identity_derivation *derivation;
 	const struct identity *found;
@@ -217,7 +225,8 @@ static bool take_oldest_unused(const struct row *row, void *data)
 	struct oldest *oldest = data;
 	const struct identity *identity = (const struct identity *)row;
 
-	if ((!oldest->found || row->revision < oldest->found->row.revision) &&
+	if (is_of_labels(identity) &&
+	    (!oldest->found || row->revision < oldest->found->row.revision) &&
 	    !is_used(oldest->derivation, identity->number))
 		oldest->found = identity;
 	return true;
@@ -228,7 +237,8 @@ static bool take_greatest(const struct row *row, void *data)
 	const struct identity *identity = (const struct identity *)row;
 	uint32_t *greatest = data;
 
-	*greatest = MAX(*greatest, identity->number);
+	if (is_of_labels(identity))
+		*greatest = MAX(*greatest, identity->number);
 	return true;
 }
 
@@ -241,7 +251,7 @@ static uint32_t take_number(struct identity_derivation *derivation)
 	if (!derivation->last_number)
 		table_foreach (identities, take_greatest, &derivation->last_number)
 			;
-	for (unsigned int i = 0; table_n_rows(identities) < N_NUMBERS && i < N_NUMBERS; i++) {
+	for (unsigned int i = 0; i < N_NUMBERS; i++) {
 		uint32_t number =
 			MAX(derivation->last_number + 1, (uint32_t)IDENTITY_ALLOCATED_MIN);
 

@@ -87,17 +87,19 @@ static int filter_add(struct label_filter *filter, const char *text, GError **er
 	return err;
 }
 
-struct label_filter *label_filter_new(const char *const *patterns, GError **error)
+static struct label_filter *filter_new(void)
 {
 	struct label_filter *filter = g_new0(struct label_filter, 1);
 
 	filter->patterns = g_array_new(false, false, sizeof(struct pattern));
 	g_array_set_clear_func(filter->patterns, pattern_fini);
-	for (size_t i = 0; i < G_N_ELEMENTS(builtin_patterns); i++) {
-		int err = filter_add(filter, builtin_patterns[i], NULL);
+	return filter;
+}
 
-		g_assert(err == 0);
-	}
+/* NULL, and the filter is freed, for a pattern that is none. */
+static struct label_filter *add_user_patterns(struct label_filter *filter,
+					      const char *const *patterns, GError **error)
+{
 	for (; patterns && *patterns; patterns++) {
 		const struct pattern *added;
 
@@ -110,6 +112,23 @@ struct label_filter *label_filter_new(const char *const *patterns, GError **erro
 			filter->user_includes = true;
 	}
 	return filter;
+}
+
+struct label_filter *label_filter_new(const char *const *patterns, GError **error)
+{
+	struct label_filter *filter = filter_new();
+
+	for (size_t i = 0; i < G_N_ELEMENTS(builtin_patterns); i++) {
+		int err = filter_add(filter, builtin_patterns[i], NULL);
+
+		g_assert(err == 0);
+	}
+	return add_user_patterns(filter, patterns, error);
+}
+
+struct label_filter *label_filter_new_bare(const char *const *patterns, GError **error)
+{
+	return add_user_patterns(filter_new(), patterns, error);
 }
 
 void label_filter_free(struct label_filter *filter)

@@ -10,6 +10,37 @@ static void pod_fini(struct row *row)
 	object_meta_fini(&pod->meta);
 	intern_unref(pod->node_name);
 	intern_unref(pod->service_account);
+	g_clear_pointer(&pod->ports, g_array_unref);
+}
+
+static void fini_port(void *port)
+{
+	intern_unref(((struct pod_port *)port)->name);
+}
+
+void pod_add_port(struct pod *pod, const char *name, uint8_t protocol, uint16_t number)
+{
+	struct pod_port port = {.name = intern_new(name), .protocol = protocol, .number = number};
+
+	if (!pod->ports) {
+		pod->ports = g_array_new(FALSE, TRUE, sizeof(struct pod_port));
+		g_array_set_clear_func(pod->ports, fini_port);
+	}
+	g_array_append_val(pod->ports, port);
+}
+
+static bool ports_equal(const GArray *a, const GArray *b)
+{
+	if (!a || !b || a->len != b->len)
+		return a == b;
+	for (unsigned int i = 0; i < a->len; i++) {
+		const struct pod_port *x = &g_array_index(a, struct pod_port, i);
+		const struct pod_port *y = &g_array_index(b, struct pod_port, i);
+
+		if (x->name != y->name || x->protocol != y->protocol || x->number != y->number)
+			return false;
+	}
+	return true;
 }
 
 static bool pod_equal(const struct row *row_a, const struct row *row_b)
@@ -18,7 +49,8 @@ static bool pod_equal(const struct row *row_a, const struct row *row_b)
 	const struct pod *b = (const struct pod *)row_b;
 
 	return object_meta_equal(&a->meta, &b->meta) && a->node_name == b->node_name &&
-	       a->service_account == b->service_account;
+	       a->service_account == b->service_account && a->host_network == b->host_network &&
+	       ports_equal(a->ports, b->ports);
 }
 
 const struct row_class pod_class = {

@@ -4,11 +4,22 @@
 
 #include "src/model/object.h"
 
+struct pod_port {
+	const char *name; /* interned; NULL: none */
+	uint8_t protocol; /* IPPROTO_TCP, _UDP or _SCTP */
+	uint16_t number;
+};
+
 struct pod {
 	struct row row;
 	struct object_meta meta;
 	const char *node_name;       /* interned; NULL where not scheduled, or not said */
 	const char *service_account; /* interned; NULL: "default" */
+	bool host_network;           /* it has no endpoint of its own */
+	GArray *ports; /* struct pod_port, of its containers in the manifest's order; NULL: none */
 };
 
 extern const struct row_class pod_class;
+
+/* name: may be NULL. */
+void pod_add_port(struct pod *pod, const char *name, uint8_t protocol, uint16_t number);
