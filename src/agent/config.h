@@ -65,6 +65,9 @@ struct settings {
 	char *node_name; /* K8S_NODE_NAME, else the host's name; no key of its own */
 	char *cluster_name;
 	char **labels; /* patterns of the labels that make identities; empty: the built-in list */
+	bool enable_node_selector_labels;
+	char **node_labels;            /* patterns of the labels of nodes; empty: all */
+	char **policy_cidr_match_mode; /* "nodes", or empty */
 
 	/* Addresses. */
 	bool enable_ipv4;
@@ -114,6 +117,7 @@ struct settings {
 	/* Events. */
 	bool enable_endpoint_lockdown_on_policy_overflow;
 	bool bpf_events_drop_enabled;
+	bool bpf_events_policy_verdict_enabled;
 	bool bpf_events_trace_enabled;
 	unsigned int monitor_aggregation; /* enum monitor_aggregation */
 	int64_t monitor_aggregation_interval_ns;

@@ -117,7 +117,7 @@ static void the_last_good_one_stays(void **state)
 	/* Nor where an object does not tell which it is. */
 	put(f, "x.yaml", POD("b", "4") "kind: Pod\n");
 	assert_pods(f, "a=1 b=4");
-	put(f, "x.yaml", POD("b", "5") "kind: Service\napiVersion: v1\n");
+	put(f, "x.yaml", POD("b", "5") "kind: Secret\napiVersion: v1\n");
 	assert_pods(f, "b=5");
 	put(f, "x.yaml", POD("b", "5"));
 	assert_int_equal(table_n_rows(f->tables.source_problems), 0);
