@@ -267,6 +267,8 @@ static void test_map_sizes(void **state)
 	assert_int_equal(sizes[PLAN_MAP_cilium_ct_any_global], 65536);
 	assert_int_equal(sizes[PLAN_MAP_cilium_snat_external], 131072);
 	assert_int_equal(sizes[PLAN_MAP_cilium_frag_datagrams], 8192);
+	assert_int_equal(sizes[PLAN_MAP_cilium_policy_peer], 262144);
+	assert_int_equal(sizes[PLAN_MAP_cilium_policy_class], 262144);
 	assert_int_equal(sizes[PLAN_MAP_cilium_lxc], 0);
 	settings_get_map_sizes(config_get_settings(config), 64ULL << 30, sizes);
 	assert_in_range(sizes[PLAN_MAP_cilium_ct_tcp_global], 700000, 900000);
@@ -281,11 +283,15 @@ static void test_map_sizes(void **state)
 	assert_int_equal(sizes[PLAN_MAP_cilium_snat_external], 524288);
 	config_free(config);
 
-	config = load_good("--bpf-ct-global-tcp-max=2048 --bpf-fragments-map-max=256", "");
+	config = load_good("--bpf-ct-global-tcp-max=2048 --bpf-fragments-map-max=256 "
+			   "--bpf-policy-map-max=256",
+			   "");
 	settings_get_map_sizes(config_get_settings(config), 64ULL << 30, sizes);
 	assert_int_equal(sizes[PLAN_MAP_cilium_ct_tcp_global], 2048);
 	assert_true(sizes[PLAN_MAP_cilium_ct_any_global] > 262144);
 	assert_int_equal(sizes[PLAN_MAP_cilium_frag_datagrams], 256);
+	assert_int_equal(sizes[PLAN_MAP_cilium_policy_peer], 4096);
+	assert_int_equal(sizes[PLAN_MAP_cilium_policy_class], 4096);
 	config_free(config);
 }
 
