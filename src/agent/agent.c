@@ -16,7 +16,9 @@
 #include "src/agent/node_report.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
+#include "src/agent/policy_log.h"
 #include "src/agent/privilege.h"
+#include "src/agent/program_wait.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
@@ -106,6 +108,22 @@ static int listen_early(struct agent *agent, GError **error)
 	return MIN(agent->api_fd, 0);
 }
 
+static bool entry_is_failing(enum plan_map map, const void *key, size_t n_bytes, void *data)
+{
+	const struct agent *agent = data;
+
+	return agent->reconcilers &&
+	       reconcilers_entry_is_failing(agent->reconcilers, map, key, n_bytes);
+}
+
+static void log_waiting(const struct source_problem *problem, void *data)
+{
+	log_warning("policy", "A policy cannot be in force as it is now",
+		    "object=%s file=%s line=%u reason=%s hint=%s", problem->object, problem->file,
+		    problem->line, problem->reason,
+		    "use fewer prefixes; it comes into force by itself when it can");
+}
+
 /* In the order in which the watches are to run: derivations, what keeps their result, reconcilers. */
 static int make_tables(struct agent *agent, GError **error)
 {
@@ -113,6 +131,14 @@ static int make_tables(struct agent *agent, GError **error)
 	agent->derive = derive_new(agent->store, &agent->tables, &agent->derive_config, error);
 	if (!agent->derive)
 		return -EINVAL;
+	agent->activation = policy_activation_new(&(const struct policy_activation_parts){
+		.store = agent->store,
+		.tables = &agent->tables,
+		.derive = agent->derive,
+		.is_failing = entry_is_failing,
+		.on_waiting = log_waiting,
+		.data = agent,
+	});
 	agent->ipam =
 		ipam_new(agent->store, &agent->tables, &agent->derive_config, agent->run_state);
 	agent->generation = generation_new(agent->lib_state, error);
@@ -122,7 +148,9 @@ static int make_tables(struct agent *agent, GError **error)
 						 agent->boot_id, agent->problems, error);
 	if (!agent->identity_file)
 		return -EIO;
-	derive_set_last_identity(agent->derive, identity_file_get_last(agent->identity_file));
+	for (int scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		derive_set_last_identity(agent->derive, scope,
+					 identity_file_get_last(agent->identity_file, scope));
 	agent->endpoints = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = agent->store,
 		.tables = &agent->tables,
@@ -178,6 +206,14 @@ static int restore(struct agent *agent, GError **error)
 	if (!err)
 		store_settle(agent->store);
 	return err;
+}
+
+/* Before the reconcilers see the endpoints: none may be open for lack of its policies. */
+static int activate_policies(struct agent *agent, GError **error)
+{
+	policy_activation_begin(agent->activation);
+	store_settle(agent->store);
+	return 0;
 }
 
 static void log_problem(const struct source_problem *problem, void *data)
@@ -276,6 +312,26 @@ static int load_datapath(struct agent *agent, GError **error)
 	return 0;
 }
 
+/* Versions of rule sets are numbered with generations: connections remember both. */
+static int take_version(uint32_t *ret_version, void *data)
+{
+	g_autoptr(GError) error = NULL;
+	int err = generation_take(((struct agent *)data)->generation, ret_version, &error);
+
+	if (err)
+		log_warning("datapath", "No number for a version of rules", "error=%s",
+			    error->message);
+	return err;
+}
+
+static void set_policy_parts(struct agent *agent)
+{
+	reconcilers_set_version_source(agent->reconcilers, take_version, agent);
+	reconcilers_set_policy_waiter(agent->reconcilers, program_wait_begin, agent);
+	reconcilers_set_policy_lockdown(
+		agent->reconcilers, agent->settings->enable_endpoint_lockdown_on_policy_overflow);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -291,6 +347,8 @@ static int apply_plan(struct agent *agent, GError **error)
 		.controller = controller_new(agent->controllers, "router-addresses", "ipam", 0),
 	});
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	policy_activation_watch(agent->activation);
+	set_policy_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
@@ -306,6 +364,8 @@ static int apply_plan(struct agent *agent, GError **error)
 		return err;
 	reconcilers_allow_deletion(agent->reconcilers);
 	store_settle(agent->store);
+	policy_activation_allow_release(agent->activation);
+	store_settle(agent->store);
 	agent->node_report = node_report_new();
 	node_report_update(agent->node_report, agent);
 	agent->upkeep = upkeep_new(agent);
@@ -317,6 +377,7 @@ static int serve(struct agent *agent, GError **error)
 	int fd = agent->api_fd;
 
 	agent->agent_events = agent_events_new(agent);
+	agent->policy_log = policy_log_new(agent->store, &agent->tables);
 	store_settle(agent->store);
 	agent->events = events_new(agent);
 	if (events_listen(agent->events, error))
@@ -363,6 +424,7 @@ static const struct step {
 	{"reading masquerading ranges", "masqueradingRanges", read_masquerade_file},
 	{"reading devices", "devices", watch_devices},
 	{"restoring endpoints", "restore", restore},
+	{"putting policies in force", "policies", activate_policies},
 	{"loading the datapath", "bpfBase", load_datapath},
 	{"applying the plan", "plan", apply_plan},
 	{"serving the API", "initAPI", serve},
@@ -475,7 +537,9 @@ void agent_free(struct agent *agent)
 	generation_free(agent->generation);
 	identity_file_free(agent->identity_file);
 	agent_events_free(agent->agent_events);
+	policy_log_free(agent->policy_log);
 	metrics_free(agent->metrics);
+	policy_activation_free(agent->activation);
 	derive_free(agent->derive);
 	if (agent->store)
 		store_free(agent->store);

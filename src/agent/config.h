@@ -65,6 +65,9 @@ struct settings {
 	char *node_name; /* K8S_NODE_NAME, else the host's name; no key of its own */
 	char *cluster_name;
 	char **labels; /* patterns of the labels that make identities; empty: the built-in list */
+	bool enable_node_selector_labels;
+	char **node_labels;            /* patterns of the labels of nodes; empty: all */
+	char **policy_cidr_match_mode; /* "nodes", or empty */
 
 	/* Addresses. */
 	bool enable_ipv4;
@@ -100,6 +103,7 @@ struct settings {
 	unsigned int bpf_ct_global_any_max;
 	unsigned int bpf_nat_global_max;
 	unsigned int bpf_fragments_map_max;
+	unsigned int bpf_policy_map_max; /* of an endpoint; the node's maps have 16 times that */
 
 	/* Conntrack. */
 	int64_t bpf_ct_timeout_regular_tcp_ns;
@@ -111,7 +115,9 @@ struct settings {
 	int64_t conntrack_gc_max_interval_ns; /* 0: 12 hours */
 
 	/* Events. */
+	bool enable_endpoint_lockdown_on_policy_overflow;
 	bool bpf_events_drop_enabled;
+	bool bpf_events_policy_verdict_enabled;
 	bool bpf_events_trace_enabled;
 	unsigned int monitor_aggregation; /* enum monitor_aggregation */
 	int64_t monitor_aggregation_interval_ns;

@@ -6,7 +6,8 @@
  *	<state-dir>/state/ID/ep_config.json    an endpoint
  *	<state-dir>/state/ipam/ADDRESS.json    an address that somebody has
  *	<state-dir>/state/ipam-cursor.json     the addresses that were handed out last
- *	<lib-dir>/state/identities.json        every identity
+ *	<lib-dir>/state/identities.json        every identity of labels
+ *	<lib-dir>/state/local-identities.json  every identity of a prefix or another node
  *	<lib-dir>/state/identity-limit.json    no identity number above this was used
  *	<lib-dir>/state/generation.json        no endpoint had this generation yet, nor one above
  *

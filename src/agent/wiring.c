@@ -38,6 +38,10 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 		.devices = (const char *const *)settings->devices,
 		.masquerade_interfaces =
 			(const char *const *)settings->egress_masquerade_interfaces,
+		.enable_node_labels = settings->enable_node_selector_labels,
+		.node_label_patterns = (const char *const *)settings->node_labels,
+		.cidrs_match_nodes =
+			settings->policy_cidr_match_mode && *settings->policy_cidr_match_mode,
 		.enable_ipv4 = settings->enable_ipv4,
 		.enable_ipv6 = settings->enable_ipv6,
 		.prefer_node_cidrs = settings->ipam == IPAM_MODE_KUBERNETES,
@@ -49,6 +53,9 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 		.native_cidrs6 = native_cidrs(&settings->ipv6_native_routing_cidr),
 		.enable_endpoint_routes = settings->enable_endpoint_routes,
 		.enable_host_legacy_routing = settings->enable_host_legacy_routing,
+		.policy_mode = POLICY_MODE_DEFAULT,
+		.enable_non_default_deny = true,
+		.enable_policy_kind = {true, true, true},
 	};
 }
 

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/derive/policy_activation.h"
+
+#include <string.h>
+#include "src/derive/ipcache.h"
+#include "src/model/policy.h"
+
+struct policy_activation {
+	struct policy_activation_parts parts;
+	GHashTable *waiting; /* char *: keys of policies that are to be looked at, or again */
+	bool may_release;
+};
+
+/* ---- the kernel ---- */
+
+static bool is_failing(const struct policy_activation *activation, enum plan_map map,
+		       const void *key, size_t n_bytes)
+{
+	const struct policy_activation_parts *parts = &activation->parts;
+
+	return parts->is_failing && parts->is_failing(map, key, n_bytes, parts->data);
+}
+
+/* As the prefix of a policy. */
+static bool prefix_is_failing(const struct cidr *cidr, void *data)
+{
+	struct ipcache_prefix_key key = ipcache_prefix_map_key(cidr);
+
+	return is_failing(data, PLAN_MAP_cilium_ipcache_prefix, &key, sizeof(key));
+}
+
+/* As such, or as the address of a node. */
+static bool is_failing_anywhere(const struct cidr *cidr, void *data)
+{
+	struct ipcache_key key = {.addr = cidr->addr};
+
+	return prefix_is_failing(cidr, data) ||
+	       (cidr->prefix_len == 128 &&
+		is_failing(data, PLAN_MAP_cilium_ipcache, &key, sizeof(key)));
+}
+
+/* ---- what waits ---- */
+
+static struct source_problem *problem_new(const struct policy *policy, const char *obstacle,
+					  bool is_active)
+{
+	struct source_problem *problem = (struct source_problem *)row_new(&source_problem_class);
+
+	problem->key = g_strdup_printf("waiting %s", policy->meta.key);
+	problem->file = g_strdup(policy->meta.file ? policy->meta.file : policy->meta.key);
+	problem->line = policy->meta.line;
+	problem->object = g_strdup_printf("%s %s%s%s", policy_kind_name(policy->kind),
+					  policy->meta.namespace ? policy->meta.namespace : "",
+					  policy->meta.namespace ? "/" : "", policy->meta.name);
+	problem->reason = g_strdup_printf("%s; %s", obstacle,
+					  is_active ? "it is in force without that prefix"
+						    : "what it said before stays in force");
+	return problem;
+}
+
+static void put_problem(struct policy_activation *activation, struct txn *txn,
+			const struct policy *policy, const char *obstacle, bool is_active)
+{
+	const struct policy_activation_parts *parts = &activation->parts;
+	struct source_problem *problem = problem_new(policy, obstacle, is_active);
+	const struct row *old =
+		table_get(parts->tables->source_problems, problem->key, strlen(problem->key));
+
+	if ((!old || !row_equal(old, &problem->row)) && parts->on_waiting)
+		parts->on_waiting(problem, parts->data);
+	txn_put(txn, parts->tables->source_problems, &problem->row);
+}
+
+static void remove_problem(struct policy_activation *activation, struct txn *txn,
+			   const char *policy_key)
+{
+	g_autofree char *key = g_strdup_printf("waiting %s", policy_key);
+
+	txn_remove(txn, activation->parts.tables->source_problems, key, strlen(key));
+}
+
+/* Why the policy cannot be in force; NULL: it can. Free with g_free. */
+static char *find_obstacle(struct policy_activation *activation, const char *policy_key)
+{
+	const struct prefix_derivation *prefixes = derive_get_prefixes(activation->parts.derive);
+	char text[CIDR_TEXT_BYTES];
+	struct cidr cidr;
+
+	switch (prefix_derivation_check(prefixes, policy_key, prefix_is_failing, activation,
+					&cidr)) {
+	case PREFIX_WITHOUT_IDENTITY:
+		return g_strdup_printf("no identity is left for %s: policies, CIDR groups and "
+				       "services use more than %u prefixes",
+				       cidr_format(&cidr, text),
+				       IDENTITY_PREFIX_MAX - IDENTITY_PREFIX_MIN + 1);
+	case PREFIX_NOT_IN_KERNEL:
+		return g_strdup_printf("the kernel has not taken %s into cilium_ipcache_prefix, "
+				       "see \"cilium status\"",
+				       cidr_format(&cidr, text));
+	case PREFIX_READY:
+		break;
+	}
+	return NULL;
+}
+
+/* ---- activation ---- */
+
+/* False where it waits further. */
+static bool activate(struct policy_activation *activation, struct txn *txn, const char *key,
+		     bool unconditionally)
+{
+	struct tables *tables = activation->parts.tables;
+	const struct row *row = table_get(tables->policies, key, strlen(key));
+	const struct row *active = table_get(tables->active_policies, key, strlen(key));
+	g_autofree char *obstacle = row ? find_obstacle(activation, key) : NULL;
+	bool is_active = unconditionally || (row && active && row_equal(active, row));
+
+	if (obstacle)
+		put_problem(activation, txn, (const struct policy *)row, obstacle, is_active);
+	else
+		remove_problem(activation, txn, key);
+	if (row && (!obstacle || is_active))
+		txn_put(txn, tables->active_policies, row_ref(row));
+	else if (!row)
+		txn_remove(txn, tables->active_policies, key, strlen(key));
+	return !obstacle;
+}
+
+static void activate_waiting(struct policy_activation *activation, bool unconditionally)
+{
+	struct txn *txn = txn_new(activation->parts.store);
+	GHashTableIter iter;
+	void *key;
+
+	g_hash_table_iter_init(&iter, activation->waiting);
+	while (g_hash_table_iter_next(&iter, &key, NULL))
+		if (activate(activation, txn, key, unconditionally))
+			g_hash_table_iter_remove(&iter);
+	txn_commit(txn);
+}
+
+/* What is released may serve a prefix that found no number, and then a policy that waits for it. */
+static void release(struct policy_activation *activation)
+{
+	struct derive *derive = activation->parts.derive;
+	struct local_identities *local = derive_get_local_identities(derive);
+	struct txn *txn;
+
+	if (!activation->may_release || !local_identities_has_unused(local))
+		return;
+	txn = txn_new(activation->parts.store);
+	if (!local_identities_release(local, txn, is_failing_anywhere, activation)) {
+		txn_abort(txn);
+		return;
+	}
+	txn_commit(txn);
+	prefix_derivation_retry(derive_get_prefixes(derive));
+}
+
+static bool add_key(const struct row *row, void *data)
+{
+	g_hash_table_add(data, g_strdup(((const struct policy *)row)->meta.key));
+	return true;
+}
+
+void policy_activation_begin(struct policy_activation *activation)
+{
+	table_foreach (activation->parts.tables->policies, add_key, activation->waiting)
+		;
+	activate_waiting(activation, true);
+	table_set_synced(activation->parts.tables->active_policies);
+}
+
+static void run(struct watch *watch, void *data)
+{
+	struct policy_activation *activation = data;
+	struct table *table;
+	struct row_key key;
+
+	while (watch_pop(watch, &table, &key))
+		if (table == activation->parts.tables->policies)
+			g_hash_table_add(activation->waiting, g_strndup(key.data, key.n_bytes));
+	policy_activation_retry(activation);
+}
+
+void policy_activation_watch(struct policy_activation *activation)
+{
+	struct tables *tables = activation->parts.tables;
+	struct watch *watch =
+		watch_new(activation->parts.store, "policy-activation", run, activation);
+
+	watch_add(watch, tables->policies);
+	watch_add(watch, tables->plan_map_entries);
+}
+
+void policy_activation_allow_release(struct policy_activation *activation)
+{
+	activation->may_release = true;
+	release(activation);
+}
+
+void policy_activation_retry(struct policy_activation *activation)
+{
+	if (g_hash_table_size(activation->waiting))
+		activate_waiting(activation, false);
+	release(activation);
+}
+
+unsigned int policy_activation_n_waiting(const struct policy_activation *activation)
+{
+	return g_hash_table_size(activation->waiting);
+}
+
+struct policy_activation *policy_activation_new(const struct policy_activation_parts *parts)
+{
+	struct policy_activation *activation = g_new0(struct policy_activation, 1);
+
+	activation->parts = *parts;
+	activation->waiting = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	return activation;
+}
+
+void policy_activation_free(struct policy_activation *activation)
+{
+	if (!activation)
+		return;
+	g_hash_table_unref(activation->waiting);
+	g_free(activation);
+}
