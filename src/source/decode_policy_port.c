@@ -164,9 +164,8 @@ static bool covers(const struct policy_port *a, const struct policy_port *b)
 	return a->port <= b->port && a->end_port >= b->end_port;
 }
 
-/* The ports from n_before on are those of the item. */
-static void check_shadowed(const struct policy_decoder *decoder, const struct field *item,
-			   const struct policy_rule *rule, unsigned int n_before)
+void decode_policy_check_shadowed(const struct policy_decoder *decoder, const struct field *item,
+				  const struct policy_rule *rule, unsigned int n_before)
 {
 	unsigned int n_covered = 0;
 
@@ -215,7 +214,7 @@ static void decode_port_rule(const struct policy_decoder *decoder, const struct 
 			break;
 		}
 		decode_port(decoder, &item, &context, rule);
-		check_shadowed(decoder, &item, rule, n_before);
+		decode_policy_check_shadowed(decoder, &item, rule, n_before);
 	}
 }
 
@@ -343,7 +342,7 @@ static void decode_icmps(const struct policy_decoder *decoder, const struct fiel
 			unsigned int n_before = rule->ports->len;
 
 			decode_icmp_field(decoder, &field, rule);
-			check_shadowed(decoder, &field, rule, n_before);
+			decode_policy_check_shadowed(decoder, &field, rule, n_before);
 		}
 	}
 }
