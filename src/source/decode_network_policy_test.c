@@ -73,8 +73,8 @@ static void peers_and_ports(void **state)
 		"k8s.io.kubernetes.pod.namespace} | 10.0.0.0/8 -10.1.0.0/16 | 2001:db8::/32\n"
 		"  19 spec.egress[0] egress: everybody at udp/53 tcp/53 tcp/web sctp/* "
 		"tcp/100-200 tcp/150 tcp/*\n"
-		" warning 19 spec.egress[0].ports[5]: has no effect: the ports before it have it "
-		"already\n");
+		" warning 19 spec.egress[0].ports[5]: has no effect: what stands before it covers "
+		"it\n");
 }
 
 /* The name that operators see is that of the annotation. */

@@ -153,9 +153,10 @@ static void decode_port(const struct policy_decoder *decoder, const struct field
 	intern_unref(port.name);
 }
 
+/* L7 rules of the same port add up: none of them is in vain. */
 static bool covers(const struct policy_port *a, const struct policy_port *b)
 {
-	if (a->protocol != b->protocol || a->needs != b->needs)
+	if (a->protocol != b->protocol || a->needs || b->needs)
 		return false;
 	if (a->all_ports || b->all_ports)
 		return a->all_ports;
@@ -182,7 +183,7 @@ void decode_policy_check_shadowed(const struct policy_decoder *decoder, const st
 	}
 	if (n_covered == rule->ports->len - n_before)
 		decode_policy_note(decoder, item, false,
-				   "has no effect: the ports before it have it already");
+				   "has no effect: what stands before it covers it");
 }
 
 static void decode_port_rule(const struct policy_decoder *decoder, const struct field *element,
