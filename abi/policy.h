@@ -28,16 +28,20 @@ enum policy_direction {
 
 /* The element of cilium_policy_endpoint: aligned, written by one store. */
 struct policy_endpoint {
-	__u32 version; /* 0: no rule set yet: everything is denied */
+	__u32 version; /* at most POLICY_VERSION_MAX; 0: no rule set yet: everything is denied */
 	__u32 flags;   /* POLICY_F_* */
 } __attribute__((aligned(8)));
 ABI_ASSERT_SIZE(struct policy_endpoint, 8);
+
+#define POLICY_VERSION_MAX 0x7ffffffeU /* the top bit is conntrack's: CT_POLICY_VERSION() */
 
 #define POLICY_F_OPEN_INGRESS 0x01 /* no rule concerns the direction: no lookup, allowed */
 #define POLICY_F_OPEN_EGRESS  0x02
 #define POLICY_F_AUDIT        0x04 /* what would be denied is reported and goes on */
 /* Some peers found no room in the map: who has no entry is denied, whatever the default class says. */
 #define POLICY_F_INCOMPLETE 0x08
+
+#define POLICY_RULE_ALLOW_ANY 2 /* the rule of what POLICY_F_OPEN_* allows */
 
 #define POLICY_ENDPOINTS_MAX 65536 /* endpoint ids */
 #define POLICY_ENDPOINT_HOST 0

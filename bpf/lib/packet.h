@@ -38,28 +38,48 @@ enum ct_change {
 	CT_CHANGE_INTERVAL = 0x02, /* the report interval has passed */
 };
 
+/* The two ends of a packet. */
+enum packet_end {
+	SRC = 0,
+	DST = 1,
+	PACKET_END__MAX,
+};
+
+/* The last judgement. */
+struct policy_decision {
+	__u32 rule;           /* that decides; 0: none does */
+	__u32 rule_set;       /* version; 0: there is none yet */
+	__u32 peer;           /* identity */
+	__u16 endpoint;       /* whose rules they are; 0: the host's */
+	__u16 endpoint_flags; /* ENDPOINT_F_* */
+	__u8 flags;           /* POLICY_F_* */
+	__u8 match;           /* enum policy_match */
+	__u8 dir;             /* enum metric_dir, seen from the endpoint */
+};
+
 struct packet {
 	struct flow flow;
-	__u32 src_identity; /* 0: not known (yet) */
-	__u32 dst_identity;
-	__u32 src_generation; /* of local endpoints, else 0 */
-	__u32 dst_generation;
-	__u16 src_endpoint; /* id, 0: not local */
-	__u16 dst_endpoint;
-	__u8 ct_state;      /* enum event_ct_state */
-	__u8 ct_changes;    /* enum ct_change */
-	__u8 new_tcp_flags; /* seen for the first time from this side */
-	__u8 trace;         /* 0: off, else 1 + enum trace_aggregation */
-	__u8 trace_point;   /* enum trace_point: where it went */
-	__s8 ext_error;     /* of the helper that failed */
-	__u8 counted;       /* another program of this node accounts the packet */
-	__u8 via_stack;     /* the host's stack forwarded this, or what this answers */
-	__u8 nat_reply;     /* came to a masqueraded port: nat_addr and nat_port, now replaced */
-	__u16 src_flags;    /* ENDPOINT_F_* of local endpoints, else 0 */
-	__u16 dst_flags;
+	/* By enum packet_end, in the order of struct ct_entry. */
+	__u32 generation[PACKET_END__MAX];     /* of local endpoints, else 0 */
+	__u32 policy_version[PACKET_END__MAX]; /* CT_POLICY_VERSION(); 0: nobody to judge for */
+	__u32 identity[PACKET_END__MAX];       /* 0: not known (yet) */
+	__u16 endpoint[PACKET_END__MAX];       /* id, 0: not local */
+	__u16 endpoint_flags[PACKET_END__MAX]; /* ENDPOINT_F_* of local endpoints, else 0 */
+	__u8 policy_flags[PACKET_END__MAX];    /* POLICY_F_*, with policy_version */
+	__u8 ct_state;                         /* enum event_ct_state */
+	__u8 ct_changes;                       /* enum ct_change */
+	__u8 new_tcp_flags;                    /* seen for the first time from this side */
+	__u8 trace;                            /* 0: off, else 1 + enum trace_aggregation */
+	__u8 trace_point;                      /* enum trace_point: where it went */
+	__s8 ext_error;                        /* of the helper that failed */
+	__u8 counted;   /* another program of this node accounts the packet */
+	__u8 via_stack; /* the host's stack forwarded this, or what this answers */
+	__u8 dst_flags; /* IPCACHE_F_* of a destination that is no endpoint here */
+	__u8 nat_reply; /* came to a masqueraded port: nat_addr and nat_port, now replaced */
 	__be16 nat_port;
 	__u32 nat_generation;
 	struct addr nat_addr;
+	struct policy_decision policy; /* nothing before there is one */
 };
 
 /*
@@ -69,28 +89,40 @@ struct packet {
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2); /* the packet, and what an ICMP error carries */
 	__type(key, __u32);
 	__type(value, struct packet);
 } packet_scratch SEC(".maps") __weak;
 
-/* All zero but for the offset; never NULL, which only the verifier does not know. */
+/* All zero but for the offset and policy; never NULL, which only the verifier does not know. */
+static __always_inline struct packet *packet_clear(__u32 index)
+{
+	struct packet *packet = bpf_map_lookup_elem(&packet_scratch, &index);
+
+	if (packet)
+		__builtin_memset(packet, 0, offsetof(struct packet, policy));
+	return packet;
+}
+
 static __always_inline struct packet *packet_begin(__u32 l3_off)
 {
-	__u32 zero = 0;
-	struct packet *packet = bpf_map_lookup_elem(&packet_scratch, &zero);
+	struct packet *packet = packet_clear(0);
 
-	if (!packet)
-		return NULL;
-	__builtin_memset(packet, 0, sizeof(*packet));
-	packet->flow.l3_off = l3_off;
+	if (packet)
+		packet->flow.l3_off = l3_off;
 	return packet;
+}
+
+/* For the packet inside an ICMP error. */
+static __always_inline struct packet *packet_inner_begin(void)
+{
+	return packet_clear(1);
 }
 
 /* The host's stack forwards what either end sends and gets. */
 static __always_inline bool packet_needs_stack(const struct packet *packet)
 {
-	return (packet->src_flags | packet->dst_flags) & ENDPOINT_F_VIA_STACK;
+	return (packet->endpoint_flags[SRC] | packet->endpoint_flags[DST]) & ENDPOINT_F_VIA_STACK;
 }
 
 static __always_inline bool packet_is_ipv6(const struct packet *packet)

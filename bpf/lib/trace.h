@@ -44,7 +44,22 @@ static __always_inline __u32 event_read_packet(struct __sk_buff *skb, struct eve
 	return n_bytes;
 }
 
-/* verdict: of a drop, else 0. */
+/* Who decided, where policy did; the rest of what is in the ring is not zero by itself. */
+static __always_inline void event_set_policy(struct event *event, const struct packet *packet,
+					     int verdict)
+{
+	bool is_verdict = event->type == EVENT_POLICY_VERDICT;
+	bool is_judged = is_verdict || (verdict && drop_file(verdict) == SOURCE_POLICY);
+
+	event->rule = is_judged ? packet->policy.rule : 0;
+	event->rule_set = is_judged ? packet->policy.rule_set : 0;
+	event->match = is_judged ? packet->policy.match : 0;
+	event->policy_endpoint = is_judged ? packet->policy.endpoint : 0;
+	event->drop_reason = is_verdict && verdict ? drop_reason(verdict) : 0;
+	event->pad[0] = event->pad[1] = 0;
+}
+
+/* verdict: of a drop, or of what only audit lets go; else 0. */
 static __noinline void event_emit(struct __sk_buff *skb, const struct packet *packet, __u32 head,
 				  int verdict)
 {
@@ -73,16 +88,12 @@ static __noinline void event_emit(struct __sk_buff *skb, const struct packet *pa
 	event->hash = bpf_get_hash_recalc(skb);
 	event->mark = skb->mark;
 	event->ifindex = skb->ifindex;
-	event->src_identity = packet->src_identity;
-	event->dst_identity = packet->dst_identity;
-	event->src_endpoint = packet->src_endpoint;
-	event->dst_endpoint = packet->dst_endpoint;
+	event->src_identity = packet->identity[SRC];
+	event->dst_identity = packet->identity[DST];
+	event->src_endpoint = packet->endpoint[SRC];
+	event->dst_endpoint = packet->endpoint[DST];
 	event->orig_len = n_bytes;
-	event->rule = 0;
-	event->rule_set = 0;
-	event->match = 0;
-	event->drop_reason = 0;
-	event->pad[0] = event->pad[1] = event->pad[2] = 0;
+	event_set_policy(event, packet, verdict);
 	event->cpu = bpf_get_smp_processor_id();
 	event->cap_len = event_read_packet(skb, event, n_bytes);
 	bpf_ringbuf_submit(event, event_wakeup(runtime));
@@ -104,16 +115,16 @@ static __always_inline void trace_init(struct packet *packet)
 static __always_inline bool trace_is_wanted(const struct packet *packet,
 					    const struct runtime_config *runtime)
 {
-	bool src_off = packet->src_flags & ENDPOINT_F_NO_TRACE;
-	bool dst_off = packet->dst_flags & ENDPOINT_F_NO_TRACE;
+	bool src_off = packet->endpoint_flags[SRC] & ENDPOINT_F_NO_TRACE;
+	bool dst_off = packet->endpoint_flags[DST] & ENDPOINT_F_NO_TRACE;
 
-	if ((packet->src_flags | packet->dst_flags) & ENDPOINT_F_TRACE)
+	if ((packet->endpoint_flags[SRC] | packet->endpoint_flags[DST]) & ENDPOINT_F_TRACE)
 		return true;
 	if (runtime->trace_events != TRACE_EVENTS_ON)
 		return false;
 	if (src_off)
-		return packet->dst_endpoint && !dst_off;
-	return packet->src_endpoint || !dst_off;
+		return packet->endpoint[DST] && !dst_off;
+	return packet->endpoint[SRC] || !dst_off;
 }
 
 static __noinline void trace_report_entry(struct __sk_buff *skb, struct packet *packet,

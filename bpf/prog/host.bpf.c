@@ -31,7 +31,7 @@ static __always_inline int host_send(struct __sk_buff *skb, struct packet *packe
 		return TC_ACT_OK;
 	endpoint_set_destination(packet, destination);
 	ipcache_resolve_source(packet);
-	packet->via_stack = packet->src_identity != IDENTITY_HOST;
+	packet->via_stack = packet->identity[SRC] != IDENTITY_HOST;
 	trace_entry(skb, packet, TRACE_FROM_HOST);
 	/* Otherwise cil_to_container, which the packet passes next, does this. */
 	if (!config_to_container_attached()) {
