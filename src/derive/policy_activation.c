@@ -168,6 +168,7 @@ void policy_activation_begin(struct policy_activation *activation)
 	table_foreach (activation->parts.tables->policies, add_key, activation->waiting)
 		;
 	activate_waiting(activation, true);
+	table_set_synced(activation->parts.tables->active_policies);
 }
 
 static void run(struct watch *watch, void *data)
