@@ -156,6 +156,7 @@ static __always_inline bool policy_is_reported(const struct packet *packet)
 	       !(packet->judge_flags & ENDPOINT_F_NO_VERDICTS);
 }
 
+/* How often it was decided so; what nothing concerns is not counted. */
 static __always_inline void policy_count(const struct packet *packet, enum event_action action)
 {
 	if (action == EVENT_ACTION_AUDIT)
@@ -165,7 +166,7 @@ static __always_inline void policy_count(const struct packet *packet, enum event
 		metrics_add(METRIC_REASON_POLICY_ALLOWED, trace_policy_direction(packet), 0);
 }
 
-/* The answer, in packet, becomes a count, an event and what a stage returns. */
+/* The answer, in packet, becomes an event and what a stage returns. */
 static __always_inline int policy_conclude(struct __sk_buff *skb, const struct packet *packet)
 {
 	int result = packet->policy_result;
