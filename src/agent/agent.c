@@ -32,6 +32,7 @@
 #include "src/model/source_problem.h"
 #include "src/rpc/http_server.h"
 #include "src/rpc/unix_listen.h"
+#include "src/source/decode.h"
 #include "src/source/directory.h"
 #include "src/source/masquerade_file.h"
 
@@ -106,6 +107,22 @@ static int listen_early(struct agent *agent, GError **error)
 	return MIN(agent->api_fd, 0);
 }
 
+static bool entry_is_failing(enum plan_map map, const void *key, size_t n_bytes, void *data)
+{
+	const struct agent *agent = data;
+
+	return agent->reconcilers &&
+	       reconcilers_entry_is_failing(agent->reconcilers, map, key, n_bytes);
+}
+
+static void log_waiting(const struct source_problem *problem, void *data)
+{
+	log_warning("policy", "A policy cannot be in force as it is now",
+		    "object=%s file=%s line=%u reason=%s hint=%s", problem->object, problem->file,
+		    problem->line, problem->reason,
+		    "use fewer prefixes; it comes into force by itself when it can");
+}
+
 /* In the order in which the watches are to run: derivations, what keeps their result, reconcilers. */
 static int make_tables(struct agent *agent, GError **error)
 {
@@ -113,6 +130,14 @@ static int make_tables(struct agent *agent, GError **error)
 	agent->derive = derive_new(agent->store, &agent->tables, &agent->derive_config, error);
 	if (!agent->derive)
 		return -EINVAL;
+	agent->activation = policy_activation_new(&(const struct policy_activation_parts){
+		.store = agent->store,
+		.tables = &agent->tables,
+		.derive = agent->derive,
+		.is_failing = entry_is_failing,
+		.on_waiting = log_waiting,
+		.data = agent,
+	});
 	agent->ipam =
 		ipam_new(agent->store, &agent->tables, &agent->derive_config, agent->run_state);
 	agent->generation = generation_new(agent->lib_state, error);
@@ -182,6 +207,14 @@ static int restore(struct agent *agent, GError **error)
 	return err;
 }
 
+/* Before the reconcilers see the endpoints: none may be open for lack of its policies. */
+static int activate_policies(struct agent *agent, GError **error)
+{
+	policy_activation_begin(agent->activation);
+	store_settle(agent->store);
+	return 0;
+}
+
 static void log_problem(const struct source_problem *problem, void *data)
 {
 	log_warning("source", "Manifest refused",
@@ -192,6 +225,7 @@ static void log_problem(const struct source_problem *problem, void *data)
 
 static int read_manifests(struct agent *agent, GError **error)
 {
+	decode_set_cluster_name(agent->settings->cluster_name);
 	agent->source = directory_new(agent->loop, agent->store, &agent->tables,
 				      agent->settings->manifest_dir, log_problem, NULL, error);
 	if (!agent->source)
@@ -312,6 +346,7 @@ static int apply_plan(struct agent *agent, GError **error)
 		.controller = controller_new(agent->controllers, "router-addresses", "ipam", 0),
 	});
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	policy_activation_watch(agent->activation);
 	set_policy_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
@@ -327,6 +362,8 @@ static int apply_plan(struct agent *agent, GError **error)
 	if (err)
 		return err;
 	reconcilers_allow_deletion(agent->reconcilers);
+	store_settle(agent->store);
+	policy_activation_allow_release(agent->activation);
 	store_settle(agent->store);
 	agent->node_report = node_report_new();
 	node_report_update(agent->node_report, agent);
@@ -385,6 +422,7 @@ static const struct step {
 	{"reading masquerading ranges", "masqueradingRanges", read_masquerade_file},
 	{"reading devices", "devices", watch_devices},
 	{"restoring endpoints", "restore", restore},
+	{"putting policies in force", "policies", activate_policies},
 	{"loading the datapath", "bpfBase", load_datapath},
 	{"applying the plan", "plan", apply_plan},
 	{"serving the API", "initAPI", serve},
@@ -498,6 +536,7 @@ void agent_free(struct agent *agent)
 	identity_file_free(agent->identity_file);
 	agent_events_free(agent->agent_events);
 	metrics_free(agent->metrics);
+	policy_activation_free(agent->activation);
 	derive_free(agent->derive);
 	if (agent->store)
 		store_free(agent->store);

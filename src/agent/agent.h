@@ -9,6 +9,7 @@
 #include "src/agent/map_events.h"
 #include "src/datapath/reconciler.h"
 #include "src/derive/derive.h"
+#include "src/derive/policy_activation.h"
 
 #define AGENT_STEPS_MAX 24
 
@@ -38,6 +39,7 @@ struct agent {
 	struct store *store;
 	struct tables tables;
 	struct derive *derive;
+	struct policy_activation *activation;
 	struct identity_file *identity_file;
 	struct generation *generation;
 	struct ipam *ipam;

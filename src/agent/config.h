@@ -65,6 +65,9 @@ struct settings {
 	char *node_name; /* K8S_NODE_NAME, else the host's name; no key of its own */
 	char *cluster_name;
 	char **labels; /* patterns of the labels that make identities; empty: the built-in list */
+	bool enable_node_selector_labels;
+	char **node_labels;            /* patterns of the labels of nodes; empty: all */
+	char **policy_cidr_match_mode; /* "nodes", or empty */
 
 	/* Addresses. */
 	bool enable_ipv4;

@@ -125,6 +125,11 @@ void settings_check(const struct settings *settings, GString *problems)
 	if (strlen(settings->socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		add_line(problems, "socket-path: got %zu bytes, want at most 107",
 			 strlen(settings->socket_path));
+	for (char **mode = settings->policy_cidr_match_mode; mode && *mode; mode++)
+		if (strcmp(*mode, "nodes") != 0)
+			add_line(problems,
+				 "policy-cidr-match-mode: got \"%s\", want nodes or nothing",
+				 *mode);
 	check_event_buffers(settings, problems);
 	check_log_opt(settings, problems);
 }

@@ -127,6 +127,8 @@ static void on_timer(uv_timer_t *timer)
 	next_ns = sooner(ipam_expire(agent->ipam), reconcilers_retry(agent->reconcilers));
 	next_ns = sooner(next_ns, conntrack_gc_run(agent->conntrack_gc));
 	store_settle(agent->store);
+	policy_activation_retry(agent->activation);
+	store_settle(agent->store);
 	next_ns = sooner(next_ns, upkeep->resync_at_ns - now_ns);
 	arm(upkeep, sooner(next_ns, upkeep->hint_at_ns ? upkeep->hint_at_ns - now_ns : -1));
 }

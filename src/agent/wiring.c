@@ -38,6 +38,10 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 		.devices = (const char *const *)settings->devices,
 		.masquerade_interfaces =
 			(const char *const *)settings->egress_masquerade_interfaces,
+		.enable_node_labels = settings->enable_node_selector_labels,
+		.node_label_patterns = (const char *const *)settings->node_labels,
+		.cidrs_match_nodes =
+			settings->policy_cidr_match_mode && *settings->policy_cidr_match_mode,
 		.enable_ipv4 = settings->enable_ipv4,
 		.enable_ipv6 = settings->enable_ipv6,
 		.prefer_node_cidrs = settings->ipam == IPAM_MODE_KUBERNETES,

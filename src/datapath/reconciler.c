@@ -392,6 +392,17 @@ void reconcilers_foreach_entry(const struct reconcilers *reconcilers,
 	keyed_set_foreach(&reconcile->failing, visit_unwanted, &visit);
 }
 
+bool reconcilers_entry_is_failing(const struct reconcilers *reconcilers, enum plan_map map,
+				  const void *key, size_t n_bytes)
+{
+	const struct reconcile *reconcile = &reconcilers->kinds[KIND_MAP_ENTRIES];
+	uint8_t data[1 + 64] = {map};
+
+	g_assert(n_bytes < sizeof(data));
+	memcpy(data + 1, key, n_bytes);
+	return keyed_set_get(&reconcile->failing, data, 1 + n_bytes);
+}
+
 static void observe_write(const struct row *row, bool removed, int err, void *data)
 {
 	const struct reconcilers *reconcilers = data;

@@ -118,6 +118,9 @@ struct reconciler_entry {
 void reconcilers_foreach_entry(const struct reconcilers *reconcilers,
 			       void (*fn)(const struct reconciler_entry *entry, void *data),
 			       void *data);
+/* That the kernel has the entry of a map otherwise than the plan wants: the last write of it failed. */
+bool reconcilers_entry_is_failing(const struct reconcilers *reconcilers, enum plan_map map,
+				  const void *key, size_t n_bytes);
 
 /* A write to a BPF map: wanted is false where it was removed. */
 typedef void (*reconciler_write_fn)(const struct reconciler_entry *write, void *data);

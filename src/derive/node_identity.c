@@ -31,7 +31,7 @@ struct node_identity *node_identity_new(const struct tables *tables,
 					const struct api_server *api_server,
 					struct local_identities *local, GError **error)
 {
-	struct label_filter *filter = label_filter_new_bare(config->node_label_patterns, error);
+	struct label_filter *filter = label_filter_new_nodes(config->node_label_patterns, error);
 	struct node_identity *identity;
 
 	if (!filter)

@@ -5,7 +5,7 @@
 #include "src/model/object.h"
 
 struct pod_port {
-	const char *name; /* interned; NULL: none */
+	const char *name; /* interned */
 	uint8_t protocol; /* IPPROTO_TCP, _UDP or _SCTP */
 	uint16_t number;
 };
@@ -16,10 +16,11 @@ struct pod {
 	const char *node_name;       /* interned; NULL where not scheduled, or not said */
 	const char *service_account; /* interned; NULL: "default" */
 	bool host_network;           /* it has no endpoint of its own */
-	GArray *ports; /* struct pod_port, of its containers in the manifest's order; NULL: none */
+	GArray *ports; /* struct pod_port, of its containers, that have a name; NULL: none */
 };
 
 extern const struct row_class pod_class;
 
-/* name: may be NULL. */
 void pod_add_port(struct pod *pod, const char *name, uint8_t protocol, uint16_t number);
+/* Pods of one template have the same ports: from here on they share them, and none may be added. */
+void pod_share_ports(struct pod *pod);

@@ -54,9 +54,9 @@ static void decode_ports(const struct field *container, struct pod *pod)
 		uint16_t number = decode_port_number(&number_field);
 		uint8_t protocol = decode_protocol(&protocol_field);
 
-		if (name && !*name)
-			name = NULL;
-		if (name && !syntax_is_port_name(name))
+		if (!name || !*name)
+			continue;
+		if (!syntax_is_port_name(name))
 			field_want(&name_field, "at most 15 of a-z, 0-9 and '-' with a letter");
 		else
 			pod_add_port(pod, name, protocol, number);
@@ -93,5 +93,6 @@ struct object *decode_pod(const struct field *object, struct object_meta *take_m
 	pod->service_account = intern_new(decode_reference(&service_account));
 	pod->host_network = field_bool(&host_network, false);
 	decode_containers(&spec, pod);
+	pod_share_ports(pod);
 	return decoded;
 }

@@ -42,8 +42,8 @@ static void append_row(GString *text, const struct object *object)
 			const struct pod_port *port =
 				&g_array_index(pod->ports, struct pod_port, i);
 
-			g_string_append_printf(text, " %s=%u/%u", port->name ? port->name : "",
-					       port->protocol, port->number);
+			g_string_append_printf(text, " %s=%u/%u", port->name, port->protocol,
+					       port->number);
 		}
 	}
 }
@@ -187,7 +187,7 @@ static void ports_of_pods(void **state)
 		"  - ports: [{name: once, containerPort: 1}]\n"
 		"---\n"
 		"apiVersion: v1\nkind: Pod\nmetadata: {name: host}\nspec: {hostNetwork: true}\n",
-		"default/web: own web=6/80 =17/53 metrics=132/9000\n"
+		"default/web: own web=6/80 metrics=132/9000\n"
 		"default/host: host\n");
 	assert_rows(
 		"apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostNetwork: yes\n"
