@@ -218,7 +218,8 @@ static void run_scenario(void **state)
 
 static size_t add_scenarios(struct CMUnitTest *tests)
 {
-	static const struct scenario_group *const groups[] = {&policy_scenarios};
+	static const struct scenario_group *const groups[] = {&policy_scenarios,
+							      &policy_live_scenarios};
 	size_t n_tests = 0;
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)

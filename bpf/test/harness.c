@@ -83,18 +83,23 @@ void harness_load(struct harness *harness, const struct node_config *config)
 	CHECK(harness->skel);
 	*(struct node_config *)&harness->skel->rodata->node_config = *config;
 	harness->config = *config;
+	harness->ring = NULL;
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_lxc, 1024));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_lxc_device, 1024));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_ipcache, 1024));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_ct_tcp_global, 131072));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_ct_any_global, 65536));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_snat_external, 131072));
+	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_policy_peer, 4096));
+	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_policy_class, 4096));
 	CHECK(!datapath_bpf__load(harness->skel));
 	harness_reset(harness);
 }
 
 void harness_unload(struct harness *harness)
 {
+	ring_buffer__free(harness->ring);
+	harness->ring = NULL;
 	datapath_bpf__destroy(harness->skel);
 }
 
@@ -318,15 +323,12 @@ static int copy_event(void *context, void *data, size_t n_bytes)
 bool harness_take_event(struct harness *harness, struct event *ret_event)
 {
 	static struct event event;
-	struct ring_buffer *ring;
-	int ret;
 
-	ring = ring_buffer__new(bpf_map__fd(harness->skel->maps.cilium_events), copy_event, &event,
-				NULL);
-	CHECK(ring);
-	ret = ring_buffer__consume(ring);
-	ring_buffer__free(ring);
-	if (ret != -ECANCELED)
+	if (!harness->ring)
+		harness->ring = ring_buffer__new(bpf_map__fd(harness->skel->maps.cilium_events),
+						 copy_event, &event, NULL);
+	CHECK(harness->ring);
+	if (ring_buffer__consume(harness->ring) != -ECANCELED)
 		return false;
 	*ret_event = event;
 	return true;

@@ -72,6 +72,7 @@ enum test_program {
 struct harness {
 	struct datapath_bpf *skel;
 	struct node_config config;
+	struct ring_buffer *ring; /* of events; NULL before anybody has looked */
 };
 
 struct run {
