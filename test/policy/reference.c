@@ -81,7 +81,9 @@ static bool denies_by_default(const struct spec *spec, bool is_ingress, struct w
 
 	if (spec->common.is_kubernetes)
 		return type_is_meant(json, is_ingress);
-	if (wanted && world_config_is_on(world, "enable-non-default-deny-policies", true))
+	/* Only what it takes away can be switched off. */
+	if (json_is_true(wanted) ||
+	    (wanted && world_config_is_on(world, "enable-non-default-deny-policies", true)))
 		return json_is_true(wanted);
 	return json_array_size(member_of(json, is_ingress ? "ingress" : "egress")) ||
 	       json_array_size(member_of(json, is_ingress ? "ingressDeny" : "egressDeny"));
