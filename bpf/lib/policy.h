@@ -141,6 +141,16 @@ static __always_inline bool policy_is_reported(const struct policy_decision *pol
 	       !(policy->endpoint_flags & ENDPOINT_F_NO_VERDICTS);
 }
 
+static __always_inline void policy_count(const struct policy_decision *policy,
+					 enum event_action action, __u32 how)
+{
+	if (action == EVENT_ACTION_AUDIT)
+		metrics_add(METRIC_REASON_POLICY_AUDITED, policy->dir, 0);
+	else if (action == EVENT_ACTION_ALLOW && how & POLICY_OPENING &&
+		 policy->rule != POLICY_RULE_ALLOW_ANY)
+		metrics_add(METRIC_REASON_POLICY_ALLOWED, policy->dir, 0);
+}
+
 /* What is decided, in packet->policy, and result, become an event and what the stage returns. */
 static __noinline int policy_conclude(struct __sk_buff *skb, const struct packet *packet,
 				      int result, __u32 how)
@@ -152,6 +162,7 @@ static __noinline int policy_conclude(struct __sk_buff *skb, const struct packet
 		action = packet->policy.flags & POLICY_F_AUDIT && packet->policy.rule_set
 				 ? EVENT_ACTION_AUDIT
 				 : EVENT_ACTION_DENY;
+	policy_count(&packet->policy, action, how);
 	if ((action != EVENT_ACTION_ALLOW || how & POLICY_OPENING) &&
 	    policy_is_reported(&packet->policy))
 		event_emit(skb, packet,

@@ -16,6 +16,7 @@
 #include "src/agent/node_report.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
+#include "src/agent/policy_log.h"
 #include "src/agent/privilege.h"
 #include "src/agent/program_wait.h"
 #include "src/agent/queued_delete.h"
@@ -376,6 +377,7 @@ static int serve(struct agent *agent, GError **error)
 	int fd = agent->api_fd;
 
 	agent->agent_events = agent_events_new(agent);
+	agent->policy_log = policy_log_new(agent->store, &agent->tables);
 	store_settle(agent->store);
 	agent->events = events_new(agent);
 	if (events_listen(agent->events, error))
@@ -535,6 +537,7 @@ void agent_free(struct agent *agent)
 	generation_free(agent->generation);
 	identity_file_free(agent->identity_file);
 	agent_events_free(agent->agent_events);
+	policy_log_free(agent->policy_log);
 	metrics_free(agent->metrics);
 	policy_activation_free(agent->activation);
 	derive_free(agent->derive);

@@ -17,8 +17,10 @@ static const struct {
 	{"Debug", "Enable debugging trace statements"},
 	{"DropNotification", "Enable drop notifications"},
 	{"MonitorAggregationLevel", "Set the verbosity of trace notifications"},
+	{"PolicyAuditMode", "Report what policies deny instead of dropping it"},
+	{"PolicyEnforcement", "Policy enforcement: default, always or never"},
+	{"PolicyVerdictNotification", "Enable policy verdicts while somebody listens"},
 	{"TraceNotification", "Enable trace notifications while somebody listens"},
-	{"PolicyEnforcement", "Policy enforcement: never, as this version enforces none"},
 	{"<key>", "Any key that \"cilium config view -v\" marks as live, such as log-opt"},
 };
 

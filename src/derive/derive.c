@@ -187,6 +187,11 @@ void derive_set_last_identity(struct derive *derive, enum identity_scope scope, 
 		local_identities_set_last(derive->local, scope, number);
 }
 
+void derive_reconfigure(struct derive *derive)
+{
+	policy_derivation_reconfigure(derive->policy);
+}
+
 struct local_identities *derive_get_local_identities(struct derive *derive)
 {
 	return derive->local;
@@ -195,6 +200,11 @@ struct local_identities *derive_get_local_identities(struct derive *derive)
 struct prefix_derivation *derive_get_prefixes(struct derive *derive)
 {
 	return derive->prefix;
+}
+
+const struct policy_derivation *derive_get_policy(const struct derive *derive)
+{
+	return derive->policy;
 }
 
 void derive_free(struct derive *derive)

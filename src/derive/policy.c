@@ -22,7 +22,7 @@ struct policy_derivation {
 	struct policy_origins *origins;
 	struct policy_endpoints *endpoints;
 	GHashTable *policies; /* key to struct known_policy */
-	GPtrArray *replaced;  /* struct compiled_policy: looked at until the rule sets are flushed */
+	GPtrArray *replaced; /* struct compiled_policy: looked at until the rule sets are flushed */
 	uint64_t policy_revision;
 	bool is_started;
 };
@@ -131,8 +131,7 @@ static bool is_concerned(const struct policy_derivation *derivation, const struc
 {
 	const struct tables *tables = derivation->tables;
 
-	return (changes->cidr_groups &&
-		policy_compile_uses(tables, policy, tables->cidr_groups)) ||
+	return (changes->cidr_groups && policy_compile_uses(tables, policy, tables->cidr_groups)) ||
 	       (changes->services && policy_compile_uses(tables, policy, tables->services));
 }
 
@@ -320,9 +319,8 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 	derivation->selectors = policy_selectors_new(config);
 	derivation->subjects = policy_subjects_new();
 	derivation->endpoints = policy_endpoints_new(tables, config, derivation->subjects);
-	derivation->rule_sets =
-		policy_rule_sets_new(config, derivation->selectors,
-				     policy_endpoints_get_ports(derivation->endpoints));
+	derivation->rule_sets = policy_rule_sets_new(
+		config, derivation->selectors, policy_endpoints_get_ports(derivation->endpoints));
 	derivation->origins = policy_origins_new();
 	derivation->policies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_known);
 	derivation->replaced = g_ptr_array_new_with_free_func(free_compiled);
@@ -330,6 +328,51 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 	for (unsigned int i = 0; i < G_N_ELEMENTS(watched); i++)
 		watch_add(watch, watched[i]);
 	return derivation;
+}
+
+uint64_t policy_derivation_get_revision(const struct policy_derivation *derivation)
+{
+	return derivation->policy_revision;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+typedef void (*selector_fn)(const struct selector *selector, const GArray *identities,
+			    const struct policy_spec *spec, void *data);
+
+static void foreach_selector_of(const struct policy_derivation *derivation,
+				const struct compiled_spec *spec, selector_fn fn, void *data)
+{
+	for (unsigned int i = 0; i < POLICY_DIRECTION__MAX; i++)
+		for (unsigned int j = 0; j < spec->rules[i]->len; j++) {
+			const struct compiled_rule *rule = spec->rules[i]->pdata[j];
+
+			for (unsigned int k = 0; k < rule->peers->len; k++) {
+				const struct policy_selector *selector = policy_selector_find(
+					derivation->selectors, rule->peers->pdata[k]);
+
+				fn(rule->peers->pdata[k], selector ? selector->identities : NULL,
+				   spec->spec, data);
+			}
+		}
+}
+
+void policy_derivation_foreach_selector(const struct policy_derivation *derivation, selector_fn fn,
+					void *data)
+{
+	GList *keys = g_list_sort(g_hash_table_get_keys(derivation->policies), compare_keys);
+
+	for (GList *key = keys; key; key = key->next) {
+		const struct known_policy *known =
+			g_hash_table_lookup(derivation->policies, key->data);
+
+		for (unsigned int i = 0; known->compiled && i < known->compiled->specs->len; i++)
+			foreach_selector_of(derivation, known->compiled->specs->pdata[i], fn, data);
+	}
+	g_list_free(keys);
 }
 
 void policy_derivation_free(struct policy_derivation *derivation)
