@@ -118,7 +118,7 @@ static bool entry_is_failing(enum plan_map map, const void *key, size_t n_bytes,
 
 static void log_waiting(const struct source_problem *problem, void *data)
 {
-	log_warning("policy", "A policy cannot be in force as it is now",
+	log_warning("policy", "A policy or CIDR group cannot be in force as it is now",
 		    "object=%s file=%s line=%u reason=%s hint=%s", problem->object, problem->file,
 		    problem->line, problem->reason,
 		    "use fewer prefixes; it comes into force by itself when it can");

@@ -131,7 +131,8 @@ static bool is_concerned(const struct policy_derivation *derivation, const struc
 {
 	const struct tables *tables = derivation->tables;
 
-	return (changes->cidr_groups && policy_compile_uses(tables, policy, tables->cidr_groups)) ||
+	return (changes->cidr_groups &&
+		policy_compile_uses(tables, policy, tables->active_cidr_groups)) ||
 	       (changes->services && policy_compile_uses(tables, policy, tables->services));
 }
 
@@ -207,7 +208,7 @@ static bool is_synced(const struct policy_derivation *derivation)
 	const struct tables *tables = derivation->tables;
 
 	return table_synced(tables->active_policies) && table_synced(tables->pods) &&
-	       table_synced(tables->namespaces) && table_synced(tables->cidr_groups) &&
+	       table_synced(tables->namespaces) && table_synced(tables->active_cidr_groups) &&
 	       table_synced(tables->services) && table_synced(tables->endpoint_slices);
 }
 
@@ -227,7 +228,7 @@ static void add_change(struct policy_derivation *derivation, const struct table 
 	} else if (table == tables->identities) {
 		memcpy(&number, key->data, sizeof(number));
 		g_hash_table_add(changes->identities, GUINT_TO_POINTER(number));
-	} else if (table == tables->cidr_groups) {
+	} else if (table == tables->active_cidr_groups) {
 		changes->cidr_groups = true;
 	} else if (table == tables->services || table == tables->endpoint_slices) {
 		changes->services = true;
@@ -304,7 +305,7 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 		tables->active_policies, tables->identities, tables->endpoint_states,
 		tables->endpoints,       tables->pods,       tables->namespaces,
 		tables->nodes,           tables->services,   tables->endpoint_slices,
-		tables->cidr_groups,
+		tables->active_cidr_groups,
 	};
 	struct watch *watch = watch_new(store, "policy", run, derivation);
 

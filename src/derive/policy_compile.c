@@ -73,7 +73,7 @@ static bool add_group(const struct row *row, void *data)
 
 static void add_groups(struct compilation *compilation)
 {
-	const struct table *groups = compilation->world->tables->cidr_groups;
+	const struct table *groups = compilation->world->tables->active_cidr_groups;
 	const char *name = selector_get_name(compilation->selector);
 	const struct row *row = name ? table_get(groups, name, strlen(name)) : NULL;
 
@@ -303,7 +303,7 @@ static bool selector_uses(const struct tables *tables, const struct selector *se
 {
 	switch (selector_get_kind(selector)) {
 	case SELECTOR_CIDR_GROUP:
-		return table == tables->cidr_groups;
+		return table == tables->active_cidr_groups;
 	case SELECTOR_SERVICE:
 		return table == tables->services || table == tables->endpoint_slices;
 	case SELECTOR_LABELS:

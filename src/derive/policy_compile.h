@@ -43,7 +43,7 @@ struct compiled_policy *policy_compile(const struct policy_compile_world *world,
 void compiled_policy_free(struct compiled_policy *compiled); /* takes NULL */
 /* Whether both say the same of the same endpoints and peers. */
 bool compiled_policy_is_same(const struct compiled_policy *a, const struct compiled_policy *b);
-/* Whether compiling the policy looked at the table, which is cidr_groups, services or endpoint_slices. */
+/* Whether compiling the policy looked at the table, which is active_cidr_groups, services or endpoint_slices. */
 bool policy_compile_uses(const struct tables *tables, const struct policy *policy,
 			 const struct table *table);
 /* Policies by key, specs by index: the order in which rules count. */

@@ -35,7 +35,7 @@ void policy_world_set_synced(struct policy_world *world)
 	table_set_synced(world->tables.active_policies);
 	table_set_synced(world->tables.pods);
 	table_set_synced(world->tables.namespaces);
-	table_set_synced(world->tables.cidr_groups);
+	table_set_synced(world->tables.active_cidr_groups);
 	table_set_synced(world->tables.services);
 	table_set_synced(world->tables.endpoint_slices);
 	store_settle(world->store);
@@ -124,7 +124,7 @@ void policy_world_put_group(struct policy_world *world, const char *name, const 
 	g_auto(GStrv) words = NULL;
 
 	if (!cidrs) {
-		take_out(world, world->tables.cidr_groups, name, strlen(name));
+		take_out(world, world->tables.active_cidr_groups, name, strlen(name));
 		return;
 	}
 	group = (struct cidr_group *)row_new(&cidr_group_class);
@@ -138,7 +138,7 @@ void policy_world_put_group(struct policy_world *world, const char *name, const 
 		g_assert(!err);
 		g_array_append_val(group->cidrs, cidr);
 	}
-	put(world, world->tables.cidr_groups, &group->row);
+	put(world, world->tables.active_cidr_groups, &group->row);
 }
 
 void policy_world_put_policy(struct policy_world *world, struct policy *take_policy)
