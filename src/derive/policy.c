@@ -75,7 +75,8 @@ static void remove_specs(struct policy_derivation *derivation, struct known_poli
 /* What the policy means now; where that is what it meant before, nobody hears of it. */
 static void compile(struct policy_derivation *derivation, struct known_policy *known)
 {
-	struct compiled_policy *compiled = policy_compile(&derivation->world, known->policy);
+	struct compiled_policy *compiled = policy_compile(&derivation->world, known->policy,
+							  known->compiled);
 
 	if (known->compiled && compiled_policy_is_same(known->compiled, compiled)) {
 		compiled_policy_free(compiled);

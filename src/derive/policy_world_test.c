@@ -167,20 +167,29 @@ struct policy *test_policy_new(const char *name)
 	return policy;
 }
 
+/* All labels of "k8s:app=a,k8s:tier=b" are wanted. */
 static const struct selector *label_selector(const char *text)
 {
-	struct label label;
-	int err = label_parse(text, &label);
-	const char *values[] = {NULL, NULL};
-	struct requirement requirement = {.op = REQUIREMENT_IN, .values = values};
-	const struct selector *selector;
+	g_auto(GStrv) words = g_strsplit(text, ",", -1);
+	const struct selector *selector = selector_new_labels(NULL, 0);
 
-	g_assert(!err);
-	values[0] = label.value;
-	requirement.source = label.source;
-	requirement.key = label.key;
-	selector = selector_new_labels(&requirement, 1);
-	label_fini(&label);
+	for (unsigned int i = 0; words[i]; i++) {
+		const struct selector *before = selector, *one;
+		const char *values[] = {NULL, NULL};
+		struct label label;
+		int err = label_parse(words[i], &label);
+		struct requirement requirement = {.op = REQUIREMENT_IN, .values = values};
+
+		g_assert(!err);
+		values[0] = label.value;
+		requirement.source = label.source;
+		requirement.key = label.key;
+		one = selector_new_labels(&requirement, 1);
+		selector = selector_and(before, one);
+		selector_unref(before);
+		selector_unref(one);
+		label_fini(&label);
+	}
 	return selector;
 }
 
