@@ -120,7 +120,7 @@ class PolicyWorld:
         objects = [thing for thing in world["objects"] if thing["kind"] != "Pod"] + self.pods + [{
             "apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy",
             "metadata": {"name": marker, "namespace": "default"},
-            "spec": {"endpointSelector": {"matchLabels": {"nobody": "has this"}}, "ingress": [{}]}}]
+            "spec": {"endpointSelector": {"matchLabels": {"app": "nobody"}}, "ingress": [{}]}}]
         self.world = {**world, "objects": objects}
         self.node.put_manifest("world.yaml", *objects)
         probe.eventually(
