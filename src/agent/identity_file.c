@@ -224,6 +224,20 @@ int identity_file_retry(struct identity_file *file)
 	return file->error ? write_file(file) : 0;
 }
 
+int identity_file_mend(struct identity_file *file, GError **error)
+{
+	int n = identity_limit_mend(file->limit, error);
+	int err = 0;
+
+	if (n < 0 || file->error || !table_n_rows(file->tables->identities) ||
+	    state_dir_has(file->dir, FILE_NAME))
+		return n;
+	err = write_file(file);
+	if (err && error)
+		*error = g_error_copy(file->error);
+	return err ? err : n + 1;
+}
+
 uint32_t identity_file_get_last(const struct identity_file *file)
 {
 	return file->last;

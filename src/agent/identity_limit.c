@@ -79,6 +79,30 @@ uint32_t identity_limit_get_start(const struct identity_limit *limit)
 	return limit->start;
 }
 
+/* Called with the mutex. */
+static int write_limit(struct identity_limit *limit, uint32_t number, GError **error)
+{
+	json_t *object = json_pack("{s:i, s:i, s:s}", "limit", (int)number, "start",
+				   (int)limit->start, "boot_id", limit->boot_id);
+
+	return state_dir_write_through(limit->dir, FILE_NAME, object, error);
+}
+
+int identity_limit_mend(struct identity_limit *limit, GError **error)
+{
+	int reserved, result = 0;
+
+	g_mutex_lock(&limit->mutex);
+	reserved = g_atomic_int_get(&limit->reserved);
+	if (reserved && !state_dir_has(limit->dir, FILE_NAME)) {
+		result = write_limit(limit, reserved, error);
+		if (!result)
+			result = 1;
+	}
+	g_mutex_unlock(&limit->mutex);
+	return result;
+}
+
 /* In either thread: whoever comes second finds it done. */
 static int reserve(struct identity_limit *limit, uint32_t wanted, GError **error)
 {
@@ -87,10 +111,7 @@ static int reserve(struct identity_limit *limit, uint32_t wanted, GError **error
 	wanted = MIN(wanted, IDENTITY_ALLOCATED_MAX);
 	g_mutex_lock(&limit->mutex);
 	if ((uint32_t)g_atomic_int_get(&limit->reserved) < wanted) {
-		json_t *object = json_pack("{s:i, s:i, s:s}", "limit", (int)wanted, "start",
-					   (int)limit->start, "boot_id", limit->boot_id);
-
-		err = state_dir_write_through(limit->dir, FILE_NAME, object, error);
+		err = write_limit(limit, wanted, error);
 		if (!err)
 			g_atomic_int_set(&limit->reserved, wanted);
 	}

@@ -9,6 +9,7 @@
 #include "src/agent/node_report.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
+#include "src/agent/state_mend.h"
 #include "src/base/log.h"
 
 /* Hints come in bursts: look once, when one is over. */
@@ -21,6 +22,7 @@ struct upkeep {
 	struct agent *agent;
 	struct controller *ensure, *vanished;
 	struct map_pressure *pressure;
+	struct state_mend *state_mend;
 	uv_timer_t *timer;
 	int64_t resync_at_ns; /* CLOCK_MONOTONIC */
 	int64_t hint_at_ns;   /* when to look after a hint; 0: there was none */
@@ -106,6 +108,7 @@ static void on_timer(uv_timer_t *timer)
 	int64_t next_ns, now_ns = clock_monotonic_ns();
 
 	if (now_ns >= upkeep->resync_at_ns) {
+		state_mend_run(upkeep->state_mend);
 		retry(agent);
 		resync(upkeep, true);
 		map_pressure_run(upkeep->pressure);
@@ -140,6 +143,7 @@ struct upkeep *upkeep_new(struct agent *agent)
 					UPKEEP_RESYNC_INTERVAL_NS);
 	upkeep->vanished = controller_new(agent->controllers, "endpoint-gc", "endpoint",
 					  UPKEEP_RESYNC_INTERVAL_NS);
+	upkeep->state_mend = state_mend_new(agent);
 	upkeep->pressure = map_pressure_new(agent->datapath, agent->conntrack_gc);
 	upkeep->timer = g_new0(uv_timer_t, 1);
 	upkeep->timer->data = upkeep;
@@ -160,6 +164,7 @@ void upkeep_free(struct upkeep *upkeep)
 		return;
 	uv_close((uv_handle_t *)upkeep->timer, free_handle);
 	map_pressure_free(upkeep->pressure);
+	state_mend_free(upkeep->state_mend);
 	g_free(upkeep);
 }
 

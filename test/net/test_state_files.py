@@ -46,6 +46,12 @@ def files(node, path):
     return found + folders
 
 
+def state_names(node):
+    """Of all that is kept, but what need not be."""
+    return sorted(str(path) for top in (node.state_dir, node.lib_dir)
+                  for path in top.rglob("*") if path.is_file() and path.name != "ipam-cursor.json")
+
+
 def wait_serving(node):
     """wait_ready() wants a state without problems."""
     probe.eventually(lambda: node.cli("status", "--brief", check=False).stdout, what="the agent")
@@ -268,6 +274,43 @@ def test_bpffs_directory_of_somebody_else(site):
 
 
 # Sockets.
+
+@pytest.mark.parametrize("what", ["{state}/state", "{state}/*", "{lib}/state", "{state}/state/* {lib}/state/*",
+                                  "{state}/state {lib}/state"])
+def test_deleted_under_the_agent(node, what):
+    """It is written again, as it was; the next agent has all of it, and a second one is refused."""
+    pods = [node.pod(name, labels={"app": name}) for name in ("a", "b")]
+    node.pod("gone").delete()
+    endpoints, identities = node.cli_json("endpoint", "list"), node.cli_json("identity", "list")
+    before, mark = state_names(node), len(node.log())
+    node.exec("sh", "-c", f"rm -r {what.format(state=node.state_dir, lib=node.lib_dir)}")
+    assert state_names(node) != before
+    node.wait_log("deleted from outside", "hint=", since=mark, seconds=15)
+    probe.eventually(lambda: state_names(node) == before, 12, "every file is there again")
+    second = node.exec(node.program("cilium-agent"), "--config-dir", node.config_dir, check=False)
+    assert second.returncode == 1 and "another agent (process" in second.stderr
+    node.kill_agent()
+    node.start_agent()
+    assert identities == node.cli_json("identity", "list")
+    assert [(each["id"], each["status"]["networking"], each["status"]["identity"])
+            for each in endpoints] == \
+        [(each["id"], each["status"]["networking"], each["status"]["identity"])
+         for each in node.cli_json("endpoint", "list")]
+    node.pod("late")
+    for pod in pods:
+        pod.delete()
+
+
+def test_deleted_and_used_at_once(node):
+    """Nothing waits for the repair: a pod can be added, and is known to the next agent."""
+    node.pod("a")
+    node.exec("sh", "-c", f"rm -r {node.state_dir}/* {node.lib_dir}/*")
+    node.pod("b", labels={"app": "new"})
+    node.wait_log("deleted from outside", seconds=15)
+    node.kill_agent()
+    node.start_agent()
+    assert len(node.cli_json("endpoint", "list")) == 2
+
 
 def socket_owner(path):
     info = os.stat(path)
