@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from harness import paths, probe
+from harness import observe, paths, probe
 
 # Why a write fails, how it is brought about on a small tmpfs, and what is said about it.
 BAD_DISKS = {
@@ -310,6 +310,33 @@ def test_deleted_and_used_at_once(node):
     node.kill_agent()
     node.start_agent()
     assert len(node.cli_json("endpoint", "list")) == 2
+
+
+def test_sockets_deleted_under_the_agent(node):
+    """They are made again, and who listens to events stays connected."""
+    a, b = node.pod("a"), node.pod("b")
+    with observe.monitor(node, "--type", "trace") as monitor:
+        for path in sockets(node):
+            path.unlink()
+        probe.eventually(lambda: all(path.is_socket() for path in sockets(node)), 15,
+                         "the sockets are there")
+        assert probe.ping(a, b.ipv4)
+        monitor.wait_line("EchoRequest", b.ipv4)
+    assert [socket_owner(path)[2] for path in sockets(node)] == [0o660] * 2
+    assert len(node.cli_json("endpoint", "list")) == 2
+    with observe.monitor(node, "--type", "trace") as monitor:
+        assert probe.ping(a, b.ipv6)
+        monitor.wait_line("EchoRequest", b.ipv6)
+    node.wait_log("A socket was deleted from outside", str(node.socket_path))
+
+
+def test_sockets_of_a_group_deleted(site):
+    """The agent may not give them away any more: root's alone, and the log says how that ends."""
+    node = site.node(socket_group="4711")
+    node.socket_path.unlink()
+    probe.eventually(node.socket_path.is_socket, 15, "the socket is there")
+    node.wait_log("A socket was deleted from outside", "root's alone until the agent is restarted")
+    assert socket_owner(node.socket_path)[1] == 0 and node.cli("status", "--brief").stdout == "OK\n"
 
 
 def socket_owner(path):
