@@ -50,6 +50,12 @@ enum monitor_aggregation {
 	MONITOR_AGGREGATION_MAX,
 };
 
+enum allow_localhost {
+	ALLOW_LOCALHOST_AUTO, /* as policy, without Kubernetes */
+	ALLOW_LOCALHOST_ALWAYS,
+	ALLOW_LOCALHOST_POLICY,
+};
+
 struct settings {
 	/* Where things are. */
 	char *config_dir;   /* empty: none */
@@ -114,8 +120,18 @@ struct settings {
 	int64_t conntrack_gc_interval_ns;     /* 0: adapts to how much there is to collect */
 	int64_t conntrack_gc_max_interval_ns; /* 0: 12 hours */
 
-	/* Events. */
+	/* Policy. */
 	bool enable_endpoint_lockdown_on_policy_overflow;
+	unsigned int enable_policy; /* enum policy_mode */
+	bool policy_audit_mode;
+	unsigned int allow_localhost; /* enum allow_localhost */
+	bool enable_host_firewall;
+	bool enable_non_default_deny_policies;
+	bool enable_k8s_networkpolicy;
+	bool enable_cilium_network_policy;
+	bool enable_cilium_clusterwide_network_policy;
+
+	/* Events. */
 	bool bpf_events_drop_enabled;
 	bool bpf_events_policy_verdict_enabled;
 	bool bpf_events_trace_enabled;

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <glib/gstdio.h>
 #include "src/agent/config.h"
+#include "src/agent/wiring.h"
 
 static char *make_directory(void)
 {
@@ -233,6 +234,36 @@ static void find_mtu(const struct config_value *value, void *data)
 		*(struct config_value *)data = *value;
 }
 
+static void test_policy(void **state)
+{
+	struct config *config = load_good("", "");
+	struct derive_config derive;
+
+	wiring_init_derive(config_get_settings(config), &derive);
+	assert_int_equal(derive.policy_mode, POLICY_MODE_DEFAULT);
+	assert_false(derive.policy_audit || derive.allow_localhost || derive.enable_host_firewall);
+	assert_true(derive.enable_non_default_deny);
+	for (unsigned int i = 0; i < POLICY_KIND__MAX; i++)
+		assert_true(derive.enable_policy_kind[i]);
+	wiring_fini_derive(&derive);
+	config_free(config);
+	config = load_good("--enable-policy never --policy-audit-mode --allow-localhost always "
+			   "--enable-host-firewall --enable-non-default-deny-policies=false "
+			   "--enable-k8s-networkpolicy=false "
+			   "--enable-cilium-clusterwide-network-policy=false",
+			   "");
+	wiring_init_derive(config_get_settings(config), &derive);
+	assert_int_equal(derive.policy_mode, POLICY_MODE_NEVER);
+	assert_true(derive.policy_audit && derive.allow_localhost && derive.enable_host_firewall);
+	assert_false(derive.enable_non_default_deny);
+	assert_false(derive.enable_policy_kind[POLICY_KIND_KUBERNETES]);
+	assert_true(derive.enable_policy_kind[POLICY_KIND_CILIUM]);
+	assert_false(derive.enable_policy_kind[POLICY_KIND_CLUSTERWIDE]);
+	wiring_fini_derive(&derive);
+	config_free(config);
+	check_refused("--enable-policy sometimes", "enable-policy");
+}
+
 static void test_foreach(void **state)
 {
 	struct config *config = load_good("", "CILIUM_MTU=1500");
@@ -305,6 +336,7 @@ int main(void)
 		cmocka_unit_test(test_problems_together),
 		cmocka_unit_test(test_settings_that_must_fit),
 		cmocka_unit_test(test_without_effect),
+		cmocka_unit_test(test_policy),
 		cmocka_unit_test(test_foreach),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_map_sizes),

@@ -61,9 +61,10 @@ static void derive_node_addrs(struct derive *derive, const struct node_view *vie
 	g_autoptr(GPtrArray) wanted = row_set_new();
 
 	node_identity_derive(derive->node_identity, view, txn, wanted);
-	ipcache_replace(derive->ipcache, txn, IPCACHE_LAYER_NODE, wanted);
+	ipcache_replace(derive->ipcache, IPCACHE_LAYER_NODE, wanted);
 	prefix_derivation_set_api_server(derive->prefix, txn,
 					 api_server_get_addrs(derive->api_server));
+	ipcache_flush(derive->ipcache, txn);
 }
 
 static void derive_node(struct derive *derive)
@@ -189,6 +190,11 @@ void derive_set_last_identity(struct derive *derive, enum identity_scope scope, 
 		identity_derivation_set_last(derive->identity, number);
 	else
 		local_identities_set_last(derive->local, scope, number);
+}
+
+void derive_reconfigure(struct derive *derive)
+{
+	policy_derivation_reconfigure(derive->policy);
 }
 
 struct local_identities *derive_get_local_identities(struct derive *derive)

@@ -37,6 +37,8 @@ void derive_set_router(struct derive *derive, const struct addr *router4,
  * table.
  */
 void derive_set_last_identity(struct derive *derive, enum identity_scope scope, uint32_t number);
+/* The configuration says something else of policies: of policy_mode or policy_audit. */
+void derive_reconfigure(struct derive *derive);
 /* For policy_activation.h. Borrowed. */
 struct local_identities *derive_get_local_identities(struct derive *derive);
 struct prefix_derivation *derive_get_prefixes(struct derive *derive);

@@ -13,10 +13,17 @@ struct endpoint_addrs {
 	struct addr addr[2]; /* zero: none */
 };
 
+/* What a layer says of a prefix may be something else. */
+struct change {
+	struct cidr cidr;
+	bool is_of_policy; /* of IPCACHE_LAYER_PREFIX */
+};
+
 struct ipcache_derivation {
 	struct store *store;
 	struct tables *tables;
 	struct keyed_set layers[IPCACHE_LAYER__MAX]; /* struct ipcache_entry, a reference each */
+	GArray *changes;                             /* struct change, since the last flush */
 	GHashTable
 		*addrs; /* endpoint id to struct endpoint_addrs: what to remove when it is gone */
 };
@@ -72,49 +79,97 @@ static void plan(struct ipcache_derivation *derivation, struct txn *txn, enum pl
 	}
 }
 
-/* The layers have changed. */
-static void refresh(struct ipcache_derivation *derivation, struct txn *txn,
-		    enum ipcache_layer layer, const struct cidr *cidr)
+static void mark(struct ipcache_derivation *derivation, enum ipcache_layer layer,
+		 const struct cidr *cidr)
 {
-	const struct ipcache_entry *entry = strongest(derivation, cidr, 0);
+	struct change change = {
+		.cidr = *cidr,
+		.is_of_policy = layer == IPCACHE_LAYER_PREFIX,
+	};
 
-	if (entry)
-		txn_put(txn, derivation->tables->ipcache, row_ref(&entry->row));
-	else
-		txn_remove(txn, derivation->tables->ipcache, cidr, CIDR_KEY_BYTES);
-	if (layer == IPCACHE_LAYER_PREFIX)
-		plan(derivation, txn, PLAN_MAP_cilium_ipcache_prefix,
-		     ipcache_get(derivation, layer, cidr), cidr);
-	else
-		plan(derivation, txn,
-		     cidr->prefix_len == 128 ? PLAN_MAP_cilium_ipcache
-					     : PLAN_MAP_cilium_ipcache_prefix,
-		     strongest(derivation, cidr, IPCACHE_LAYER_NODE), cidr);
+	g_array_append_val(derivation->changes, change);
 }
 
-void ipcache_put(struct ipcache_derivation *derivation, struct txn *txn, enum ipcache_layer layer,
+void ipcache_put(struct ipcache_derivation *derivation, enum ipcache_layer layer,
 		 struct ipcache_entry *take_entry)
 {
 	const struct ipcache_entry *old = ipcache_get(derivation, layer, &take_entry->cidr);
-	struct cidr cidr = take_entry->cidr;
 
 	if (old && row_equal(&old->row, &take_entry->row)) {
 		row_unref(&take_entry->row);
 		return;
 	}
+	mark(derivation, layer, &take_entry->cidr);
 	row_unref(keyed_set_put(&derivation->layers[layer], take_entry));
-	refresh(derivation, txn, layer, &cidr);
 }
 
-void ipcache_remove(struct ipcache_derivation *derivation, struct txn *txn,
-		    enum ipcache_layer layer, const struct cidr *cidr)
+void ipcache_remove(struct ipcache_derivation *derivation, enum ipcache_layer layer,
+		    const struct cidr *cidr)
 {
 	struct row *old = keyed_set_remove(&derivation->layers[layer], cidr, CIDR_KEY_BYTES);
 
-	if (!old)
-		return;
-	refresh(derivation, txn, layer, cidr);
+	if (old)
+		mark(derivation, layer, cidr);
 	row_unref(old);
+}
+
+/* The map of addresses counts as one of prefixes that are longer than any. */
+static int rank(const struct change *change)
+{
+	return change->cidr.prefix_len + (change->cidr.prefix_len == 128 && !change->is_of_policy);
+}
+
+static int compare_changes(const void *a, const void *b)
+{
+	const struct change *left = a, *right = b;
+	int order = rank(right) - rank(left);
+
+	return order ? order : addr_compare(&left->cidr.addr, &right->cidr.addr);
+}
+
+static enum plan_map map_of(const struct change *change)
+{
+	return rank(change) > 128 ? PLAN_MAP_cilium_ipcache : PLAN_MAP_cilium_ipcache_prefix;
+}
+
+static const struct ipcache_entry *planned(const struct ipcache_derivation *derivation,
+					   const struct change *change)
+{
+	return change->is_of_policy ? ipcache_get(derivation, IPCACHE_LAYER_PREFIX, &change->cidr)
+				    : strongest(derivation, &change->cidr, IPCACHE_LAYER_NODE);
+}
+
+static void put_change(struct ipcache_derivation *derivation, struct txn *txn,
+		       const struct change *change)
+{
+	const struct ipcache_entry *row = strongest(derivation, &change->cidr, 0);
+	const struct ipcache_entry *entry = planned(derivation, change);
+
+	if (row)
+		txn_put(txn, derivation->tables->ipcache, row_ref(&row->row));
+	if (entry)
+		plan(derivation, txn, map_of(change), entry, &change->cidr);
+}
+
+static void remove_change(struct ipcache_derivation *derivation, struct txn *txn,
+			  const struct change *change)
+{
+	if (!strongest(derivation, &change->cidr, 0))
+		txn_remove(txn, derivation->tables->ipcache, &change->cidr, CIDR_KEY_BYTES);
+	if (!planned(derivation, change))
+		plan(derivation, txn, map_of(change), NULL, &change->cidr);
+}
+
+void ipcache_flush(struct ipcache_derivation *derivation, struct txn *txn)
+{
+	GArray *changes = derivation->changes;
+
+	g_array_sort(changes, compare_changes);
+	for (unsigned int i = 0; i < changes->len; i++)
+		put_change(derivation, txn, &g_array_index(changes, struct change, i));
+	for (unsigned int i = changes->len; i-- > 0;)
+		remove_change(derivation, txn, &g_array_index(changes, struct change, i));
+	g_array_set_size(changes, 0);
 }
 
 struct unwanted {
@@ -132,8 +187,8 @@ static bool collect_unwanted(void *item, void *data)
 	return true;
 }
 
-void ipcache_replace(struct ipcache_derivation *derivation, struct txn *txn,
-		     enum ipcache_layer layer, const GPtrArray *wanted)
+void ipcache_replace(struct ipcache_derivation *derivation, enum ipcache_layer layer,
+		     const GPtrArray *wanted)
 {
 	g_autoptr(GArray) cidrs = g_array_new(false, false, sizeof(struct cidr));
 	struct keyed_set keys;
@@ -147,17 +202,17 @@ void ipcache_replace(struct ipcache_derivation *derivation, struct txn *txn,
 			continue;
 		keyed_set_put(&keys, entry);
 		row_ref(&entry->row);
-		ipcache_put(derivation, txn, layer, entry);
+		ipcache_put(derivation, layer, entry);
 	}
 	keyed_set_foreach(&derivation->layers[layer], collect_unwanted, &unwanted);
 	for (unsigned int i = 0; i < cidrs->len; i++)
-		ipcache_remove(derivation, txn, layer, &g_array_index(cidrs, struct cidr, i));
+		ipcache_remove(derivation, layer, &g_array_index(cidrs, struct cidr, i));
 	keyed_set_fini(&keys);
 }
 
 /* ---- endpoints ---- */
 
-static void put_endpoint_entry(struct ipcache_derivation *derivation, struct txn *txn,
+static void put_endpoint_entry(struct ipcache_derivation *derivation,
 			       const struct endpoint *endpoint, const struct endpoint_state *state,
 			       const struct addr *addr)
 {
@@ -168,10 +223,10 @@ static void put_endpoint_entry(struct ipcache_derivation *derivation, struct txn
 	entry->source = "local";
 	entry->namespace = intern_new(endpoint->namespace);
 	entry->name = g_strdup(endpoint->pod_name);
-	ipcache_put(derivation, txn, IPCACHE_LAYER_ENDPOINT, entry);
+	ipcache_put(derivation, IPCACHE_LAYER_ENDPOINT, entry);
 }
 
-static void remove_endpoint(struct ipcache_derivation *derivation, struct txn *txn, uint16_t id)
+static void remove_endpoint(struct ipcache_derivation *derivation, uint16_t id)
 {
 	const struct endpoint_addrs *addrs =
 		g_hash_table_lookup(derivation->addrs, GUINT_TO_POINTER(id));
@@ -180,13 +235,13 @@ static void remove_endpoint(struct ipcache_derivation *derivation, struct txn *t
 		struct cidr cidr = cidr_from_addr(&addrs->addr[i]);
 
 		if (!addr_is_zero(&addrs->addr[i]))
-			ipcache_remove(derivation, txn, IPCACHE_LAYER_ENDPOINT, &cidr);
+			ipcache_remove(derivation, IPCACHE_LAYER_ENDPOINT, &cidr);
 	}
 	g_hash_table_remove(derivation->addrs, GUINT_TO_POINTER(id));
 }
 
-static void put_endpoint(struct ipcache_derivation *derivation, struct txn *txn,
-			 const struct endpoint *endpoint, const struct endpoint_state *state)
+static void put_endpoint(struct ipcache_derivation *derivation, const struct endpoint *endpoint,
+			 const struct endpoint_state *state)
 {
 	struct endpoint_addrs *addrs = g_new(struct endpoint_addrs, 1);
 
@@ -194,7 +249,7 @@ static void put_endpoint(struct ipcache_derivation *derivation, struct txn *txn,
 	g_hash_table_insert(derivation->addrs, GUINT_TO_POINTER(endpoint->id), addrs);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(addrs->addr); i++)
 		if (!addr_is_zero(&addrs->addr[i]))
-			put_endpoint_entry(derivation, txn, endpoint, state, &addrs->addr[i]);
+			put_endpoint_entry(derivation, endpoint, state, &addrs->addr[i]);
 }
 
 /* Removes first: an address may have gone from one endpoint to another. */
@@ -203,12 +258,12 @@ static void run_endpoints(struct watch *watch, void *data)
 	struct ipcache_derivation *derivation = data;
 	struct tables *tables = derivation->tables;
 	g_autoptr(GArray) ids = g_array_new(false, false, sizeof(uint16_t));
-	struct txn *txn = txn_new(derivation->store);
 	struct table *table;
 	struct row_key key;
+	struct txn *txn;
 
 	while (watch_pop(watch, &table, &key)) {
-		remove_endpoint(derivation, txn, *(const uint16_t *)key.data);
+		remove_endpoint(derivation, *(const uint16_t *)key.data);
 		g_array_append_vals(ids, key.data, 1);
 	}
 	for (unsigned int i = 0; i < ids->len; i++) {
@@ -218,8 +273,10 @@ static void run_endpoints(struct watch *watch, void *data)
 		const struct endpoint_state *state = (const struct endpoint_state *)row;
 
 		if (endpoint && state && state->identity != IDENTITY_UNKNOWN)
-			put_endpoint(derivation, txn, (const struct endpoint *)endpoint, state);
+			put_endpoint(derivation, (const struct endpoint *)endpoint, state);
 	}
+	txn = txn_new(derivation->store);
+	ipcache_flush(derivation, txn);
 	txn_commit(txn);
 }
 
@@ -230,6 +287,7 @@ struct ipcache_derivation *ipcache_derivation_new(struct store *store, struct ta
 
 	derivation->store = store;
 	derivation->tables = tables;
+	derivation->changes = g_array_new(false, false, sizeof(struct change));
 	derivation->addrs = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	for (int layer = 0; layer < IPCACHE_LAYER__MAX; layer++)
 		keyed_set_init(&derivation->layers[layer], entry_key);
@@ -252,6 +310,7 @@ void ipcache_derivation_free(struct ipcache_derivation *derivation)
 		keyed_set_foreach(&derivation->layers[layer], unref_entry, NULL);
 		keyed_set_fini(&derivation->layers[layer]);
 	}
+	g_array_unref(derivation->changes);
 	g_hash_table_unref(derivation->addrs);
 	g_free(derivation);
 }

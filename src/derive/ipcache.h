@@ -29,14 +29,19 @@ struct ipcache_derivation;
 struct ipcache_derivation *ipcache_derivation_new(struct store *store, struct tables *tables);
 void ipcache_derivation_free(struct ipcache_derivation *derivation); /* takes NULL */
 
-/* Into txn. Takes the caller's reference. */
-void ipcache_put(struct ipcache_derivation *derivation, struct txn *txn, enum ipcache_layer layer,
+/* In the layer at once, in the tables by ipcache_flush(). Takes the caller's reference. */
+void ipcache_put(struct ipcache_derivation *derivation, enum ipcache_layer layer,
 		 struct ipcache_entry *take_entry);
-void ipcache_remove(struct ipcache_derivation *derivation, struct txn *txn,
-		    enum ipcache_layer layer, const struct cidr *cidr);
+void ipcache_remove(struct ipcache_derivation *derivation, enum ipcache_layer layer,
+		    const struct cidr *cidr);
 /* The layer has these rows (struct ipcache_entry) and no others; of one prefix the first counts. */
-void ipcache_replace(struct ipcache_derivation *derivation, struct txn *txn,
-		     enum ipcache_layer layer, const GPtrArray *wanted);
+void ipcache_replace(struct ipcache_derivation *derivation, enum ipcache_layer layer,
+		     const GPtrArray *wanted);
+/*
+ * Puts what has changed into txn, in an order in which each address is what it was until it is what it is
+ * to be: first what comes, the longest prefix first, then what goes, the longest last.
+ */
+void ipcache_flush(struct ipcache_derivation *derivation, struct txn *txn);
 /* Borrowed; NULL: the layer says nothing of it. */
 const struct ipcache_entry *ipcache_get(const struct ipcache_derivation *derivation,
 					enum ipcache_layer layer, const struct cidr *cidr);

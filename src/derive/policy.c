@@ -75,7 +75,8 @@ static void remove_specs(struct policy_derivation *derivation, struct known_poli
 /* What the policy means now; where that is what it meant before, nobody hears of it. */
 static void compile(struct policy_derivation *derivation, struct known_policy *known)
 {
-	struct compiled_policy *compiled = policy_compile(&derivation->world, known->policy);
+	struct compiled_policy *compiled = policy_compile(&derivation->world, known->policy,
+							  known->compiled);
 
 	if (known->compiled && compiled_policy_is_same(known->compiled, compiled)) {
 		compiled_policy_free(compiled);
@@ -131,7 +132,8 @@ static bool is_concerned(const struct policy_derivation *derivation, const struc
 {
 	const struct tables *tables = derivation->tables;
 
-	return (changes->cidr_groups && policy_compile_uses(tables, policy, tables->cidr_groups)) ||
+	return (changes->cidr_groups &&
+		policy_compile_uses(tables, policy, tables->active_cidr_groups)) ||
 	       (changes->services && policy_compile_uses(tables, policy, tables->services));
 }
 
@@ -207,7 +209,7 @@ static bool is_synced(const struct policy_derivation *derivation)
 	const struct tables *tables = derivation->tables;
 
 	return table_synced(tables->active_policies) && table_synced(tables->pods) &&
-	       table_synced(tables->namespaces) && table_synced(tables->cidr_groups) &&
+	       table_synced(tables->namespaces) && table_synced(tables->active_cidr_groups) &&
 	       table_synced(tables->services) && table_synced(tables->endpoint_slices);
 }
 
@@ -227,7 +229,7 @@ static void add_change(struct policy_derivation *derivation, const struct table 
 	} else if (table == tables->identities) {
 		memcpy(&number, key->data, sizeof(number));
 		g_hash_table_add(changes->identities, GUINT_TO_POINTER(number));
-	} else if (table == tables->cidr_groups) {
+	} else if (table == tables->active_cidr_groups) {
 		changes->cidr_groups = true;
 	} else if (table == tables->services || table == tables->endpoint_slices) {
 		changes->services = true;
@@ -304,7 +306,7 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 		tables->active_policies, tables->identities, tables->endpoint_states,
 		tables->endpoints,       tables->pods,       tables->namespaces,
 		tables->nodes,           tables->services,   tables->endpoint_slices,
-		tables->cidr_groups,
+		tables->active_cidr_groups,
 	};
 	struct watch *watch = watch_new(store, "policy", run, derivation);
 

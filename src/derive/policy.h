@@ -2,7 +2,7 @@
 /*
  * What policies say of endpoints:
  *
- *	active_policies, cidr_groups, services ─► rules with what their selectors mean  (policy_compile)
+ *	active_policies, active_cidr_groups, services ─► rules with what their selectors mean  (policy_compile)
  *	identities ─► which identities each selector means                              (policy_selector)
  *	endpoint_states, nodes ─► which specs select each endpoint                      (policy_subject)
  *	specs, ports of pods ─► rule_sets: rules in their order, peers, classes         (policy_rule_set,

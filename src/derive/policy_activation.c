@@ -5,9 +5,18 @@
 #include "src/derive/ipcache.h"
 #include "src/model/policy.h"
 
+enum kind {
+	KIND_POLICY,
+	KIND_GROUP, /* CiliumCIDRGroup */
+	KIND__MAX,
+};
+
 struct policy_activation {
 	struct policy_activation_parts parts;
-	GHashTable *waiting; /* char *: keys of policies that are to be looked at, or again */
+	struct table *wanted[KIND__MAX];
+	struct table *active[KIND__MAX];
+	GHashTable
+		*waiting[KIND__MAX]; /* char *: keys of rows that are to be looked at, or again */
 	bool may_release;
 };
 
@@ -41,53 +50,55 @@ static bool is_failing_anywhere(const struct cidr *cidr, void *data)
 
 /* ---- what waits ---- */
 
-static struct source_problem *problem_new(const struct policy *policy, const char *obstacle,
-					  bool is_active)
+static char *object_text(enum kind kind, const struct object *object)
 {
-	struct source_problem *problem = (struct source_problem *)row_new(&source_problem_class);
-
-	problem->key = g_strdup_printf("waiting %s", policy->meta.key);
-	problem->file = g_strdup(policy->meta.file ? policy->meta.file : policy->meta.key);
-	problem->line = policy->meta.line;
-	problem->object = g_strdup_printf("%s %s%s%s", policy_kind_name(policy->kind),
-					  policy->meta.namespace ? policy->meta.namespace : "",
-					  policy->meta.namespace ? "/" : "", policy->meta.name);
-	problem->reason = g_strdup_printf("%s; %s", obstacle,
-					  is_active ? "it is in force without that prefix"
-						    : "what it said before stays in force");
-	return problem;
+	if (kind == KIND_GROUP)
+		return g_strdup_printf("CiliumCIDRGroup %s", object->meta.name);
+	return g_strdup_printf("%s %s%s%s", policy_kind_name(((const struct policy *)object)->kind),
+			       object->meta.namespace ? object->meta.namespace : "",
+			       object->meta.namespace ? "/" : "", object->meta.name);
 }
 
-static void put_problem(struct policy_activation *activation, struct txn *txn,
-			const struct policy *policy, const char *obstacle, bool is_active)
+static char *problem_key(enum kind kind, const char *key)
+{
+	return g_strdup_printf("waiting %s%s", kind == KIND_GROUP ? "CiliumCIDRGroup/" : "", key);
+}
+
+static void put_problem(struct policy_activation *activation, struct txn *txn, enum kind kind,
+			const struct object *object, const char *reason)
 {
 	const struct policy_activation_parts *parts = &activation->parts;
-	struct source_problem *problem = problem_new(policy, obstacle, is_active);
-	const struct row *old =
-		table_get(parts->tables->source_problems, problem->key, strlen(problem->key));
+	struct source_problem *problem = (struct source_problem *)row_new(&source_problem_class);
+	const struct row *old;
 
+	problem->key = problem_key(kind, object->meta.key);
+	problem->file = g_strdup(object->meta.file ? object->meta.file : object->meta.key);
+	problem->line = object->meta.line;
+	problem->object = object_text(kind, object);
+	problem->reason = g_strdup(reason);
+	old = table_get(parts->tables->source_problems, problem->key, strlen(problem->key));
 	if ((!old || !row_equal(old, &problem->row)) && parts->on_waiting)
 		parts->on_waiting(problem, parts->data);
 	txn_put(txn, parts->tables->source_problems, &problem->row);
 }
 
-static void remove_problem(struct policy_activation *activation, struct txn *txn,
-			   const char *policy_key)
+static void remove_problem(struct policy_activation *activation, struct txn *txn, enum kind kind,
+			   const char *key)
 {
-	g_autofree char *key = g_strdup_printf("waiting %s", policy_key);
+	g_autofree char *name = problem_key(kind, key);
 
-	txn_remove(txn, activation->parts.tables->source_problems, key, strlen(key));
+	txn_remove(txn, activation->parts.tables->source_problems, name, strlen(name));
 }
 
-/* Why the policy cannot be in force; NULL: it can. Free with g_free. */
-static char *find_obstacle(struct policy_activation *activation, const char *policy_key)
+/* Why the row cannot be in force; NULL: it can. Free with g_free. */
+static char *find_obstacle(struct policy_activation *activation, enum kind kind, const char *key)
 {
 	const struct prefix_derivation *prefixes = derive_get_prefixes(activation->parts.derive);
 	char text[CIDR_TEXT_BYTES];
 	struct cidr cidr;
 
-	switch (prefix_derivation_check(prefixes, policy_key, prefix_is_failing, activation,
-					&cidr)) {
+	switch (prefix_derivation_check(prefixes, activation->wanted[kind], key, prefix_is_failing,
+					activation, &cidr)) {
 	case PREFIX_WITHOUT_IDENTITY:
 		return g_strdup_printf("no identity is left for %s: policies, CIDR groups and "
 				       "services use more than %u prefixes",
@@ -105,24 +116,33 @@ static char *find_obstacle(struct policy_activation *activation, const char *pol
 
 /* ---- activation ---- */
 
-/* False where it waits further. */
-static bool activate(struct policy_activation *activation, struct txn *txn, const char *key,
-		     bool unconditionally)
+static void tell_obstacle(struct policy_activation *activation, struct txn *txn, enum kind kind,
+			  const struct row *row, const char *obstacle, bool is_active)
 {
-	struct tables *tables = activation->parts.tables;
-	const struct row *row = table_get(tables->policies, key, strlen(key));
-	const struct row *active = table_get(tables->active_policies, key, strlen(key));
-	g_autofree char *obstacle = row ? find_obstacle(activation, key) : NULL;
+	g_autofree char *reason = g_strdup_printf("%s; %s", obstacle,
+						  is_active ? "it is in force without that prefix"
+							    : "what it said before stays in force");
+
+	put_problem(activation, txn, kind, (const struct object *)row, reason);
+}
+
+/* False where it waits further. */
+static bool activate(struct policy_activation *activation, struct txn *txn, enum kind kind,
+		     const char *key, bool unconditionally)
+{
+	const struct row *row = table_get(activation->wanted[kind], key, strlen(key));
+	const struct row *active = table_get(activation->active[kind], key, strlen(key));
+	g_autofree char *obstacle = row ? find_obstacle(activation, kind, key) : NULL;
 	bool is_active = unconditionally || (row && active && row_equal(active, row));
 
 	if (obstacle)
-		put_problem(activation, txn, (const struct policy *)row, obstacle, is_active);
+		tell_obstacle(activation, txn, kind, row, obstacle, is_active);
 	else
-		remove_problem(activation, txn, key);
+		remove_problem(activation, txn, kind, key);
 	if (row && (!obstacle || is_active))
-		txn_put(txn, tables->active_policies, row_ref(row));
+		txn_put(txn, activation->active[kind], row_ref(row));
 	else if (!row)
-		txn_remove(txn, tables->active_policies, key, strlen(key));
+		txn_remove(txn, activation->active[kind], key, strlen(key));
 	return !obstacle;
 }
 
@@ -132,10 +152,12 @@ static void activate_waiting(struct policy_activation *activation, bool uncondit
 	GHashTableIter iter;
 	void *key;
 
-	g_hash_table_iter_init(&iter, activation->waiting);
-	while (g_hash_table_iter_next(&iter, &key, NULL))
-		if (activate(activation, txn, key, unconditionally))
-			g_hash_table_iter_remove(&iter);
+	for (enum kind kind = 0; kind < KIND__MAX; kind++) {
+		g_hash_table_iter_init(&iter, activation->waiting[kind]);
+		while (g_hash_table_iter_next(&iter, &key, NULL))
+			if (activate(activation, txn, kind, key, unconditionally))
+				g_hash_table_iter_remove(&iter);
+	}
 	txn_commit(txn);
 }
 
@@ -146,7 +168,7 @@ static void release(struct policy_activation *activation)
 	struct local_identities *local = derive_get_local_identities(derive);
 	struct txn *txn;
 
-	if (!activation->may_release || !local_identities_has_unused(local))
+	if (!activation->may_release)
 		return;
 	txn = txn_new(activation->parts.store);
 	if (!local_identities_release(local, txn, is_failing_anywhere, activation)) {
@@ -159,16 +181,18 @@ static void release(struct policy_activation *activation)
 
 static bool add_key(const struct row *row, void *data)
 {
-	g_hash_table_add(data, g_strdup(((const struct policy *)row)->meta.key));
+	g_hash_table_add(data, g_strdup(((const struct object *)row)->meta.key));
 	return true;
 }
 
 void policy_activation_begin(struct policy_activation *activation)
 {
-	table_foreach (activation->parts.tables->policies, add_key, activation->waiting)
-		;
+	for (enum kind kind = 0; kind < KIND__MAX; kind++)
+		table_foreach (activation->wanted[kind], add_key, activation->waiting[kind])
+			;
 	activate_waiting(activation, true);
-	table_set_synced(activation->parts.tables->active_policies);
+	for (enum kind kind = 0; kind < KIND__MAX; kind++)
+		table_set_synced(activation->active[kind]);
 }
 
 static void run(struct watch *watch, void *data)
@@ -178,19 +202,21 @@ static void run(struct watch *watch, void *data)
 	struct row_key key;
 
 	while (watch_pop(watch, &table, &key))
-		if (table == activation->parts.tables->policies)
-			g_hash_table_add(activation->waiting, g_strndup(key.data, key.n_bytes));
+		for (enum kind kind = 0; kind < KIND__MAX; kind++)
+			if (table == activation->wanted[kind])
+				g_hash_table_add(activation->waiting[kind],
+						 g_strndup(key.data, key.n_bytes));
 	policy_activation_retry(activation);
 }
 
 void policy_activation_watch(struct policy_activation *activation)
 {
-	struct tables *tables = activation->parts.tables;
 	struct watch *watch =
 		watch_new(activation->parts.store, "policy-activation", run, activation);
 
-	watch_add(watch, tables->policies);
-	watch_add(watch, tables->plan_map_entries);
+	for (enum kind kind = 0; kind < KIND__MAX; kind++)
+		watch_add(watch, activation->wanted[kind]);
+	watch_add(watch, activation->parts.tables->plan_map_entries);
 }
 
 void policy_activation_allow_release(struct policy_activation *activation)
@@ -199,16 +225,17 @@ void policy_activation_allow_release(struct policy_activation *activation)
 	release(activation);
 }
 
-void policy_activation_retry(struct policy_activation *activation)
-{
-	if (g_hash_table_size(activation->waiting))
-		activate_waiting(activation, false);
-	release(activation);
-}
-
 unsigned int policy_activation_n_waiting(const struct policy_activation *activation)
 {
-	return g_hash_table_size(activation->waiting);
+	return g_hash_table_size(activation->waiting[KIND_POLICY]) +
+	       g_hash_table_size(activation->waiting[KIND_GROUP]);
+}
+
+void policy_activation_retry(struct policy_activation *activation)
+{
+	if (policy_activation_n_waiting(activation))
+		activate_waiting(activation, false);
+	release(activation);
 }
 
 struct policy_activation *policy_activation_new(const struct policy_activation_parts *parts)
@@ -216,7 +243,13 @@ struct policy_activation *policy_activation_new(const struct policy_activation_p
 	struct policy_activation *activation = g_new0(struct policy_activation, 1);
 
 	activation->parts = *parts;
-	activation->waiting = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	activation->wanted[KIND_POLICY] = parts->tables->policies;
+	activation->active[KIND_POLICY] = parts->tables->active_policies;
+	activation->wanted[KIND_GROUP] = parts->tables->cidr_groups;
+	activation->active[KIND_GROUP] = parts->tables->active_cidr_groups;
+	for (enum kind kind = 0; kind < KIND__MAX; kind++)
+		activation->waiting[kind] =
+			g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return activation;
 }
 
@@ -224,6 +257,7 @@ void policy_activation_free(struct policy_activation *activation)
 {
 	if (!activation)
 		return;
-	g_hash_table_unref(activation->waiting);
+	for (enum kind kind = 0; kind < KIND__MAX; kind++)
+		g_hash_table_unref(activation->waiting[kind]);
 	g_free(activation);
 }

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which policies are in force. What a policy's rules except from a prefix is part of it until the kernel
- * knows the exception under an identity of its own; so a policy becomes active, and its rules are looked
- * at, when the reconcilers have written all of its prefixes. Until then the version before stays active,
- * or none is. On the other way identities go last, when the ipcache in the kernel names them no more.
+ * Which policies and CIDR groups are in force. What a rule excepts from a prefix is part of it until the
+ * kernel knows the exception under an identity of its own, and a prefix of a group has none at first. So a
+ * row becomes active, and only then rules are made of it, when the reconcilers have written all of its
+ * prefixes. Until then the version before stays active, or none is. On the other way identities go last,
+ * when the ipcache in the kernel names them no more.
  *
- * CIDR groups, services and nodes need none of this: rules know them by the labels of identities, and none
- * subtracts anything.
+ * Services and nodes need none of this: their addresses hold no others, and nothing is subtracted from them.
  *
- *	policies, plan_map_entries ─► active_policies, source_problems; identities that nobody has any more
+ *	policies, cidr_groups, plan_map_entries ─► active_policies, active_cidr_groups, source_problems;
+ *	                                           identities that nobody has any more
  */
 #pragma once
 
@@ -25,7 +26,7 @@ struct policy_activation_parts {
 	struct derive *derive;
 	/* True while the kernel has the entry of the map otherwise than the plan wants. NULL: never. */
 	bool (*is_failing)(enum plan_map map, const void *key, size_t n_bytes, void *data);
-	/* Of a policy that waits, once; for the log. */
+	/* Of a policy or group that waits, once; for the log. */
 	void (*on_waiting)(const struct source_problem *problem, void *data);
 	void *data;
 };
@@ -45,5 +46,5 @@ void policy_activation_watch(struct policy_activation *activation);
 void policy_activation_allow_release(struct policy_activation *activation);
 /* Looks again at what waits for the kernel; after reconcilers_retry(). store_settle() follows. */
 void policy_activation_retry(struct policy_activation *activation);
-/* Policies that are not in force as they are now. */
+/* Policies and groups that are not in force as they are now. */
 unsigned int policy_activation_n_waiting(const struct policy_activation *activation);

@@ -73,7 +73,7 @@ static bool add_group(const struct row *row, void *data)
 
 static void add_groups(struct compilation *compilation)
 {
-	const struct table *groups = compilation->world->tables->cidr_groups;
+	const struct table *groups = compilation->world->tables->active_cidr_groups;
 	const char *name = selector_get_name(compilation->selector);
 	const struct row *row = name ? table_get(groups, name, strlen(name)) : NULL;
 
@@ -223,7 +223,26 @@ static void free_spec(void *pointer)
 
 	for (unsigned int i = 0; i < POLICY_DIRECTION__MAX; i++)
 		g_ptr_array_unref(spec->rules[i]);
+	g_clear_pointer(&spec->port_names, g_ptr_array_unref);
 	g_free(spec);
+}
+
+static void find_port_names(struct compiled_spec *compiled)
+{
+	const GPtrArray *rules = compiled->rules[POLICY_INGRESS];
+
+	for (unsigned int i = 0; i < rules->len; i++) {
+		const GArray *ports = ((const struct compiled_rule *)rules->pdata[i])->rule->ports;
+
+		for (unsigned int j = 0; j < ports->len; j++) {
+			const char *name = g_array_index(ports, struct policy_port, j).name;
+
+			if (name && !compiled->port_names)
+				compiled->port_names = g_ptr_array_new();
+			if (name)
+				g_ptr_array_add(compiled->port_names, (void *)name);
+		}
+	}
 }
 
 static struct compiled_spec *compile_spec(const struct policy_compile_world *world,
@@ -245,18 +264,26 @@ static struct compiled_spec *compile_spec(const struct policy_compile_world *wor
 		compiled->default_deny[i] =
 			compiled->spec->default_deny[i] ||
 			(!world->config->enable_non_default_deny && compiled->rules[i]->len);
+	find_port_names(compiled);
 	return compiled;
 }
 
-struct compiled_policy *policy_compile(const struct policy_compile_world *world,
-				       const struct policy *policy)
+struct compiled_policy *policy_compile(struct policy_compile_world *world,
+				       const struct policy *policy,
+				       const struct compiled_policy *before)
 {
 	struct compiled_policy *compiled = g_new0(struct compiled_policy, 1);
 
 	compiled->policy = (const struct policy *)row_ref(&policy->row);
 	compiled->specs = g_ptr_array_new_with_free_func(free_spec);
-	for (unsigned int i = 0; i < policy->specs->len; i++)
-		g_ptr_array_add(compiled->specs, compile_spec(world, compiled, i));
+	for (unsigned int i = 0; i < policy->specs->len; i++) {
+		struct compiled_spec *spec = compile_spec(world, compiled, i);
+		const struct compiled_spec *same =
+			before && i < before->specs->len ? before->specs->pdata[i] : NULL;
+
+		spec->id = same ? same->id : ++world->last_id;
+		g_ptr_array_add(compiled->specs, spec);
+	}
 	return compiled;
 }
 
@@ -303,7 +330,7 @@ static bool selector_uses(const struct tables *tables, const struct selector *se
 {
 	switch (selector_get_kind(selector)) {
 	case SELECTOR_CIDR_GROUP:
-		return table == tables->cidr_groups;
+		return table == tables->active_cidr_groups;
 	case SELECTOR_SERVICE:
 		return table == tables->services || table == tables->endpoint_slices;
 	case SELECTOR_LABELS:

@@ -6,7 +6,7 @@
 
 struct policy_rule_set {
 	struct policy_rule_sets *sets;
-	char *key;
+	GBytes *key;
 	uint32_t number;
 	unsigned int n_users;
 	bool is_init;
@@ -23,7 +23,7 @@ struct policy_rule_sets {
 	const struct derive_config *config;
 	struct policy_selectors *selectors;
 	const struct policy_named_ports *named_ports;
-	GHashTable *by_key;   /* text to struct policy_rule_set */
+	GHashTable *by_key;   /* key to struct policy_rule_set */
 	GHashTable *touched;  /* identity to GPtrArray of struct policy_rules */
 	GHashTable *replaced; /* identities */
 	uint32_t last_number;
@@ -49,7 +49,7 @@ struct policy_rule_sets *policy_rule_sets_new(const struct derive_config *config
 	sets->config = config;
 	sets->selectors = selectors;
 	sets->named_ports = named_ports;
-	sets->by_key = g_hash_table_new(g_str_hash, g_str_equal);
+	sets->by_key = g_hash_table_new(g_bytes_hash, g_bytes_equal);
 	sets->touched = g_hash_table_new_full(NULL, NULL, NULL, unref_array);
 	sets->replaced = g_hash_table_new(NULL, NULL);
 	return sets;
@@ -65,7 +65,7 @@ static void set_free(struct policy_rule_set *set)
 		row_unref(&set->row->row);
 	g_array_unref(set->ports);
 	g_ptr_array_unref(set->specs);
-	g_free(set->key);
+	g_bytes_unref(set->key);
 	g_free(set);
 }
 
@@ -99,20 +99,26 @@ static GArray *find_ports(const struct policy_rule_set_key *key)
 	return ports;
 }
 
-static char *format_key(const struct policy_rule_set_key *key, const GArray *ports)
+/* Ids of specs, 0, and each port: number, protocol, name. */
+static GBytes *make_key(const struct policy_rule_set_key *key, const GArray *ports)
 {
-	GString *text = g_string_new(key->subject->text);
+	GByteArray *bytes = g_byte_array_new();
+	uint32_t zero = 0;
 
+	g_byte_array_append(bytes, (const uint8_t *)key->subject->ids->data,
+			    key->subject->ids->len * sizeof(uint32_t));
+	g_byte_array_append(bytes, (const uint8_t *)&zero, sizeof(zero));
 	for (unsigned int i = 0; i < ports->len; i++) {
 		const struct pod_port *port = &g_array_index(ports, struct pod_port, i);
 
-		g_string_append_printf(text, "%s %u %u\n", port->name, port->protocol,
-				       port->number);
+		g_byte_array_append(bytes, (const uint8_t *)&port->number, sizeof(port->number));
+		g_byte_array_append(bytes, &port->protocol, sizeof(port->protocol));
+		g_byte_array_append(bytes, (const uint8_t *)port->name, strlen(port->name) + 1);
 	}
-	return g_string_free(text, false);
+	return g_byte_array_free_to_bytes(bytes);
 }
 
-static struct policy_rule_set *set_new(struct policy_rule_sets *sets, char *take_key,
+static struct policy_rule_set *set_new(struct policy_rule_sets *sets, GBytes *take_key,
 				       const struct policy_rule_set_key *key)
 {
 	struct policy_rule_set *set = g_new0(struct policy_rule_set, 1);
@@ -140,11 +146,13 @@ struct policy_rule_set *policy_rule_set_ref(struct policy_rule_sets *sets,
 					    const struct policy_rule_set_key *key)
 {
 	g_autoptr(GArray) ports = find_ports(key);
-	g_autofree char *text = format_key(key, ports);
-	struct policy_rule_set *set = g_hash_table_lookup(sets->by_key, text);
+	GBytes *bytes = make_key(key, ports);
+	struct policy_rule_set *set = g_hash_table_lookup(sets->by_key, bytes);
 
-	if (!set)
-		set = set_new(sets, g_steal_pointer(&text), key);
+	if (set)
+		g_bytes_unref(bytes);
+	else
+		set = set_new(sets, bytes, key);
 	if (!set->ports || !has_specs(set, key->subject->specs)) {
 		g_clear_pointer(&set->ports, g_array_unref);
 		set->ports = g_steal_pointer(&ports);
@@ -424,6 +432,23 @@ static void make_anew(struct policy_rule_set *set, struct txn *txn, struct table
 	put_row(set, row, txn, table);
 }
 
+static void remove_unused(struct policy_rule_sets *sets, struct txn *txn, struct table *table)
+{
+	GHashTableIter iter;
+	void *value;
+
+	g_hash_table_iter_init(&iter, sets->by_key);
+	while (g_hash_table_iter_next(&iter, NULL, &value)) {
+		struct policy_rule_set *set = value;
+
+		if (set->n_users)
+			continue;
+		g_hash_table_iter_remove(&iter);
+		txn_remove(txn, table, &set->number, sizeof(set->number));
+		set_free(set);
+	}
+}
+
 void policy_rule_sets_flush(struct policy_rule_sets *sets, struct txn *txn, struct table *table)
 {
 	GHashTableIter iter;
@@ -434,15 +459,12 @@ void policy_rule_sets_flush(struct policy_rule_sets *sets, struct txn *txn, stru
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct policy_rule_set *set = value;
 
-		if (!set->n_users) {
-			g_hash_table_iter_remove(&iter);
-			txn_remove(txn, table, &set->number, sizeof(set->number));
-			set_free(set);
-		} else if (set->is_stale) {
+		if (set->n_users && set->is_stale)
 			make_anew(set, txn, table);
-		} else if (g_hash_table_size(set->changes[POLICY_INGRESS]) ||
-			   g_hash_table_size(set->changes[POLICY_EGRESS])) {
+		else if (g_hash_table_size(set->changes[POLICY_INGRESS]) ||
+			 g_hash_table_size(set->changes[POLICY_EGRESS]))
 			apply_changes(set, txn, table);
-		}
 	}
+	/* After those in whose place others come, which go on to use most of their selectors. */
+	remove_unused(sets, txn, table);
 }

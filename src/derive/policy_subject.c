@@ -23,7 +23,7 @@ static void subject_free(struct policy_subject *subject)
 {
 	g_ptr_array_unref(subject->specs);
 	g_hash_table_unref(subject->port_names);
-	g_free(subject->text);
+	g_array_unref(subject->ids);
 	label_set_unref(subject->labels);
 	g_free(subject);
 }
@@ -71,6 +71,7 @@ struct policy_subject *policy_subject_ref(struct policy_subjects *subjects,
 	subject->is_init = label_set_find(labels, "reserved", "init");
 	subject->is_changed = true;
 	subject->specs = g_ptr_array_new();
+	subject->ids = g_array_new(false, false, sizeof(uint32_t));
 	subject->port_names = g_hash_table_new(NULL, NULL);
 	subject->n_users = 1;
 	selector_index_foreach(subjects->specs[is_host], labels, collect_spec, subject->specs);
@@ -141,38 +142,20 @@ void policy_subjects_remove_spec(struct policy_subjects *subjects, struct compil
 	}
 }
 
-static void collect_names(struct policy_subject *subject, const struct compiled_spec *spec)
-{
-	const GPtrArray *rules = spec->rules[POLICY_INGRESS];
-
-	for (unsigned int i = 0; i < rules->len; i++) {
-		const struct policy_rule *rule =
-			((const struct compiled_rule *)rules->pdata[i])->rule;
-
-		for (unsigned int j = 0; j < rule->ports->len; j++) {
-			const struct policy_port *port =
-				&g_array_index(rule->ports, struct policy_port, j);
-
-			if (port->name)
-				g_hash_table_add(subject->port_names, (void *)port->name);
-		}
-	}
-}
-
 static void settle(struct policy_subject *subject)
 {
-	GString *text = g_string_new(subject->is_init ? "init\n" : NULL);
+	uint32_t is_init = subject->is_init;
 
 	g_hash_table_remove_all(subject->port_names);
+	g_array_set_size(subject->ids, 0);
+	g_array_append_val(subject->ids, is_init);
 	for (unsigned int i = 0; i < subject->specs->len; i++) {
 		const struct compiled_spec *spec = subject->specs->pdata[i];
 
-		g_string_append(text, spec->policy->policy->meta.key);
-		g_string_append_printf(text, "#%u\n", spec->index);
-		collect_names(subject, spec);
+		g_array_append_val(subject->ids, spec->id);
+		for (unsigned int j = 0; spec->port_names && j < spec->port_names->len; j++)
+			g_hash_table_add(subject->port_names, spec->port_names->pdata[j]);
 	}
-	g_free(subject->text);
-	subject->text = g_string_free(text, false);
 }
 
 static void foreach_changed(struct policy_subjects *subjects,

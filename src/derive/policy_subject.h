@@ -12,7 +12,7 @@ struct policy_subject {
 	bool is_init;          /* it has the label reserved:init */
 	bool is_changed;       /* other specs than when policy_subjects_settle() was called last */
 	GPtrArray *specs;      /* struct compiled_spec, in their order */
-	char *text;            /* says which specs, by policy and index */
+	GArray *ids;            /* uint32_t, of specs; and whether it is init */
 	GHashTable *port_names; /* interned: of ports of its own that the specs name */
 	unsigned int n_users;
 };
@@ -20,7 +20,7 @@ struct policy_subject {
 struct policy_subjects *policy_subjects_new(void);
 void policy_subjects_free(struct policy_subjects *subjects); /* takes NULL */
 
-/* One with the same labels is the same; text and port_names are there after policy_subjects_settle(). */
+/* One with the same labels is the same; ids and port_names are there after policy_subjects_settle(). */
 struct policy_subject *policy_subject_ref(struct policy_subjects *subjects,
 					  const struct label_set *labels, bool is_host);
 void policy_subject_unref(struct policy_subjects *subjects, struct policy_subject *subject);
@@ -28,7 +28,7 @@ void policy_subject_unref(struct policy_subjects *subjects, struct policy_subjec
 /* The spec is borrowed until it is removed. */
 void policy_subjects_add_spec(struct policy_subjects *subjects, struct compiled_spec *spec);
 void policy_subjects_remove_spec(struct policy_subjects *subjects, struct compiled_spec *spec);
-/* Makes text and port_names of subjects that have changed. */
+/* Makes ids and port_names of subjects that have changed. */
 void policy_subjects_settle(struct policy_subjects *subjects);
 /* From now on no subject counts as changed. */
 void policy_subjects_take_changes(struct policy_subjects *subjects);

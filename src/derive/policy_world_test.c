@@ -35,7 +35,7 @@ void policy_world_set_synced(struct policy_world *world)
 	table_set_synced(world->tables.active_policies);
 	table_set_synced(world->tables.pods);
 	table_set_synced(world->tables.namespaces);
-	table_set_synced(world->tables.cidr_groups);
+	table_set_synced(world->tables.active_cidr_groups);
 	table_set_synced(world->tables.services);
 	table_set_synced(world->tables.endpoint_slices);
 	store_settle(world->store);
@@ -124,7 +124,7 @@ void policy_world_put_group(struct policy_world *world, const char *name, const 
 	g_auto(GStrv) words = NULL;
 
 	if (!cidrs) {
-		take_out(world, world->tables.cidr_groups, name, strlen(name));
+		take_out(world, world->tables.active_cidr_groups, name, strlen(name));
 		return;
 	}
 	group = (struct cidr_group *)row_new(&cidr_group_class);
@@ -138,7 +138,7 @@ void policy_world_put_group(struct policy_world *world, const char *name, const 
 		g_assert(!err);
 		g_array_append_val(group->cidrs, cidr);
 	}
-	put(world, world->tables.cidr_groups, &group->row);
+	put(world, world->tables.active_cidr_groups, &group->row);
 }
 
 void policy_world_put_policy(struct policy_world *world, struct policy *take_policy)
@@ -167,20 +167,29 @@ struct policy *test_policy_new(const char *name)
 	return policy;
 }
 
+/* All labels of "k8s:app=a,k8s:tier=b" are wanted. */
 static const struct selector *label_selector(const char *text)
 {
-	struct label label;
-	int err = label_parse(text, &label);
-	const char *values[] = {NULL, NULL};
-	struct requirement requirement = {.op = REQUIREMENT_IN, .values = values};
-	const struct selector *selector;
+	g_auto(GStrv) words = g_strsplit(text, ",", -1);
+	const struct selector *selector = selector_new_labels(NULL, 0);
 
-	g_assert(!err);
-	values[0] = label.value;
-	requirement.source = label.source;
-	requirement.key = label.key;
-	selector = selector_new_labels(&requirement, 1);
-	label_fini(&label);
+	for (unsigned int i = 0; words[i]; i++) {
+		const struct selector *before = selector, *one;
+		const char *values[] = {NULL, NULL};
+		struct label label;
+		int err = label_parse(words[i], &label);
+		struct requirement requirement = {.op = REQUIREMENT_IN, .values = values};
+
+		g_assert(!err);
+		values[0] = label.value;
+		requirement.source = label.source;
+		requirement.key = label.key;
+		one = selector_new_labels(&requirement, 1);
+		selector = selector_and(before, one);
+		selector_unref(before);
+		selector_unref(one);
+		label_fini(&label);
+	}
 	return selector;
 }
 

@@ -37,12 +37,12 @@ void policy_world_remove_policy(struct policy_world *world, const char *name);
 
 /* Of kind CiliumClusterwideNetworkPolicy. */
 struct policy *test_policy_new(const char *name);
-/* subject: "k8s:app=a", or "" for all. With no default deny. */
+/* subject: "k8s:app=a,k8s:tier=b", or "" for all. With no default deny. */
 struct policy_spec *test_policy_add_spec(struct policy *policy, const char *subject);
 /* Covers everybody, until it has a peer, and everything, until it has a port. */
 struct policy_rule *test_policy_add_rule(struct policy *policy, struct policy_spec *spec,
 					 enum policy_direction direction, bool deny);
-/* "k8s:app=a", "10.0.0.0/8", "10.0.0.0/8 10.1.0.0/16" (an exception), "group:name", "nobody". */
+/* "k8s:app=a,k8s:tier=b", "10.0.0.0/8", "10.0.0.0/8 10.1.0.0/16" (an exception), "group:name", "nobody". */
 void test_policy_add_peer(struct policy_rule *rule, const char *peer);
 void test_policy_add_port(struct policy_rule *rule, uint8_t protocol, uint16_t first,
 			  uint16_t last);

@@ -158,15 +158,14 @@ static const struct label_set *make_labels(const struct prefix_derivation *deriv
 	return label_set_new((const struct label *)(void *)labels->data, labels->len);
 }
 
-static void put_row(struct prefix_derivation *derivation, const struct prefix *prefix,
-		    struct txn *txn)
+static void put_row(struct prefix_derivation *derivation, const struct prefix *prefix)
 {
 	struct ipcache_entry *entry = (struct ipcache_entry *)row_new(&ipcache_entry_class);
 
 	entry->cidr = prefix->cidr;
 	entry->identity = prefix->number;
 	entry->source = prefix->n_api ? "kube-apiserver" : "generated";
-	ipcache_put(derivation->ipcache, txn, IPCACHE_LAYER_PREFIX, entry);
+	ipcache_put(derivation->ipcache, IPCACHE_LAYER_PREFIX, entry);
 }
 
 static void set_without(struct prefix_derivation *derivation, struct prefix *prefix, bool without)
@@ -193,7 +192,7 @@ static void refresh_wanted(struct prefix_derivation *derivation, struct prefix *
 	if (!number)
 		return; /* it stays what it was */
 	set_number(derivation, prefix, number);
-	put_row(derivation, prefix, txn);
+	put_row(derivation, prefix);
 }
 
 static void refresh(struct prefix_derivation *derivation, const struct cidr *cidr, struct txn *txn)
@@ -208,7 +207,7 @@ static void refresh(struct prefix_derivation *derivation, const struct cidr *cid
 	}
 	set_without(derivation, prefix, false);
 	set_number(derivation, prefix, 0);
-	ipcache_remove(derivation->ipcache, txn, IPCACHE_LAYER_PREFIX, cidr);
+	ipcache_remove(derivation->ipcache, IPCACHE_LAYER_PREFIX, cidr);
 	if (!prefix->n_users) {
 		keyed_set_remove(&derivation->prefixes, cidr, CIDR_KEY_BYTES);
 		prefix_free(prefix);
@@ -298,6 +297,7 @@ static void run(struct watch *watch, void *data)
 	prefix_users_update(derivation->users);
 	txn = txn_new(derivation->store);
 	refresh_dirty(derivation, txn);
+	ipcache_flush(derivation->ipcache, txn);
 	txn_commit(txn);
 }
 
@@ -332,6 +332,7 @@ void prefix_derivation_retry(struct prefix_derivation *derivation)
 	txn = txn_new(derivation->store);
 	keyed_set_foreach(&derivation->prefixes, mark_without, derivation->dirty);
 	refresh_dirty(derivation, txn);
+	ipcache_flush(derivation->ipcache, txn);
 	txn_commit(txn);
 }
 
@@ -353,11 +354,11 @@ unsigned int prefix_derivation_n_without(const struct prefix_derivation *derivat
 }
 
 enum prefix_state prefix_derivation_check(const struct prefix_derivation *derivation,
-					  const char *policy_key,
+					  const struct table *table, const char *key,
 					  bool (*is_pending)(const struct cidr *cidr, void *data),
 					  void *data, struct cidr *ret_cidr)
 {
-	const GArray *cidrs = prefix_users_get_policy(derivation->users, policy_key);
+	const GArray *cidrs = prefix_users_get(derivation->users, table, key);
 
 	for (unsigned int i = 0; cidrs && i < cidrs->len; i++) {
 		const struct cidr *cidr = &g_array_index(cidrs, struct cidr, i);
@@ -396,6 +397,7 @@ struct prefix_derivation *prefix_derivation_new(struct store *store, struct tabl
 	watch_add(watch, tables->policies);
 	watch_add(watch, tables->active_policies);
 	watch_add(watch, tables->cidr_groups);
+	watch_add(watch, tables->active_cidr_groups);
 	watch_add(watch, tables->services);
 	watch_add(watch, tables->endpoint_slices);
 	return derivation;

@@ -6,9 +6,7 @@
  * equal prefixes are one, whoever uses them.
  *
  * The labels of such an identity say all that a rule can ask: its prefix, the part of the world, and the
- * names of the groups that hold it, be it by a wider prefix. So what a group holds is never compared with
- * anything while packets are judged: a prefix that comes into a group gets another identity, the rules in
- * force know that by its labels, and only then the ipcache names it.
+ * names of the groups that hold it, be it by a wider prefix.
  */
 #pragma once
 
@@ -45,10 +43,10 @@ enum prefix_state {
 };
 
 /*
- * Of all prefixes and exceptions of the policy's rules, as far as the watch has seen it: the first that is
- * not ready goes into *ret_cidr. is_named as for the last watch.
+ * Of all prefixes of a row of policies or cidr_groups, exceptions too, as the watch saw it last: the first
+ * that is not ready goes into *ret_cidr. is_pending: the kernel has the prefix otherwise than it is wanted.
  */
 enum prefix_state prefix_derivation_check(const struct prefix_derivation *derivation,
-					  const char *policy_key,
+					  const struct table *table, const char *key,
 					  bool (*is_pending)(const struct cidr *cidr, void *data),
 					  void *data, struct cidr *ret_cidr);

@@ -12,6 +12,7 @@
 #define USER_POLICY     'p'
 #define USER_ACTIVE     'a'
 #define USER_GROUP      'g'
+#define USER_OLD_GROUP  'o' /* of active_cidr_groups */
 #define USER_SLICE      's'
 #define USER_API_SERVER 'k'
 
@@ -150,20 +151,23 @@ static void update_policy(struct prefix_users *users, const struct table *table,
 	set_user(users, kind, name, policy ? policy_user(policy) : NULL);
 }
 
-const GArray *prefix_users_get_policy(const struct prefix_users *users, const char *policy_key)
+const GArray *prefix_users_get(const struct prefix_users *users, const struct table *table,
+			       const char *key)
 {
-	g_autofree char *key = g_strdup_printf("%c%s", USER_POLICY, policy_key);
-	const struct user *user = g_hash_table_lookup(users->users, key);
+	char kind = table == users->tables->policies ? USER_POLICY : USER_GROUP;
+	g_autofree char *name = g_strdup_printf("%c%s", kind, key);
+	const struct user *user = g_hash_table_lookup(users->users, name);
 
 	return user ? user->cidrs : NULL;
 }
 
 /* ---- groups and services ---- */
 
-static void update_group(struct prefix_users *users, const char *key)
+static void update_group_in(struct prefix_users *users, const struct table *table, char kind,
+			    const char *key)
 {
 	const struct cidr_group *group =
-		(const struct cidr_group *)table_get(users->tables->cidr_groups, key, strlen(key));
+		(const struct cidr_group *)table_get(table, key, strlen(key));
 	struct user *user = NULL;
 
 	if (group && selector_uses_have(users->groups, NULL, &group->meta)) {
@@ -171,7 +175,14 @@ static void update_group(struct prefix_users *users, const char *key)
 		user->use.group = intern_new(group->meta.name);
 		g_array_append_vals(user->cidrs, group->cidrs->data, group->cidrs->len);
 	}
-	set_user(users, USER_GROUP, key, user);
+	set_user(users, kind, key, user);
+}
+
+/* What is to be first: what both have does not go in between. */
+static void update_group(struct prefix_users *users, const char *key)
+{
+	update_group_in(users, users->tables->cidr_groups, USER_GROUP, key);
+	update_group_in(users, users->tables->active_cidr_groups, USER_OLD_GROUP, key);
 }
 
 /* The endpoints of a service with a selector are pods, which have identities of their own. */
@@ -242,7 +253,7 @@ static bool note_row(const struct row *row, void *data)
 void prefix_users_note(struct prefix_users *users, const struct table *table,
 		       const struct row_key *key)
 {
-	if (table == users->tables->cidr_groups)
+	if (table == users->tables->cidr_groups || table == users->tables->active_cidr_groups)
 		g_hash_table_add(users->dirty_groups, g_strndup(key->data, key->n_bytes));
 	else if (table == users->tables->endpoint_slices)
 		g_hash_table_add(users->dirty_slices, g_strndup(key->data, key->n_bytes));
@@ -265,11 +276,18 @@ static void update_all(struct prefix_users *users, GHashTable *keys,
 	g_hash_table_remove_all(keys);
 }
 
+static void note_all_groups(struct prefix_users *users)
+{
+	table_foreach (users->tables->cidr_groups, note_row, users->dirty_groups)
+		;
+	table_foreach (users->tables->active_cidr_groups, note_row, users->dirty_groups)
+		;
+}
+
 void prefix_users_update(struct prefix_users *users)
 {
 	if (selector_uses_take_changed(users->groups))
-		table_foreach (users->tables->cidr_groups, note_row, users->dirty_groups)
-			;
+		note_all_groups(users);
 	if (selector_uses_take_changed(users->services))
 		table_foreach (users->tables->endpoint_slices, note_row, users->dirty_slices)
 			;

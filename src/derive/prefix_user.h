@@ -21,12 +21,19 @@ struct prefix_users;
 struct prefix_users *prefix_users_new(const struct tables *tables, prefix_use_fn fn, void *data);
 /* Tells of nothing. Takes NULL. */
 void prefix_users_free(struct prefix_users *users);
-/* The row of the key has changed: of policies, active_policies, cidr_groups, services, endpoint_slices. */
+/*
+ * The row of the key has changed: of policies, active_policies, cidr_groups, active_cidr_groups, services,
+ * endpoint_slices.
+ */
 void prefix_users_note(struct prefix_users *users, const struct table *table,
 		       const struct row_key *key);
 /* Reads again what was noted, and what that concerns. */
 void prefix_users_update(struct prefix_users *users);
 /* addrs: struct addr. */
 void prefix_users_set_api_server(struct prefix_users *users, const GArray *addrs);
-/* struct cidr: what the rules of the row of policies say. Borrowed; NULL: there is none. */
-const GArray *prefix_users_get_policy(const struct prefix_users *users, const char *policy_key);
+/*
+ * struct cidr: what the row of policies or cidr_groups says. Borrowed; NULL: there is none, or none that
+ * anybody uses.
+ */
+const GArray *prefix_users_get(const struct prefix_users *users, const struct table *table,
+			       const char *key);
