@@ -249,7 +249,7 @@ static void init_copy(struct policy_world *copy, const struct policy_world *worl
 	copy_table(copy, copy->tables.endpoints, from->endpoints);
 	copy_table(copy, copy->tables.endpoint_states, from->endpoint_states);
 	copy_table(copy, copy->tables.pods, from->pods);
-	copy_table(copy, copy->tables.cidr_groups, from->cidr_groups);
+	copy_table(copy, copy->tables.active_cidr_groups, from->active_cidr_groups);
 	policy_world_set_synced(copy);
 }
 
@@ -321,7 +321,7 @@ static bool selects_group(const struct selector *selector, const struct question
 {
 	const char *name = selector_get_name(selector);
 	const struct cidr_group *group = (const struct cidr_group *)table_get(
-		question->world->tables.cidr_groups, name, strlen(name));
+		question->world->tables.active_cidr_groups, name, strlen(name));
 
 	for (unsigned int i = 0; group && i < group->cidrs->len; i++) {
 		const struct selector *one = selector_new_cidr(

@@ -47,8 +47,8 @@ static bool is_enabled(const struct remote_pods *pods, const struct addr *addr)
 	return addr_is_v4(addr) ? pods->config->enable_ipv4 : pods->config->enable_ipv6;
 }
 
-static void put_addr(struct remote_pods *pods, struct txn *txn, const struct pod *pod,
-		     const struct addr *addr, uint32_t identity)
+static void put_addr(struct remote_pods *pods, const struct pod *pod, const struct addr *addr,
+		     uint32_t identity)
 {
 	struct ipcache_entry *entry;
 
@@ -61,19 +61,18 @@ static void put_addr(struct remote_pods *pods, struct txn *txn, const struct pod
 	entry->source = "k8s";
 	entry->namespace = intern_ref(pod->meta.namespace);
 	entry->name = g_strdup(pod->meta.name);
-	ipcache_put(pods->ipcache, txn, IPCACHE_LAYER_POD, entry);
+	ipcache_put(pods->ipcache, IPCACHE_LAYER_POD, entry);
 }
 
 /* An address may be another pod's by now. */
-static void remove_addr(struct remote_pods *pods, struct txn *txn, const struct pod *pod,
-			const struct addr *addr)
+static void remove_addr(struct remote_pods *pods, const struct pod *pod, const struct addr *addr)
 {
 	struct cidr cidr = cidr_from_addr(addr);
 	const struct ipcache_entry *entry = ipcache_get(pods->ipcache, IPCACHE_LAYER_POD, &cidr);
 
 	if (entry && entry->namespace == pod->meta.namespace &&
 	    strcmp(entry->name, pod->meta.name) == 0)
-		ipcache_remove(pods->ipcache, txn, IPCACHE_LAYER_POD, &cidr);
+		ipcache_remove(pods->ipcache, IPCACHE_LAYER_POD, &cidr);
 }
 
 static bool has_addr(const struct pod *pod, const struct addr *addr)
@@ -82,14 +81,13 @@ static bool has_addr(const struct pod *pod, const struct addr *addr)
 }
 
 /* now NULL: it is gone, or no longer remote. What stays is replaced in place. */
-static void undo(struct remote_pods *pods, struct txn *txn, const struct pod *before,
-		 const struct pod *now)
+static void undo(struct remote_pods *pods, const struct pod *before, const struct pod *now)
 {
 	const struct addr *const addrs[] = {&before->addr4, &before->addr6};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(addrs); i++)
 		if (!addr_is_zero(addrs[i]) && !(now && has_addr(now, addrs[i])))
-			remove_addr(pods, txn, before, addrs[i]);
+			remove_addr(pods, before, addrs[i]);
 }
 
 static void derive(struct remote_pods *pods, struct txn *txn, const struct pod *pod)
@@ -99,11 +97,11 @@ static void derive(struct remote_pods *pods, struct txn *txn, const struct pod *
 
 	label_set_unref(labels);
 	if (identity == IDENTITY_UNKNOWN) {
-		undo(pods, txn, pod, NULL);
+		undo(pods, pod, NULL);
 		return;
 	}
-	put_addr(pods, txn, pod, &pod->addr4, identity);
-	put_addr(pods, txn, pod, &pod->addr6, identity);
+	put_addr(pods, pod, &pod->addr4, identity);
+	put_addr(pods, pod, &pod->addr6, identity);
 }
 
 static void derive_key(struct remote_pods *pods, const void *key, size_t n_bytes)
@@ -119,9 +117,10 @@ static void derive_key(struct remote_pods *pods, const void *key, size_t n_bytes
 	before = pod ? keyed_set_put(&pods->derived, row_ref(&pod->row))
 		     : keyed_set_remove(&pods->derived, key, n_bytes);
 	if (before)
-		undo(pods, txn, before, pod);
+		undo(pods, before, pod);
 	if (pod)
 		derive(pods, txn, pod);
+	ipcache_flush(pods->ipcache, txn);
 	txn_commit(txn);
 	if (before)
 		row_unref(&before->row);
