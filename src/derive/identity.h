@@ -32,4 +32,8 @@ const struct label_set *identity_derivation_pod_labels(const struct identity_der
  */
 uint32_t identity_derivation_find_number(struct identity_derivation *derivation,
 					 const struct label_set *labels, struct txn *txn);
+/* All labels of the pod and of its namespace, of which the filter keeps some. Unref it. */
+const struct label_set *identity_pod_labels(const struct tables *tables,
+					    const struct derive_config *config,
+					    const struct pod *pod);
 void identity_derivation_free(struct identity_derivation *derivation); /* takes NULL */
