@@ -417,8 +417,7 @@ const struct label_set *identity_derivation_pod_labels(const struct identity_der
 						       const struct pod *pod)
 {
 	const struct label_set *labels =
-		pod_labels(derivation, pod->meta.namespace, pod->meta.labels,
-			   pod->service_account ? pod->service_account : "default");
+		identity_pod_labels(derivation->tables, derivation->config, pod);
 	const struct label_set *kept = identity_labels(derivation, labels);
 
 	label_set_unref(labels);
