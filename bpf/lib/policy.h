@@ -169,7 +169,8 @@ static __always_inline int policy_conclude(struct __sk_buff *skb, const struct p
 				 : EVENT_ACTION_DENY;
 	if (unlikely(explain_is_on(packet)))
 		explain_judgement(&packet->policy);
-	else if ((action != EVENT_ACTION_ALLOW || packet->policy_how & POLICY_OPENING) && 0)
+	else if ((action != EVENT_ACTION_ALLOW || packet->policy_how & POLICY_OPENING) &&
+		 policy_is_reported(packet))
 		event_emit(skb,
 			   EVENT_HEAD(EVENT_POLICY_VERDICT, action, trace_policy_direction(packet)),
 			   result);

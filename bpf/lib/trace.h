@@ -55,7 +55,7 @@ static __always_inline void event_set_policy(struct event *event, const struct p
 					     int verdict)
 {
 	bool is_verdict = event->type == EVENT_POLICY_VERDICT;
-	bool is_judged = false;
+	bool is_judged = is_verdict || (verdict && drop_file(verdict) == SOURCE_POLICY);
 
 	event->rule = 0;
 	event->rule_set = 0;
