@@ -85,12 +85,12 @@ static void add_namespace_labels(GArray *labels, GPtrArray *keys, const char *na
 }
 
 /* Its own labels and those that come of the namespace it is in. account: NULL where none is known. */
-static const struct label_set *pod_labels(const struct identity_derivation *derivation,
-					  const char *name, const struct label_set *own,
-					  const char *account)
+static const struct label_set *pod_labels(const struct tables *tables,
+					  const struct derive_config *config, const char *name,
+					  const struct label_set *own, const char *account)
 {
-	const struct namespace *namespace = (const struct namespace *)table_get(
-		derivation->tables->namespaces, name, strlen(name));
+	const struct namespace *namespace =
+		(const struct namespace *)table_get(tables->namespaces, name, strlen(name));
 	g_autoptr(GArray) labels = g_array_new(false, false, sizeof(struct label));
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 
@@ -99,10 +99,18 @@ static const struct label_set *pod_labels(const struct identity_derivation *deri
 	/* After the pod's own: a repeated key keeps the last, so a pod cannot claim another's. */
 	add_namespace_labels(labels, keys, name, namespace);
 	add_label(labels, KEY_POD_NAMESPACE, name);
-	add_label(labels, KEY_CLUSTER, derivation->config->cluster_name);
+	add_label(labels, KEY_CLUSTER, config->cluster_name);
 	if (account)
 		add_label(labels, KEY_SERVICE_ACCOUNT, account);
 	return label_set_new((const struct label *)(void *)labels->data, labels->len);
+}
+
+const struct label_set *identity_pod_labels(const struct tables *tables,
+					    const struct derive_config *config,
+					    const struct pod *pod)
+{
+	return pod_labels(tables, config, pod->meta.namespace, pod->meta.labels,
+			  pod->service_account ? pod->service_account : "default");
 }
 
 static const struct pod *find_pod(const struct identity_derivation *derivation,
@@ -130,10 +138,10 @@ static const struct label_set *given_labels(const struct identity_derivation *de
 	const struct pod *pod = find_pod(derivation, endpoint);
 
 	if (pod)
-		return pod_labels(derivation, pod->meta.namespace, pod->meta.labels,
-				  pod->service_account ? pod->service_account : "default");
+		return identity_pod_labels(derivation->tables, derivation->config, pod);
 	if (endpoint->namespace && label_set_n(endpoint->runtime_labels))
-		return pod_labels(derivation, endpoint->namespace, endpoint->runtime_labels, NULL);
+		return pod_labels(derivation->tables, derivation->config, endpoint->namespace,
+				  endpoint->runtime_labels, NULL);
 	return label_set_ref(endpoint->runtime_labels);
 }
 
@@ -409,8 +417,7 @@ const struct label_set *identity_derivation_pod_labels(const struct identity_der
 						       const struct pod *pod)
 {
 	const struct label_set *labels =
-		pod_labels(derivation, pod->meta.namespace, pod->meta.labels,
-			   pod->service_account ? pod->service_account : "default");
+		identity_pod_labels(derivation->tables, derivation->config, pod);
 	const struct label_set *kept = identity_labels(derivation, labels);
 
 	label_set_unref(labels);

@@ -23,7 +23,11 @@ struct identity_derivation *identity_derivation_new(struct store *store, struct 
 						    struct label_filter *filter);
 /* New numbers are looked for above this one first. */
 void identity_derivation_set_last(struct identity_derivation *derivation, uint32_t number);
-/* The labels that make the identity of a pod of whatever node. Unref it. */
+/* All labels of the pod and of its namespace, of which the filter keeps some. Unref it. */
+const struct label_set *identity_pod_labels(const struct tables *tables,
+					    const struct derive_config *config,
+					    const struct pod *pod);
+/* Those of the pod that make its identity. Unref it. */
 const struct label_set *identity_derivation_pod_labels(const struct identity_derivation *derivation,
 						       const struct pod *pod);
 /*

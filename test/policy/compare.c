@@ -56,6 +56,8 @@ static void ask_about_peer(struct compare *compare, const char *peer, const GPtr
 		struct question question = {.subject = subjects->pdata[i], .peer = (char *)peer};
 		const struct party *subject = subject_party(compare->world, question.subject);
 
+		if (!question_is_fair(compare->world->json, subject, party))
+			continue;
 		for (int is_ingress = 0; is_ingress < 2; is_ingress++) {
 			question.is_ingress = is_ingress;
 			judge_all(compare, subject, party, identity, &question);
@@ -89,7 +91,7 @@ bool compare_contradicts(const json_t *worlds, const struct question *question, 
 	bool result = false;
 	size_t i;
 
-	if (!subject || !peer) {
+	if (!subject || !peer || !question_is_fair(last, subject, peer)) {
 		world_free(world);
 		return false;
 	}

@@ -307,6 +307,19 @@ static void add_ports(struct generate *generate, json_t *rule, bool is_ingress, 
 	json_object_set_new(rule, "toPorts", elements);
 }
 
+/* Nothing, said in different ways. */
+static json_t *generate_no_ports(struct generate *generate)
+{
+	switch (random_below(&generate->random, 3)) {
+	case 0:
+		return json_null();
+	case 1:
+		return json_array();
+	default:
+		return json_pack("[{s:[]}]", "ports");
+	}
+}
+
 static void add_icmps(struct generate *generate, json_t *rule)
 {
 	static const char *const names[] = {"EchoRequest", "TimeExceeded"};
@@ -337,6 +350,9 @@ static json_t *generate_rule(struct generate *generate, bool is_ingress, bool is
 		add_ports(generate, rule, is_ingress, is_deny);
 	else if (random_chance(random, 15))
 		add_icmps(generate, rule);
+	if (!json_object_get(rule, "toPorts") && !json_object_get(rule, "icmps") &&
+	    random_chance(random, 4))
+		json_object_set_new(rule, "toPorts", generate_no_ports(generate));
 	if (random_chance(random, 4))
 		json_object_set_new(rule, is_ingress ? "fromRequires" : "toRequires",
 				    json_pack("[o]", generate_selector(generate, false)));

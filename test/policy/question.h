@@ -33,6 +33,12 @@ int subject_endpoint(const char *subject);
 /* NULL: the world has no such party. */
 const struct party *subject_party(struct world *world, const char *subject);
 
+/*
+ * Whether the question has an answer. None: about the host without a firewall, of the host about itself,
+ * and, where prefixes mean nodes, about the host, whose addresses are one identity.
+ */
+bool question_is_fair(const json_t *world, const struct party *subject, const struct party *peer);
+
 /* Whether the plan says what the reference says, and if not, both in a text. */
 bool answers_agree(const struct plan *plan, const struct reference_answer *expected,
 		   const struct policy_leaf *got);

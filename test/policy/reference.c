@@ -8,7 +8,8 @@ struct reference_view {
 	const struct party *subject, *peer;
 	bool is_ingress;
 	bool is_enforced;
-	GPtrArray *rules; /* struct reference_rule: those that select the peer, in their order */
+	GPtrArray *all;	  /* struct reference_rule: those of the subject, in their order */
+	GPtrArray *rules; /* those of them that select the peer */
 };
 
 /* What holds of a spec, or one of specs, for its subject. */
@@ -80,7 +81,9 @@ static bool denies_by_default(const struct spec *spec, bool is_ingress, struct w
 
 	if (spec->common.is_kubernetes)
 		return type_is_meant(json, is_ingress);
-	if (wanted && world_config_is_on(world, "enable-non-default-deny-policies", true))
+	/* Only what it takes away can be switched off. */
+	if (json_is_true(wanted) ||
+	    (wanted && world_config_is_on(world, "enable-non-default-deny-policies", true)))
 		return json_is_true(wanted);
 	return json_array_size(member_of(json, is_ingress ? "ingress" : "egress")) ||
 	       json_array_size(member_of(json, is_ingress ? "ingressDeny" : "egressDeny"));
@@ -100,13 +103,14 @@ static void add_rules(const struct spec *spec, bool is_ingress, bool is_deny, GP
 		rule->json = json;
 		rule->is_ingress = is_ingress;
 		rule->is_deny = is_deny;
+		rule->requires = rules;
 		rule->name = g_strdup_printf("%s %s.%s[%zu]", spec->policy_name, spec->path, list, i);
 		g_ptr_array_add(rules, rule);
 	}
 }
 
 /* All rules of the direction whose subject is meant, and whether one of their specs denies what is left. */
-static void add_spec(struct reference_view *view, const struct spec *spec, GPtrArray *rules)
+static void add_spec(struct reference_view *view, const struct spec *spec)
 {
 	if (!subject_is_meant(spec, view->subject))
 		return;
@@ -114,12 +118,12 @@ static void add_spec(struct reference_view *view, const struct spec *spec, GPtrA
 		return;
 	if (denies_by_default(spec, view->is_ingress, view->world))
 		view->is_enforced = true;
-	add_rules(spec, view->is_ingress, false, rules);
+	add_rules(spec, view->is_ingress, false, view->all);
 	if (!spec->common.is_kubernetes)
-		add_rules(spec, view->is_ingress, true, rules);
+		add_rules(spec, view->is_ingress, true, view->all);
 }
 
-static void add_policy(struct reference_view *view, const json_t *policy, GPtrArray *rules)
+static void add_policy(struct reference_view *view, const json_t *policy)
 {
 	const char *kind = object_text(policy, "kind", NULL);
 	const char *namespace = object_text(policy, "metadata", "namespace");
@@ -142,14 +146,14 @@ static void add_policy(struct reference_view *view, const json_t *policy, GPtrAr
 	size_t i;
 
 	if (spec.common.spec)
-		add_spec(view, &spec, rules);
+		add_spec(view, &spec);
 	json_array_foreach(member_of(policy, "specs"), i, json)
 	{
 		g_autofree char *path = g_strdup_printf("specs[%zu]", i);
 
 		spec.common.spec = json;
 		spec.path = path;
-		add_spec(view, &spec, rules);
+		add_spec(view, &spec);
 	}
 }
 
@@ -198,33 +202,28 @@ struct reference_view *reference_view_new(struct world *world, const struct part
 {
 	struct reference_view *view = g_new0(struct reference_view, 1);
 	g_autoptr(GPtrArray) policies = list_policies(world);
-	g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(rule_free);
 
 	*view = (struct reference_view){.world = world,
 					.subject = subject,
 					.peer = peer,
 					.is_ingress = is_ingress,
-					.rules = g_ptr_array_new_with_free_func(rule_free)};
+					.all = g_ptr_array_new_with_free_func(rule_free),
+					.rules = g_ptr_array_new()};
 	if (policy_is_off(view))
 		return view;
 	view->is_enforced = mode_enforces(view);
 	for (unsigned int i = 0; i < policies->len; i++)
-		add_policy(view, policies->pdata[i], all);
-	for (unsigned int i = 0; i < all->len; i++) {
-		struct reference_rule *rule = all->pdata[i];
-
-		if (!rule_selects_peer(rule, peer, all))
-			continue;
-		rule = g_memdup2(rule, sizeof(*rule));
-		rule->name = g_strdup(rule->name);
-		g_ptr_array_add(view->rules, rule);
-	}
+		add_policy(view, policies->pdata[i]);
+	for (unsigned int i = 0; i < view->all->len; i++)
+		if (rule_selects_peer(view->all->pdata[i], peer))
+			g_ptr_array_add(view->rules, view->all->pdata[i]);
 	return view;
 }
 
 void reference_view_free(struct reference_view *view)
 {
 	g_ptr_array_unref(view->rules);
+	g_ptr_array_unref(view->all);
 	g_free(view);
 }
 
@@ -236,7 +235,7 @@ static const struct reference_rule *find_rule(const struct reference_view *view,
 		const struct reference_rule *rule = view->rules->pdata[i];
 
 		if (rule->is_deny == is_deny &&
-		    rule_covers(rule, view->subject, view->peer, protocol, port) == wanted)
+		    rule_covers(rule, view->subject, protocol, port) == wanted)
 			return rule;
 	}
 	return NULL;

@@ -46,6 +46,7 @@ struct reference_rule {
 	bool is_kubernetes, is_clusterwide, is_ingress, is_deny;
 	const char *namespace; /* of the policy; NULL: clusterwide */
 	char *name;	       /* of policy and path */
+	const GPtrArray *requires; /* struct reference_rule: all of the subject and direction */
 };
 
 /* reference_selector.c: label selectors. source, prefix: of all keys; NULL: as the key says. */
@@ -55,14 +56,13 @@ bool selector_holds(const json_t *selector, const struct party *party, const cha
 bool endpoint_selector_holds(const struct reference_rule *rule, const json_t *selector,
 			     const struct party *peer);
 
-/* reference_peer.c: whether the rule means the peer. requires: elements of from/toRequires. */
-bool rule_selects_peer(const struct reference_rule *rule, const struct party *peer,
-		       const GPtrArray *requires);
+/* reference_peer.c: whether the rule means the peer. */
+bool rule_selects_peer(const struct reference_rule *rule, const struct party *peer);
 
 /* reference_port.c: what the rule's ports say of the packet. */
 enum rule_covers { RULE_COVERS_NOT, RULE_COVERS, RULE_COVERS_WITH_NEEDS };
 enum rule_covers rule_covers(const struct reference_rule *rule, const struct party *subject,
-			     const struct party *peer, uint8_t protocol, uint16_t port);
+			     uint8_t protocol, uint16_t port);
 
 /* A member that is there: null is as if it were not. */
 const json_t *member_of(const json_t *object, const char *name);

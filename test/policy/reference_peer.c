@@ -204,11 +204,10 @@ static bool peer_of_kubernetes(const struct reference_rule *rule, const json_t *
 	return !pods || selector_holds(pods, peer, "k8s", NULL);
 }
 
-static bool meets(const struct reference_rule *rule, const struct party *peer,
-		  const GPtrArray *requires)
+static bool meets(const struct reference_rule *rule, const struct party *peer)
 {
-	for (unsigned int i = 0; i < requires->len; i++) {
-		const struct reference_rule *other = requires->pdata[i];
+	for (unsigned int i = 0; i < rule->requires->len; i++) {
+		const struct reference_rule *other = rule->requires->pdata[i];
 		const json_t *list = member_of(
 			other->json, other->is_ingress ? "fromRequires" : "toRequires");
 		const json_t *selector;
@@ -224,11 +223,10 @@ static bool meets(const struct reference_rule *rule, const struct party *peer,
 
 /* One element of the member that is there. */
 static bool element_selects(const struct reference_rule *rule, const char *what,
-			    const json_t *element, const struct party *peer,
-			    const GPtrArray *requires)
+			    const json_t *element, const struct party *peer)
 {
 	if (!strcmp(what, "Endpoints"))
-		return endpoint_selector_holds(rule, element, peer) && meets(rule, peer, requires);
+		return endpoint_selector_holds(rule, element, peer) && meets(rule, peer);
 	if (!strcmp(what, "CIDR"))
 		return prefix_selects(rule, json_string_value(element), peer);
 	if (!strcmp(what, "CIDRSet"))
@@ -243,20 +241,19 @@ static bool element_selects(const struct reference_rule *rule, const char *what,
 }
 
 static bool list_selects(const struct reference_rule *rule, const json_t *list, const char *what,
-			 const struct party *peer, const GPtrArray *requires)
+			 const struct party *peer)
 {
 	const json_t *element;
 	size_t i;
 
 	json_array_foreach(list, i, element)
-		if (what ? element_selects(rule, what, element, peer, requires)
+		if (what ? element_selects(rule, what, element, peer)
 			 : peer_of_kubernetes(rule, element, peer))
 			return true;
 	return false;
 }
 
-bool rule_selects_peer(const struct reference_rule *rule, const struct party *peer,
-		       const GPtrArray *requires)
+bool rule_selects_peer(const struct reference_rule *rule, const struct party *peer)
 {
 	static const char *const members[] = {"Endpoints", "CIDR",     "CIDRSet", "Entities",
 					      "Nodes",	   "Services", "FQDNs",	  "Groups"};
@@ -264,7 +261,7 @@ bool rule_selects_peer(const struct reference_rule *rule, const struct party *pe
 
 	if (rule->is_kubernetes) {
 		list = member_of(rule->json, rule->is_ingress ? "from" : "to");
-		return !json_array_size(list) || list_selects(rule, list, NULL, peer, requires);
+		return !json_array_size(list) || list_selects(rule, list, NULL, peer);
 	}
 	/* Only one is there; where it is there and empty it means nobody. */
 	for (unsigned int i = 0; i < G_N_ELEMENTS(members); i++) {
@@ -273,7 +270,7 @@ bool rule_selects_peer(const struct reference_rule *rule, const struct party *pe
 
 		list = member_of(rule->json, name);
 		if (list)
-			return list_selects(rule, list, members[i], peer, requires);
+			return list_selects(rule, list, members[i], peer);
 	}
 	/* Ports alone are those of everybody; an element without anything is nobody's. */
 	return json_array_size(member_of(rule->json, "toPorts")) ||

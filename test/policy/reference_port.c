@@ -64,32 +64,22 @@ static bool pod_names_port(const json_t *pod, const char *name, uint8_t protocol
 	return false;
 }
 
-static bool have_same_labels(const struct party *a, const struct party *b)
-{
-	if (a->labels->len != b->labels->len)
-		return false;
-	for (unsigned int i = 0; i < a->labels->len; i++) {
-		const struct world_label *label = &g_array_index(a->labels, struct world_label, i);
-
-		if (g_strcmp0(party_label(b, label->source, label->key), label->value) != 0)
-			return false;
-	}
-	return true;
-}
-
-/* Peers are told apart by their labels, so a name is the port that any pod with the same gives it. */
-static bool peers_name_port(struct world *world, const struct party *peer, const char *name,
-			    uint8_t protocol, uint16_t port)
+/*
+ * At egress a name is every number that a pod that the rule selects gives it, and those count for all whom
+ * the rule selects.
+ */
+static bool peers_name_port(const struct reference_rule *rule, const char *name, uint8_t protocol,
+			    uint16_t port)
 {
 	GHashTableIter iter;
 	void *value;
 
-	g_hash_table_iter_init(&iter, world->parties);
+	g_hash_table_iter_init(&iter, rule->world->parties);
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		const struct party *other = value;
 
-		if (other->pod && have_same_labels(other, peer) &&
-		    pod_names_port(other->pod, name, protocol, port))
+		if (other->pod && pod_names_port(other->pod, name, protocol, port) &&
+		    rule_selects_peer(rule, other))
 			return true;
 	}
 	return false;
@@ -97,8 +87,7 @@ static bool peers_name_port(struct world *world, const struct party *peer, const
 
 /* port: a number as text or number, a name, or none; "0" is every port. */
 static bool port_holds(const struct reference_rule *rule, const json_t *json,
-		       const struct party *subject, const struct party *peer, uint8_t protocol,
-		       uint16_t port)
+		       const struct party *subject, uint8_t protocol, uint16_t port)
 {
 	const json_t *value = member_of(json, "port");
 	const char *text = json_string_value(value);
@@ -115,8 +104,7 @@ static bool port_holds(const struct reference_rule *rule, const json_t *json,
 		first = strtoll(text, &end, 0);
 		if (*end)
 			return rule->is_ingress ? pod_names_port(subject->pod, text, protocol, port)
-						: peers_name_port(rule->world, peer, text, protocol,
-								  port);
+						: peers_name_port(rule, text, protocol, port);
 	}
 	if (!first)
 		return true;
@@ -172,7 +160,7 @@ static enum rule_covers cover(const struct reference_rule *rule, const json_t *e
 }
 
 enum rule_covers rule_covers(const struct reference_rule *rule, const struct party *subject,
-			     const struct party *peer, uint8_t protocol, uint16_t port)
+			     uint8_t protocol, uint16_t port)
 {
 	const json_t *elements = member_of(rule->json, "toPorts");
 	const json_t *icmps = member_of(rule->json, "icmps");
@@ -184,7 +172,7 @@ enum rule_covers rule_covers(const struct reference_rule *rule, const struct par
 		const json_t *ports = member_of(rule->json, "ports");
 
 		json_array_foreach(ports, i, one)
-			if (port_holds(rule, one, subject, peer, protocol, port))
+			if (port_holds(rule, one, subject, protocol, port))
 				return RULE_COVERS;
 		return json_array_size(ports) ? RULE_COVERS_NOT : RULE_COVERS;
 	}
@@ -193,7 +181,7 @@ enum rule_covers rule_covers(const struct reference_rule *rule, const struct par
 		return cover(rule, NULL);
 	json_array_foreach(elements, i, element)
 		json_array_foreach(member_of(element, "ports"), k, one)
-			if (port_holds(rule, one, subject, peer, protocol, port))
+			if (port_holds(rule, one, subject, protocol, port))
 				result = MAX(result, cover(rule, element));
 	json_array_foreach(icmps, i, element)
 		json_array_foreach(member_of(element, "fields"), k, one)

@@ -32,21 +32,13 @@ static bool must_stay(const char *key)
 
 static void shrink_value(struct shrink *shrink, json_t *value);
 
-static void shrink_object(struct shrink *shrink, json_t *object)
+static void shrink_member(struct shrink *shrink, json_t *object, const char *name)
 {
-	const char *key;
-	json_t *member;
-	void *next;
+	json_t *member = json_incref(json_object_get(object, name));
 
-	json_object_foreach_safe(object, next, key, member)
-	{
-		g_autofree char *name = g_strdup(key);
-
-		if (must_stay(name)) {
-			shrink_value(shrink, member);
-			continue;
-		}
-		json_incref(member);
+	if (must_stay(name)) {
+		shrink_value(shrink, member);
+	} else {
 		json_object_del(object, name);
 		if (still_fails(shrink)) {
 			shrink->is_smaller = true;
@@ -54,8 +46,21 @@ static void shrink_object(struct shrink *shrink, json_t *object)
 			json_object_set(object, name, member);
 			shrink_value(shrink, member);
 		}
-		json_decref(member);
 	}
+	json_decref(member);
+}
+
+/* What is taken out and put back goes to the end: so the names are listed first. */
+static void shrink_object(struct shrink *shrink, json_t *object)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+	const char *key;
+	json_t *member;
+
+	json_object_foreach(object, key, member)
+		g_ptr_array_add(names, g_strdup(key));
+	for (unsigned int i = 0; i < names->len; i++)
+		shrink_member(shrink, object, names->pdata[i]);
 }
 
 static void shrink_array(struct shrink *shrink, json_t *array, bool keeps_numbers)

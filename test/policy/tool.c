@@ -37,11 +37,11 @@ static int try_cases(unsigned int (*try)(uint64_t seed, uint64_t *ret_n_question
 
 	if (getrandom(&random_seed, sizeof(random_seed), 0) != sizeof(random_seed))
 		return EXIT_FAILURE;
+	setlinebuf(stdout);
 	if (getenv("POLICY_SEED"))
 		return try(number_from("POLICY_SEED", 0), &n_questions) ? EXIT_FAILURE : 0;
 	random_seed >>= 16;
 	printf("seeds 1 to %lu, and as many from %" G_GUINT64_FORMAT "\n", n, random_seed);
-	fflush(stdout);
 	for (unsigned long i = 0; i < 2 * n && n_wrong < FAILURES_SHOWN; i++)
 		n_wrong += try(i < n ? i + 1 : random_seed + i - n, &n_questions);
 	printf("%" G_GUINT64_FORMAT " questions, %u wrong\n", n_questions, n_wrong);

@@ -129,7 +129,8 @@ static void add_label(struct party *party, const char *source, const char *key, 
 	g_array_append_val(party->labels, label);
 }
 
-static void add_labels(struct party *party, const char *prefix, const json_t *labels)
+static void add_labels(struct party *party, const char *source, const char *prefix,
+		       const json_t *labels)
 {
 	const char *key;
 	json_t *value;
@@ -138,7 +139,7 @@ static void add_labels(struct party *party, const char *prefix, const json_t *la
 	{
 		g_autofree char *whole = g_strconcat(prefix, key, NULL);
 
-		add_label(party, "k8s", whole, json_string_value(value));
+		add_label(party, source, whole, json_string_value(value));
 	}
 }
 
@@ -168,12 +169,12 @@ static void add_pod_labels(struct world *world, struct party *party)
 
 	namespace = namespace ? namespace : "default";
 	object = find_object(world, "Namespace", namespace);
-	add_labels(party, "", json_object_get(metadata, "labels"));
+	add_labels(party, "k8s", "", json_object_get(metadata, "labels"));
 	add_label(party, "k8s", "io.kubernetes.pod.namespace", namespace);
 	add_label(party, "k8s", "io.cilium.k8s.policy.cluster", world->cluster);
 	add_label(party, "k8s", "io.cilium.k8s.policy.serviceaccount",
 		  account ? account : "default");
-	add_labels(party, NAMESPACE_LABELS,
+	add_labels(party, "k8s", NAMESPACE_LABELS,
 		   json_object_get(json_object_get(object, "metadata"), "labels"));
 	if (!party_label(party, "k8s", NAMESPACE_LABELS "kubernetes.io/metadata.name"))
 		add_label(party, "k8s", NAMESPACE_LABELS "kubernetes.io/metadata.name", namespace);
@@ -195,6 +196,45 @@ static void add_runtime_labels(struct party *party, const json_t *texts)
 		add_label(party, "reserved", "init", "");
 }
 
+/* Whether a manifest says that somebody at the address serves the Kubernetes API. */
+static bool serves_api(const struct world *world, const char *address)
+{
+	const json_t *object, *endpoint, *text;
+	size_t i, k, l;
+
+	json_array_foreach(json_object_get(world->json, "objects"), i, object)
+	{
+		g_autofree char *name = object_name(object);
+
+		if (!object_is(object, "EndpointSlice") || strcmp(name, "default/kubernetes") != 0)
+			continue;
+		json_array_foreach(json_object_get(object, "endpoints"), k, endpoint)
+			json_array_foreach(json_object_get(endpoint, "addresses"), l, text)
+				if (!strcmp(json_string_value(text), address))
+					return true;
+	}
+	return false;
+}
+
+/* Of another node only the address that serves it is the API server's; the host is one party. */
+static GArray *labels_at(const struct world *world, const struct party *party, const char *address)
+{
+	struct party copy = {.labels = party->labels};
+
+	if (!party->is_other_node || !serves_api(world, address))
+		return g_array_ref(party->labels);
+	copy.labels = g_array_new(false, false, sizeof(struct world_label));
+	g_array_set_clear_func(copy.labels, clear_label);
+	for (unsigned int i = 0; i < party->labels->len; i++) {
+		const struct world_label *label =
+			&g_array_index(party->labels, struct world_label, i);
+
+		add_label(&copy, label->source, label->key, label->value);
+	}
+	add_label(&copy, "reserved", "kube-apiserver", "");
+	return copy.labels;
+}
+
 static void add_address_of(struct world *world, const char *text, struct party *party)
 {
 	struct party *alias;
@@ -210,7 +250,7 @@ static void add_address_of(struct world *world, const char *text, struct party *
 				.is_world = party->is_world,
 				.is_other_node = party->is_other_node,
 				.has_address = true,
-				.labels = g_array_ref(party->labels)};
+				.labels = labels_at(world, party, text)};
 	if (!parse_prefix(text, &alias->address, &bits))
 		g_error("not an address: %s", text);
 }
@@ -245,26 +285,6 @@ static void add_reserved(struct world *world, const char *name)
 	add_label(party, "reserved", name, "");
 }
 
-/* Whether a manifest says that somebody at the address serves the Kubernetes API. */
-static bool serves_api(const struct world *world, const char *address)
-{
-	const json_t *object, *endpoint, *text;
-	size_t i, k, l;
-
-	json_array_foreach(json_object_get(world->json, "objects"), i, object)
-	{
-		g_autofree char *name = object_name(object);
-
-		if (!object_is(object, "EndpointSlice") || strcmp(name, "default/kubernetes") != 0)
-			continue;
-		json_array_foreach(json_object_get(object, "endpoints"), k, endpoint)
-			json_array_foreach(json_object_get(endpoint, "addresses"), l, text)
-				if (!strcmp(json_string_value(text), address))
-					return true;
-	}
-	return false;
-}
-
 static bool any_serves_api(const struct world *world, const json_t *addresses)
 {
 	const json_t *address;
@@ -288,9 +308,9 @@ static void add_node(struct world *world, const json_t *object)
 
 	party->is_other_node = !is_host;
 	add_label(party, "reserved", is_host ? "host" : "remote-node", "");
-	if (any_serves_api(world, addresses))
+	if (is_host && any_serves_api(world, addresses))
 		add_label(party, "reserved", "kube-apiserver", "");
-	add_labels(party, "", labels);
+	add_labels(party, "node", "", labels);
 	json_array_foreach(addresses, i, address)
 		add_address_of(world, object_text(address, "ip", NULL), party);
 }
