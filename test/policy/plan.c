@@ -44,6 +44,7 @@ static void set_policy_config(struct plan *plan, const json_t *world)
 	config->policy_mode = config_is(world, "enable-policy", "always")  ? POLICY_MODE_ALWAYS
 			      : config_is(world, "enable-policy", "never") ? POLICY_MODE_NEVER
 									   : POLICY_MODE_DEFAULT;
+	config->enforce_init = true;
 	config->allow_localhost = config_is(world, "allow-localhost", "always");
 	config->enable_host_firewall = config_is(world, "enable-host-firewall", "true");
 	config->enable_non_default_deny =
