@@ -34,30 +34,23 @@ static const struct identity *get_identity(const struct agent *agent, uint32_t n
 
 static json_t *reserved_to_json(uint32_t number)
 {
-	const struct label_set *labels = identity_reserved_labels(number);
-	json_t *json = json_pack("{s:i, s:o}", "id", number, "labels", labels_to_json(labels));
-
-	label_set_unref(labels);
-	return json;
+	return json_pack("{s:i, s:[o]}", "id", number, "labels",
+			 json_sprintf("reserved:%s", identity_reserved_name(number)));
 }
 
-/* By number; a reserved one is in the table only where it has labels that its number does not tell. */
+/* The reserved identities that no table needs to hold, then the allocated ones, by number. */
 static json_t *all_identities(const struct agent *agent)
 {
 	g_autoptr(GPtrArray) rows = g_ptr_array_new();
 	json_t *list = json_array();
-	size_t n_reserved_rows = 0;
 
+	for (uint32_t number = 1; number < IDENTITY_ALLOCATED_MIN; number++)
+		if (identity_reserved_name(number) && !get_identity(agent, number))
+			json_array_append_new(list, reserved_to_json(number));
 	table_foreach (agent->tables.identities, append_row, rows)
 		;
 	g_ptr_array_sort(rows, compare_identities);
-	for (uint32_t number = 1; number < IDENTITY_ALLOCATED_MIN; number++)
-		if (get_identity(agent, number))
-			json_array_append_new(list,
-					      identity_to_json(rows->pdata[n_reserved_rows++]));
-		else if (identity_reserved_name(number))
-			json_array_append_new(list, reserved_to_json(number));
-	for (size_t i = n_reserved_rows; i < rows->len; i++)
+	for (size_t i = 0; i < rows->len; i++)
 		json_array_append_new(list, identity_to_json(g_ptr_array_index(rows, i)));
 	return list;
 }
@@ -200,42 +193,29 @@ struct entry_filter {
 	const struct label_set *labels; /* an identity with all of these; NULL: any */
 };
 
-/* NULL for a number that nobody knows. Unref it. */
-static const struct label_set *labels_of(const struct agent *agent, uint32_t number)
+static bool filter_accepts(const struct agent *agent, const struct entry_filter *filter,
+			   const struct ipcache_entry *entry)
 {
-	const struct identity *identity = get_identity(agent, number);
+	const struct identity *identity = get_identity(agent, entry->identity);
 
-	return identity ? label_set_ref(identity->labels) : identity_reserved_labels(number);
-}
-
-static bool has_labels(const struct label_set *labels, const struct label_set *wanted)
-{
-	for (size_t i = 0; i < label_set_n(wanted); i++) {
-		const struct label *label = label_set_get(wanted, i);
+	if (filter->cidr && !cidr_equal(&entry->cidr, filter->cidr))
+		return false;
+	for (size_t i = 0; filter->labels && i < label_set_n(filter->labels); i++) {
+		const struct label *label = label_set_get(filter->labels, i);
+		const char *reserved = identity_reserved_name(entry->identity);
 		bool any_source = !strcmp(label->source, "any") || !strcmp(label->source, "unspec");
-		const char *value =
-			label_set_find(labels, any_source ? NULL : label->source, label->key);
+		const char *value = NULL;
 
+		if (identity)
+			value = label_set_find(identity->labels, any_source ? NULL : label->source,
+					       label->key);
+		else if ((any_source || !strcmp(label->source, "reserved")) &&
+			 !g_strcmp0(reserved, label->key))
+			value = "";
 		if (!value || strcmp(value, label->value) != 0)
 			return false;
 	}
 	return true;
-}
-
-static bool filter_accepts(const struct agent *agent, const struct entry_filter *filter,
-			   const struct ipcache_entry *entry)
-{
-	const struct label_set *labels;
-	bool accepts;
-
-	if (filter->cidr && !cidr_equal(&entry->cidr, filter->cidr))
-		return false;
-	if (!filter->labels)
-		return true;
-	labels = labels_of(agent, entry->identity);
-	accepts = labels && has_labels(labels, filter->labels);
-	label_set_unref(labels);
-	return accepts;
 }
 
 static void refuse_entry(struct rest_call *call, const struct entry_filter *filter)
