@@ -107,3 +107,30 @@ struct policy_class_key {
 ABI_ASSERT_SIZE(struct policy_class_key, 8);
 
 #define POLICY_PORT_BITS 16
+
+/* Which entry of cilium_policy_peer spoke for the peer. */
+enum policy_entry {
+	POLICY_ENTRY_NONE = 0, /* neither: denied */
+	POLICY_ENTRY_OWN = 1,
+	POLICY_ENTRY_OTHERS = 2,
+	POLICY_ENTRY_UNASKED = 3, /* nothing is enforced, or there is no rule set yet */
+};
+
+#define POLICY_PREFIX_NONE 0xff /* no entry of the class: otherwise decides */
+
+/* How the rules of one endpoint were asked, and what they said. */
+struct policy_judgement {
+	__u32 rule_set; /* version; 0: there is none yet */
+	__u32 peer;     /* identity */
+	__u32 class;    /* 0: the entry says all */
+	struct policy_leaf leaf;
+	__u16 endpoint; /* whose rules they are; 0: the host's */
+	__be16 port;    /* of who answers; ICMP: the type of what the opener sent */
+	__u8 protocol;
+	__u8 direction;  /* enum policy_direction */
+	__u8 entry;      /* enum policy_entry */
+	__u8 prefix_len; /* of the class's entry that decided, or POLICY_PREFIX_NONE */
+	__u8 flags;      /* POLICY_F_* of the endpoint */
+	__u8 pad[3];
+};
+ABI_ASSERT_SIZE(struct policy_judgement, 32);

@@ -139,10 +139,16 @@ static __noinline int ct_open(struct __sk_buff *skb, struct packet *packet,
 	long error;
 	int ret;
 
+	if (unlikely(explain_is_on(packet)))
+		explain_connection(packet->ct_state == EVENT_CT_REOPENED
+					   ? EXPLAIN_CONNECTION_REOPENED
+				   : ct_get(key) ? EXPLAIN_CONNECTION_DEAD
+						 : EXPLAIN_CONNECTION_NEW,
+				   forward);
 	if (!forward)
 		packet->ct_state = EVENT_CT_REPLY;
-	ret = policy_judge(skb, packet, packet, POLICY_OPENING | (forward ? POLICY_FORWARD : 0));
-	if (ret < 0)
+	ret = policy_judge(skb, POLICY_OPENING | (forward ? POLICY_FORWARD : 0));
+	if (ret < 0 || explain_is_on(packet))
 		return ret;
 	ct_pair_set(entry.generation, packet->generation, side);
 	ct_pair_set(entry.policy_version, packet->policy_version, side);
@@ -259,12 +265,32 @@ static __noinline int ct_judge_again(struct __sk_buff *skb, struct packet *packe
 
 	if (ct_is_translated(packet, entry))
 		return 0;
-	ret = policy_judge(skb, packet, subject, forward ? POLICY_FORWARD : 0);
-	if (ret < 0)
+	ret = policy_judge(skb,
+			   (forward ? POLICY_FORWARD : 0) | (subject == packet ? 0 : POLICY_INNER));
+	if (ret < 0 || explain_is_on(packet))
 		return ret;
 	ct_pair_set(entry->policy_version, subject->policy_version, side);
 	ct_pair_set(entry->identity, subject->identity, side);
 	return 0;
+}
+
+/*
+ * In place of all that a packet does to its connection; found: EXPLAIN_CONNECTION_FOUND or _RELATED,
+ * behind which stand their stale ones. What is not judged is asked all the same.
+ */
+static __noinline int ct_explain(struct __sk_buff *skb, struct packet *packet,
+				 const struct packet *subject, struct ct_entry *entry, __u32 found)
+{
+	bool side = ct_source_side(&subject->flow);
+	bool forward = ct_entry_from_initiator(entry, side);
+	bool is_judged = ct_entry_is_judged(entry, subject, side);
+	int ret;
+
+	explain_connection(is_judged ? found : found + 1, forward);
+	if (!forward || packet != subject)
+		packet->via_stack = !!(entry->flags & CT_F_VIA_STACK);
+	ret = ct_judge_again(skb, packet, subject, entry);
+	return is_judged ? 0 : ret;
 }
 
 /* The entry of a flow as it is, neither judged nor touched. */
@@ -297,6 +323,10 @@ static __noinline int ct_related(struct __sk_buff *skb, struct packet *packet)
 	if (!ct_entry_matches(entry, inner, ct_source_side(&inner->flow)))
 		return 0;
 	packet->ct_state = EVENT_CT_RELATED;
+	if (explain_is_on(packet)) {
+		ret = ct_explain(skb, packet, inner, entry, EXPLAIN_CONNECTION_RELATED);
+		return ret < 0 ? ret : 1;
+	}
 	if (!ct_entry_is_judged(entry, inner, ct_source_side(&inner->flow))) {
 		ret = ct_judge_again(skb, packet, inner, entry);
 		if (ret < 0)
@@ -332,6 +362,8 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb, packet, &key);
 	}
+	if (unlikely(explain_is_on(packet)))
+		return ct_explain(skb, packet, packet, entry, EXPLAIN_CONNECTION_FOUND);
 	if (unlikely(!ct_entry_is_judged(entry, packet, side))) {
 		packet->ct_state = ct_entry_from_initiator(entry, side) ? EVENT_CT_ESTABLISHED
 									: EVENT_CT_REPLY;

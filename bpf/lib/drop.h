@@ -24,7 +24,7 @@ static __always_inline bool drop_is_reported(const struct packet *packet, int ve
 	const struct runtime_config *runtime;
 
 	if (drop_is_judged(verdict))
-		flags = packet->policy.endpoint_flags;
+		flags = packet->judge_flags;
 	if (flags & (ENDPOINT_F_DROP_EVENTS | ENDPOINT_F_NO_DROP_EVENTS))
 		return flags & ENDPOINT_F_DROP_EVENTS;
 	runtime = runtime_config_get();
@@ -37,7 +37,7 @@ static __noinline int drop_packet(struct __sk_buff *skb, const struct packet *pa
 	__u32 reason = drop_reason(verdict);
 
 	if (drop_is_judged(verdict))
-		dir = packet->policy.dir;
+		dir = trace_policy_direction(packet);
 	metrics_add_drop(verdict, dir, skb->len);
 	if (!drop_is_silent(reason) && drop_is_reported(packet, verdict, dir))
 		event_emit(skb, packet, EVENT_HEAD(EVENT_DROP, reason, dir), verdict);

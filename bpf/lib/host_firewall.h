@@ -19,7 +19,7 @@ static __always_inline int host_firewall_judge_unparsed(struct __sk_buff *skb,
 	/* No connections, and no replies: each packet is judged where it goes. */
 	if (drop_reason(parsed) == DROP_CT_UNKNOWN_L4_PROTOCOL ||
 	    drop_reason(parsed) == DROP_IGMP_HANDLED)
-		return policy_judge(skb, packet, packet, POLICY_FORWARD);
+		return policy_judge(skb, POLICY_FORWARD);
 	return parsed;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bpf/lib/base.h"
+#include "abi/policy.h"
 
 enum flow_flag {
 	FLOW_F_IPV6 = 0x01,
@@ -12,6 +13,7 @@ enum flow_flag {
 	FLOW_F_ICMP_ECHO = 0x10,      /* ports are the echo identifier */
 	FLOW_F_ICMP_REPLY = 0x20,     /* the other side asked */
 	FLOW_F_LINK_LOCAL = 0x40,     /* neighbour discovery or multicast listener messages */
+	FLOW_F_EXPLAIN = 0x80,        /* nothing may be written but to cilium_explain */
 };
 
 #define FLOW_F_FRAGMENT (FLOW_F_FRAGMENT_FIRST | FLOW_F_FRAGMENT_LATER)
@@ -45,18 +47,6 @@ enum packet_end {
 	PACKET_END__MAX,
 };
 
-/* The last judgement. */
-struct policy_decision {
-	__u32 rule;           /* that decides; 0: none does */
-	__u32 rule_set;       /* version; 0: there is none yet */
-	__u32 peer;           /* identity */
-	__u16 endpoint;       /* whose rules they are; 0: the host's */
-	__u16 endpoint_flags; /* ENDPOINT_F_* */
-	__u8 flags;           /* POLICY_F_* */
-	__u8 match;           /* enum policy_match */
-	__u8 dir;             /* enum metric_dir, seen from the endpoint */
-};
-
 struct packet {
 	struct flow flow;
 	/* By enum packet_end, in the order of struct ct_entry. */
@@ -79,7 +69,10 @@ struct packet {
 	__be16 nat_port;
 	__u32 nat_generation;
 	struct addr nat_addr;
-	struct policy_decision policy; /* nothing before there is one */
+	struct policy_judgement policy; /* the last; nothing before there is one */
+	__s32 policy_result;            /* 0, or a drop */
+	__u16 judge_flags;              /* ENDPOINT_F_* of the endpoint that judged */
+	__u8 policy_how;                /* enum policy_how */
 };
 
 /*
@@ -95,9 +88,23 @@ struct {
 } packet_scratch SEC(".maps") __weak;
 
 /* All zero but for the offset and policy; never NULL, which only the verifier does not know. */
-static __always_inline struct packet *packet_clear(__u32 index)
+static __always_inline struct packet *packet_get(void)
 {
-	struct packet *packet = bpf_map_lookup_elem(&packet_scratch, &index);
+	__u32 index = 0;
+
+	return bpf_map_lookup_elem(&packet_scratch, &index);
+}
+
+/* The packet inside an ICMP error. */
+static __always_inline struct packet *packet_inner_get(void)
+{
+	__u32 index = 1;
+
+	return bpf_map_lookup_elem(&packet_scratch, &index);
+}
+
+static __always_inline struct packet *packet_clear(struct packet *packet)
+{
 
 	if (packet)
 		__builtin_memset(packet, 0, offsetof(struct packet, policy));
@@ -106,17 +113,16 @@ static __always_inline struct packet *packet_clear(__u32 index)
 
 static __always_inline struct packet *packet_begin(__u32 l3_off)
 {
-	struct packet *packet = packet_clear(0);
+	struct packet *packet = packet_clear(packet_get());
 
 	if (packet)
 		packet->flow.l3_off = l3_off;
 	return packet;
 }
 
-/* For the packet inside an ICMP error. */
 static __always_inline struct packet *packet_inner_begin(void)
 {
-	return packet_clear(1);
+	return packet_clear(packet_inner_get());
 }
 
 /* The host's stack forwards what either end sends and gets. */

@@ -22,6 +22,12 @@ static __always_inline enum metric_dir trace_direction(__u8 point)
 									 : METRIC_DIR_EGRESS;
 }
 
+/* Of the rules that judged last, as seen from the endpoint whose they are. */
+static __always_inline enum metric_dir trace_policy_direction(const struct packet *packet)
+{
+	return packet->policy.direction == POLICY_INGRESS ? METRIC_DIR_INGRESS : METRIC_DIR_EGRESS;
+}
+
 /* Bits 0..7: type, 8..15: subtype, 16..23: direction. */
 #define EVENT_HEAD(type, subtype, dir) ((type) | (subtype) << 8 | (dir) << 16)
 
@@ -51,9 +57,9 @@ static __always_inline void event_set_policy(struct event *event, const struct p
 	bool is_verdict = event->type == EVENT_POLICY_VERDICT;
 	bool is_judged = is_verdict || (verdict && drop_file(verdict) == SOURCE_POLICY);
 
-	event->rule = is_judged ? packet->policy.rule : 0;
+	event->rule = is_judged ? packet->policy.leaf.rule : 0;
 	event->rule_set = is_judged ? packet->policy.rule_set : 0;
-	event->match = is_judged ? packet->policy.match : 0;
+	event->match = is_judged ? packet->policy.leaf.match : 0;
 	event->policy_endpoint = is_judged ? packet->policy.endpoint : 0;
 	event->drop_reason = is_verdict && verdict ? drop_reason(verdict) : 0;
 	event->pad[0] = event->pad[1] = 0;

@@ -21,9 +21,14 @@ static __always_inline const struct device_info *netdev_get(struct __sk_buff *sk
 	return bpf_map_lookup_elem(&cilium_devices, &ifindex);
 }
 
+static __always_inline __u32 netdev_l3_off(const struct device_info *device)
+{
+	return device && device->flags & DEVICE_F_L3 ? 0 : ETH_HLEN;
+}
+
 static __always_inline struct packet *netdev_begin(const struct device_info *device)
 {
-	struct packet *packet = packet_begin(device && device->flags & DEVICE_F_L3 ? 0 : ETH_HLEN);
+	struct packet *packet = packet_begin(netdev_l3_off(device));
 
 	if (packet)
 		trace_init(packet);
@@ -45,7 +50,8 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	ipcache_resolve_remote(packet, SRC);
 	trace_entry(skb, packet, TRACE_FROM_NETWORK);
 	/* The stack routes it to the endpoint's programs, which do what follows. */
-	if (node_config.enable_host_legacy_routing || unlikely(packet_needs_stack(packet))) {
+	if ((node_config.enable_host_legacy_routing || unlikely(packet_needs_stack(packet))) &&
+	    !explain_is_on(packet)) {
 		/* But for a forgotten connection: nobody behind this knows that it answers. */
 		packet->counted = true;
 		ret = packet->nat_reply ? ct_track(skb, packet) : 0;
@@ -171,7 +177,9 @@ static __always_inline int netdev_send_host(struct __sk_buff *skb, struct packet
 		if (ret < 0)
 			return ret;
 	}
-	return parsed < 0 || !nat_enabled(packet) ? TC_ACT_OK : nat_send_host(skb, packet, device);
+	if (parsed < 0 || !nat_enabled(packet) || explain_is_on(packet))
+		return TC_ACT_OK;
+	return nat_send_host(skb, packet, device);
 }
 
 static __always_inline int netdev_send(struct __sk_buff *skb, struct packet *packet,
@@ -198,7 +206,8 @@ static __always_inline int netdev_send(struct __sk_buff *skb, struct packet *pac
 	packet->counted = true;
 	if (endpoint_is_host(source))
 		return netdev_send_host(skb, packet, device, ret);
-	if (!nat_enabled(packet))
+	/* To explain it, cil_explain_container is asked. */
+	if (!nat_enabled(packet) || explain_is_on(packet))
 		return TC_ACT_OK;
 	endpoint_set(packet, SRC, source);
 	if (ret < 0)
@@ -219,4 +228,21 @@ SEC("tc") int cil_to_netdev(struct __sk_buff *skb)
 	if (unlikely(verdict < 0))
 		return drop_packet(skb, packet, verdict, METRIC_DIR_EGRESS);
 	return packet_verdict(verdict);
+}
+
+/* As cil_from_netdev: see abi/explain.h. */
+SEC("tc") int cil_explain_netdev(struct __sk_buff *skb)
+{
+	struct packet *packet = explain_begin(netdev_l3_off(netdev_get(skb)));
+
+	return packet ? explain_finish(packet, netdev_receive(skb, packet)) : TC_ACT_SHOT;
+}
+
+/* As cil_to_netdev, without what masquerading would make of the packet. */
+SEC("tc") int cil_explain_to_netdev(struct __sk_buff *skb)
+{
+	const struct device_info *device = netdev_get(skb);
+	struct packet *packet = explain_begin(netdev_l3_off(device));
+
+	return packet ? explain_finish(packet, netdev_send(skb, packet, device)) : TC_ACT_SHOT;
 }

@@ -74,6 +74,14 @@ SEC("tc") int cil_from_container(struct __sk_buff *skb)
 	return packet_finish(skb, packet, verdict, METRIC_DIR_EGRESS);
 }
 
+/* As cil_from_container: see abi/explain.h. */
+SEC("tc") int cil_explain_container(struct __sk_buff *skb)
+{
+	struct packet *packet = explain_begin(ETH_HLEN);
+
+	return packet ? explain_finish(packet, pod_send(skb, packet)) : TC_ACT_SHOT;
+}
+
 /* From the host's stack; who sent it is told by its address, which was checked where it came in. */
 static __always_inline int pod_receive(struct __sk_buff *skb, struct packet *packet)
 {

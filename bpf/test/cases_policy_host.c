@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "bpf/test/cases.h"
+#include "bpf/test/nat_world.h"
 #include "bpf/test/policy_world.h"
 
 #define PORT    22
@@ -296,6 +297,8 @@ static void masqueraded(struct harness *harness)
 		sent.ifindex = IFINDEX_NODE;
 		assert_false(policy_send(harness, &sent).dropped);
 		answer.spec.dst = ipv6 ? NODE6 : NODE4;
+		answer.spec.dport = nat_world_port(harness, &sent.spec);
+		assert_int_not_equal(answer.spec.dport, 0);
 		assert_false(policy_send(harness, &answer).dropped);
 	}
 }

@@ -238,12 +238,16 @@ void harness_reset(struct harness *harness)
 
 int harness_program_fd(struct harness *harness, enum test_program program)
 {
-	const struct bpf_program *const programs[PROGRAM__MAX] = {
+	const struct bpf_program *const programs[PROGRAM_ALL__MAX] = {
 		[FROM_CONTAINER] = harness->skel->progs.cil_from_container,
 		[TO_CONTAINER] = harness->skel->progs.cil_to_container,
 		[FROM_HOST] = harness->skel->progs.cil_from_host,
 		[FROM_NETDEV] = harness->skel->progs.cil_from_netdev,
 		[TO_NETDEV] = harness->skel->progs.cil_to_netdev,
+		[EXPLAIN_CONTAINER] = harness->skel->progs.cil_explain_container,
+		[EXPLAIN_HOST] = harness->skel->progs.cil_explain_host,
+		[EXPLAIN_NETDEV] = harness->skel->progs.cil_explain_netdev,
+		[EXPLAIN_TO_NETDEV] = harness->skel->progs.cil_explain_to_netdev,
 	};
 
 	return bpf_program__fd(programs[program]);

@@ -20,6 +20,7 @@
 #include "abi/drop.h"
 #include "abi/endpoint.h"
 #include "abi/event.h"
+#include "abi/explain.h"
 #include "abi/fragment.h"
 #include "abi/ipcache.h"
 #include "abi/metrics.h"
@@ -67,6 +68,12 @@ enum test_program {
 	FROM_NETDEV,
 	TO_NETDEV,
 	PROGRAM__MAX,
+	/* Not attached to anything: only asked. */
+	EXPLAIN_CONTAINER = PROGRAM__MAX,
+	EXPLAIN_HOST,
+	EXPLAIN_NETDEV,
+	EXPLAIN_TO_NETDEV,
+	PROGRAM_ALL__MAX,
 };
 
 struct harness {

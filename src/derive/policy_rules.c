@@ -156,6 +156,8 @@ static const struct selector *find_requirement(const struct policy_rules_input *
 			     k++) {
 				const struct selector *before = all;
 
+				if (selector_is_all(requires->pdata[k]))
+					continue;
 				all = before ? selector_and(before, requires->pdata[k])
 					     : selector_ref(requires->pdata[k]);
 				selector_unref(before);

@@ -260,6 +260,19 @@ static void set_routers(struct golden *golden)
 	store_settle(golden->store);
 }
 
+/* As the directory does that reads manifests. */
+static void set_synced(struct golden *golden)
+{
+	struct table *const tables[] = {
+		golden->tables.namespaces, golden->tables.nodes,           golden->tables.pods,
+		golden->tables.policies,   golden->tables.cidr_groups,     golden->tables.services,
+		golden->tables.endpoint_slices,
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(tables); i++)
+		table_set_synced(tables[i]);
+}
+
 /* They are printed from their table. */
 static void ignore_problem(const struct source_problem *problem, void *data)
 {
@@ -293,7 +306,9 @@ static void start(struct golden *golden)
 	json_array_foreach(devices, i, device) put_device(golden, device);
 	json_decref(devices);
 	set_routers(golden);
+	set_synced(golden);
 	policy_activation_begin(golden->activation);
+	store_settle(golden->store);
 	golden->datapath = datapath_fake_new();
 	wiring_init_datapath(config_get_settings(golden->config), 1 << 30, &datapath_config);
 	if (golden->datapath->ops->load(golden->datapath, &datapath_config, &error))
