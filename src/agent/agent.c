@@ -16,6 +16,7 @@
 #include "src/agent/node_report.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
+#include "src/agent/pid_file.h"
 #include "src/agent/policy_log.h"
 #include "src/agent/privilege.h"
 #include "src/agent/program_wait.h"
@@ -25,9 +26,7 @@
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
-#include "src/base/atomic_file.h"
 #include "src/base/log.h"
-#include "src/base/trusted_dir.h"
 #include "src/datapath/devices.h"
 #include "src/derive/node.h"
 #include "src/model/source_problem.h"
@@ -38,24 +37,18 @@
 #include "src/source/masquerade_file.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-#define PID_FILE     "cilium.pid"
 #define DEFAULT_MTU  1500
 
-static int write_pid(struct agent *agent, GError **error)
+/* A full disk is no reason not to start. */
+static void write_pid(struct agent *agent)
 {
-	g_autofree char *text = g_strdup_printf("%d\n", getpid());
-	int fd = trusted_dir_open(agent->settings->state_dir, 0755, error);
-	g_autoptr(GError) cause = NULL;
+	const char *state_dir = agent->settings->state_dir;
+	g_autoptr(GError) error = NULL;
 
-	if (fd < 0)
-		return fd;
-	agent->pid_path = g_build_filename(agent->settings->state_dir, PID_FILE, NULL);
-	/* Nothing of ours reads it: a full disk is no reason not to start. */
-	if (atomic_file_write(fd, PID_FILE, text, strlen(text), ATOMIC_FILE_PUBLIC, &cause))
+	agent->pid_path = g_build_filename(state_dir, PID_FILE_NAME, NULL);
+	if (pid_file_write(state_dir, &error))
 		log_warning("agent", "The file with the process id is not written",
-			    "directory=%s error=%s", agent->settings->state_dir, cause->message);
-	close(fd);
-	return 0;
+			    "directory=%s error=%s", state_dir, error->message);
 }
 
 /* Whoever starts second must find out before it has changed anything. */
@@ -76,7 +69,7 @@ static int lock_state(struct agent *agent, GError **error)
 	if (!err)
 		err = state_dir_check_versions(agent->run_state, error);
 	if (!err)
-		err = write_pid(agent, error);
+		write_pid(agent);
 	if (!err && !g_file_get_contents(BOOT_ID_PATH, &agent->boot_id, NULL, error))
 		err = -EIO;
 	if (!err)

@@ -38,7 +38,7 @@ int endpoint_options_set(const struct agent *agent, struct endpoint *endpoint, c
 	enum endpoint_option_value value;
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(refused); i++)
-		if (!strcmp(refused[i].name, name))
+		if (!g_ascii_strcasecmp(refused[i].name, name))
 			return error_set(error, EINVAL,
 					 "option %s cannot be set for an endpoint: %s", name,
 					 refused[i].reason);

@@ -8,7 +8,7 @@
 #include "src/agent/live.h"
 #include "src/agent/policy_view.h"
 
-/* Cilium's names of run-time options, and the keys that they are. */
+/* Cilium's names of run-time options, in any case, and the keys that they are. */
 static const struct {
 	const char *name;
 	const char *key;
@@ -26,7 +26,7 @@ static const struct {
 static const char *find_key(const char *name)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		if (!strcmp(names[i].name, name))
+		if (!g_ascii_strcasecmp(names[i].name, name))
 			return names[i].key;
 	return NULL;
 }

@@ -96,7 +96,8 @@ static int add_word(json_t *body, const char *word)
 
 	if (!equals || equals == word)
 		return cli_fail("Improper configuration format provided: \"%s\" is not "
-				"OPTION=VALUE",
+				"OPTION=VALUE; \"cilium config get NAME\" shows one, \"cilium "
+				"config view\" all",
 				word);
 	name = g_strndup(word, equals - word);
 	if (!strcmp(name, "PolicyEnforcement"))
