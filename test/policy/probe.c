@@ -35,16 +35,21 @@
 
 #define NAMESPACES_MAX 32
 #define PROBES_MAX     65536
-#define BATCH	       400
-#define MAGIC	       0x70726f62u
+#define BATCH          400
+#define MAGIC          0x70726f62u
 #define SOCKET_BYTES   (8 * 1024 * 1024)
 /* After the last packet of a batch nothing comes for this long: nothing more will. */
-#define QUIET_MS    30
+#define QUIET_MS     30
 #define HEADER_BYTES 20 /* of TCP, which the others are padded to */
 #define FIRST_PORT   20000
-#define N_PORTS	     40000
+#define N_PORTS      40000
 
-enum kind { TCP, UDP, ICMP, KIND__MAX };
+enum kind {
+	TCP,
+	UDP,
+	ICMP,
+	KIND__MAX
+};
 
 struct message {
 	uint32_t magic, epoch, number;
@@ -69,8 +74,8 @@ static uint32_t epoch;
 
 static int open_socket(bool is_v6, enum kind kind)
 {
-	static const int protocols[2][KIND__MAX] = {
-		{IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP}, {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6}};
+	static const int protocols[2][KIND__MAX] = {{IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP},
+						    {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6}};
 	int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			protocols[is_v6][kind]);
 	int bytes = SOCKET_BYTES;
