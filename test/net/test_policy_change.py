@@ -79,7 +79,7 @@ class Traffic(threading.Thread):
         super().__init__(daemon=True)
         self.packets, self.prober = burst(a, b, a.node.site.far), prober
         self.n_packets, self.error, self.is_closing = 0, None, False
-        self.seen = set()
+        self.seen, self.last, self.n_bursts = set(), set(), 0
         self.start()
 
     def run(self):
@@ -89,12 +89,19 @@ class Traffic(threading.Thread):
                 sent = [(*packet, 0, i) for i in range(EACH) for packet in self.packets]
                 arrived = self.prober.send(sent)
                 self.n_packets += check_burst(sent, arrived)
-                self.seen |= {packet[5] for packet in arrived}
+                self.n_bursts += 1
+                self.last = {packet[5] for packet in arrived}
+                self.seen |= self.last
         except Exception as error:  # pylint: disable=broad-except
             self.error = error
 
+    def wait_more(self):
+        """Until a burst that begins from now on is over."""
+        before = self.n_bursts
+        probe.eventually(lambda: self.n_bursts > before + 1 or self.error, 30, what="traffic")
+
     def __enter__(self):
-        probe.eventually(lambda: self.n_packets or self.error, 30, what="traffic")
+        self.wait_more()
         return self
 
     def __exit__(self, *_):
@@ -117,16 +124,17 @@ def test_each_packet_is_judged_by_one_version(node, pods):
 
 @pytest.mark.core
 def test_isolated_pods_stay_isolated_without_an_agent(node, pods):
+    """Each kill comes while a change is on its way."""
     a, b, prober = pods
     with Traffic(a, b, prober) as traffic:
-        for _ in range(RESTARTS):
+        for i in range(RESTARTS):
+            node.put_manifest(FILE, version(SECOND if i % 2 == 0 else FIRST, BOTH))
             node.kill_agent()
-            before = traffic.n_packets
-            probe.eventually(lambda n=before: traffic.n_packets > n or traffic.error, 30)
+            traffic.wait_more()
             node.start_agent()
-            before = traffic.n_packets
-            probe.eventually(lambda n=before: traffic.n_packets > n or traffic.error, 30)
-    assert traffic.seen == {FIRST, BOTH}
+            traffic.wait_more()
+            # In force since the start, whatever the kill left.
+            assert traffic.last == {SECOND if i % 2 == 0 else FIRST, BOTH}
     print(f"{traffic.n_packets} packets over {RESTARTS} kills")
 
 
