@@ -19,11 +19,14 @@ struct {
 
 static __always_inline __u32 ask(struct packet *packet, __u32 peer, enum policy_direction direction)
 {
-	packet->policy.peer = peer;
-	policy_look_up(&packet->policy, &packet->flow, direction, true);
-	if (!packet->policy.rule)
+	struct policy_judgement *policy = &packet->policy;
+
+	policy_ask(packet, packet, DST, direction);
+	policy->peer = peer;
+	policy_look_up(policy, direction);
+	if (!policy->leaf.rule)
 		probe.n_missing++;
-	return packet->policy.rule;
+	return policy->leaf.rule;
 }
 
 SEC("tc") int policy_probe(struct __sk_buff *skb __attribute__((unused)))
@@ -34,9 +37,8 @@ SEC("tc") int policy_probe(struct __sk_buff *skb __attribute__((unused)))
 	if (!packet)
 		return TC_ACT_SHOT;
 	packet->flow.protocol = IPPROTO_TCP;
-	packet->flow.dport = bpf_htons(80);
+	packet->flow.sport = packet->flow.dport = bpf_htons(80); /* whoever opened */
 	endpoint_set_policy(packet, DST, 1);
-	policy_ask(&packet->policy, packet, DST, POLICY_INGRESS);
 	rule = ask(packet, 100, POLICY_INGRESS);
 	/* The first, one whose class has ports, one without an entry, the other direction. */
 	if (ask(packet, 101, POLICY_INGRESS) != rule || ask(packet, 999, POLICY_INGRESS) != rule ||
