@@ -156,6 +156,16 @@ static __always_inline bool policy_is_reported(const struct packet *packet)
 	       !(packet->judge_flags & ENDPOINT_F_NO_VERDICTS);
 }
 
+/* How often it was decided so; what nothing concerns is not counted. */
+static __always_inline void policy_count(const struct packet *packet, enum event_action action)
+{
+	if (action == EVENT_ACTION_AUDIT)
+		metrics_add(METRIC_REASON_POLICY_AUDITED, trace_policy_direction(packet), 0);
+	else if (action == EVENT_ACTION_ALLOW && packet->policy_how & POLICY_OPENING &&
+		 packet->policy.leaf.rule != POLICY_RULE_ALLOW_ANY)
+		metrics_add(METRIC_REASON_POLICY_ALLOWED, trace_policy_direction(packet), 0);
+}
+
 /* The answer, in packet, becomes an event and what a stage returns. */
 static __always_inline int policy_conclude(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -167,10 +177,13 @@ static __always_inline int policy_conclude(struct __sk_buff *skb, const struct p
 		action = packet->policy.flags & POLICY_F_AUDIT && packet->policy.rule_set
 				 ? EVENT_ACTION_AUDIT
 				 : EVENT_ACTION_DENY;
-	if (unlikely(explain_is_on(packet)))
+	if (unlikely(explain_is_on(packet))) {
 		explain_judgement(&packet->policy);
-	else if ((action != EVENT_ACTION_ALLOW || packet->policy_how & POLICY_OPENING) &&
-		 policy_is_reported(packet))
+		return action == EVENT_ACTION_DENY ? result : 0;
+	}
+	policy_count(packet, action);
+	if ((action != EVENT_ACTION_ALLOW || packet->policy_how & POLICY_OPENING) &&
+	    policy_is_reported(packet))
 		event_emit(skb,
 			   EVENT_HEAD(EVENT_POLICY_VERDICT, action, trace_policy_direction(packet)),
 			   result);

@@ -16,43 +16,39 @@
 #include "src/agent/node_report.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
+#include "src/agent/pid_file.h"
+#include "src/agent/policy_log.h"
 #include "src/agent/privilege.h"
+#include "src/agent/program_wait.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
-#include "src/base/atomic_file.h"
 #include "src/base/log.h"
-#include "src/base/trusted_dir.h"
 #include "src/datapath/devices.h"
 #include "src/derive/node.h"
 #include "src/model/source_problem.h"
 #include "src/rpc/http_server.h"
 #include "src/rpc/unix_listen.h"
+#include "src/source/decode.h"
 #include "src/source/directory.h"
 #include "src/source/masquerade_file.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-#define PID_FILE     "cilium.pid"
 #define DEFAULT_MTU  1500
 
-static int write_pid(struct agent *agent, GError **error)
+/* A full disk is no reason not to start. */
+static void write_pid(struct agent *agent)
 {
-	g_autofree char *text = g_strdup_printf("%d\n", getpid());
-	int fd = trusted_dir_open(agent->settings->state_dir, 0755, error);
-	g_autoptr(GError) cause = NULL;
+	const char *state_dir = agent->settings->state_dir;
+	g_autoptr(GError) error = NULL;
 
-	if (fd < 0)
-		return fd;
-	agent->pid_path = g_build_filename(agent->settings->state_dir, PID_FILE, NULL);
-	/* Nothing of ours reads it: a full disk is no reason not to start. */
-	if (atomic_file_write(fd, PID_FILE, text, strlen(text), ATOMIC_FILE_PUBLIC, &cause))
+	agent->pid_path = g_build_filename(state_dir, PID_FILE_NAME, NULL);
+	if (pid_file_write(state_dir, &error))
 		log_warning("agent", "The file with the process id is not written",
-			    "directory=%s error=%s", agent->settings->state_dir, cause->message);
-	close(fd);
-	return 0;
+			    "directory=%s error=%s", state_dir, error->message);
 }
 
 /* Whoever starts second must find out before it has changed anything. */
@@ -73,7 +69,7 @@ static int lock_state(struct agent *agent, GError **error)
 	if (!err)
 		err = state_dir_check_versions(agent->run_state, error);
 	if (!err)
-		err = write_pid(agent, error);
+		write_pid(agent);
 	if (!err && !g_file_get_contents(BOOT_ID_PATH, &agent->boot_id, NULL, error))
 		err = -EIO;
 	if (!err)
@@ -105,6 +101,22 @@ static int listen_early(struct agent *agent, GError **error)
 	return MIN(agent->api_fd, 0);
 }
 
+static bool entry_is_failing(enum plan_map map, const void *key, size_t n_bytes, void *data)
+{
+	const struct agent *agent = data;
+
+	return agent->reconcilers &&
+	       reconcilers_entry_is_failing(agent->reconcilers, map, key, n_bytes);
+}
+
+static void log_waiting(const struct source_problem *problem, void *data)
+{
+	log_warning("policy", "A policy or CIDR group cannot be in force as it is now",
+		    "object=%s file=%s line=%u reason=%s hint=%s", problem->object, problem->file,
+		    problem->line, problem->reason,
+		    "use fewer prefixes; it comes into force by itself when it can");
+}
+
 /* In the order in which the watches are to run: derivations, what keeps their result, reconcilers. */
 static int make_tables(struct agent *agent, GError **error)
 {
@@ -112,6 +124,14 @@ static int make_tables(struct agent *agent, GError **error)
 	agent->derive = derive_new(agent->store, &agent->tables, &agent->derive_config, error);
 	if (!agent->derive)
 		return -EINVAL;
+	agent->activation = policy_activation_new(&(const struct policy_activation_parts){
+		.store = agent->store,
+		.tables = &agent->tables,
+		.derive = agent->derive,
+		.is_failing = entry_is_failing,
+		.on_waiting = log_waiting,
+		.data = agent,
+	});
 	agent->ipam =
 		ipam_new(agent->store, &agent->tables, &agent->derive_config, agent->run_state);
 	agent->generation = generation_new(agent->lib_state, error);
@@ -121,7 +141,9 @@ static int make_tables(struct agent *agent, GError **error)
 						 agent->boot_id, agent->problems, error);
 	if (!agent->identity_file)
 		return -EIO;
-	derive_set_last_identity(agent->derive, identity_file_get_last(agent->identity_file));
+	for (int scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		derive_set_last_identity(agent->derive, scope,
+					 identity_file_get_last(agent->identity_file, scope));
 	agent->endpoints = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = agent->store,
 		.tables = &agent->tables,
@@ -179,6 +201,14 @@ static int restore(struct agent *agent, GError **error)
 	return err;
 }
 
+/* Before the reconcilers see the endpoints: none may be open for lack of its policies. */
+static int activate_policies(struct agent *agent, GError **error)
+{
+	policy_activation_begin(agent->activation);
+	store_settle(agent->store);
+	return 0;
+}
+
 static void log_problem(const struct source_problem *problem, void *data)
 {
 	log_warning("source", "Manifest refused",
@@ -189,6 +219,7 @@ static void log_problem(const struct source_problem *problem, void *data)
 
 static int read_manifests(struct agent *agent, GError **error)
 {
+	decode_set_cluster_name(agent->settings->cluster_name);
 	agent->source = directory_new(agent->loop, agent->store, &agent->tables,
 				      agent->settings->manifest_dir, log_problem, NULL, error);
 	if (!agent->source)
@@ -274,6 +305,26 @@ static int load_datapath(struct agent *agent, GError **error)
 	return 0;
 }
 
+/* Versions of rule sets are numbered with generations: connections remember both. */
+static int take_version(uint32_t *ret_version, void *data)
+{
+	g_autoptr(GError) error = NULL;
+	int err = generation_take(((struct agent *)data)->generation, ret_version, &error);
+
+	if (err)
+		log_warning("datapath", "No number for a version of rules", "error=%s",
+			    error->message);
+	return err;
+}
+
+static void set_policy_parts(struct agent *agent)
+{
+	reconcilers_set_version_source(agent->reconcilers, take_version, agent);
+	reconcilers_set_policy_waiter(agent->reconcilers, program_wait_begin, agent);
+	reconcilers_set_policy_lockdown(
+		agent->reconcilers, agent->settings->enable_endpoint_lockdown_on_policy_overflow);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -289,6 +340,8 @@ static int apply_plan(struct agent *agent, GError **error)
 		.controller = controller_new(agent->controllers, "router-addresses", "ipam", 0),
 	});
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
+	policy_activation_watch(agent->activation);
+	set_policy_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
@@ -304,6 +357,8 @@ static int apply_plan(struct agent *agent, GError **error)
 		return err;
 	reconcilers_allow_deletion(agent->reconcilers);
 	store_settle(agent->store);
+	policy_activation_allow_release(agent->activation);
+	store_settle(agent->store);
 	agent->node_report = node_report_new();
 	node_report_update(agent->node_report, agent);
 	agent->upkeep = upkeep_new(agent);
@@ -315,6 +370,7 @@ static int serve(struct agent *agent, GError **error)
 	int fd = agent->api_fd;
 
 	agent->agent_events = agent_events_new(agent);
+	agent->policy_log = policy_log_new(agent->store, &agent->tables);
 	store_settle(agent->store);
 	agent->events = events_new(agent);
 	if (events_listen(agent->events, error))
@@ -361,6 +417,7 @@ static const struct step {
 	{"reading masquerading ranges", "masqueradingRanges", read_masquerade_file},
 	{"reading devices", "devices", watch_devices},
 	{"restoring endpoints", "restore", restore},
+	{"putting policies in force", "policies", activate_policies},
 	{"loading the datapath", "bpfBase", load_datapath},
 	{"applying the plan", "plan", apply_plan},
 	{"serving the API", "initAPI", serve},
@@ -473,7 +530,9 @@ void agent_free(struct agent *agent)
 	generation_free(agent->generation);
 	identity_file_free(agent->identity_file);
 	agent_events_free(agent->agent_events);
+	policy_log_free(agent->policy_log);
 	metrics_free(agent->metrics);
+	policy_activation_free(agent->activation);
 	derive_free(agent->derive);
 	if (agent->store)
 		store_free(agent->store);

@@ -9,6 +9,7 @@
 #include "src/agent/map_events.h"
 #include "src/datapath/reconciler.h"
 #include "src/derive/derive.h"
+#include "src/derive/policy_activation.h"
 
 #define AGENT_STEPS_MAX 24
 
@@ -38,6 +39,7 @@ struct agent {
 	struct store *store;
 	struct tables tables;
 	struct derive *derive;
+	struct policy_activation *activation;
 	struct identity_file *identity_file;
 	struct generation *generation;
 	struct ipam *ipam;
@@ -57,6 +59,7 @@ struct agent {
 	struct node_report *node_report;
 	struct events *events;
 	struct agent_events *agent_events;
+	struct policy_log *policy_log;
 	struct http_server *api_server;
 	struct health *health; /* NULL: switched off */
 	struct loop_watch *loop_watch;

@@ -50,6 +50,18 @@ enum monitor_aggregation {
 	MONITOR_AGGREGATION_MAX,
 };
 
+enum allow_localhost {
+	ALLOW_LOCALHOST_AUTO, /* as policy, without Kubernetes */
+	ALLOW_LOCALHOST_ALWAYS,
+	ALLOW_LOCALHOST_POLICY,
+};
+
+enum policy_init_endpoints {
+	POLICY_INIT_ENDPOINTS_AUTO, /* as never, without Kubernetes: they will not get others */
+	POLICY_INIT_ENDPOINTS_ALWAYS,
+	POLICY_INIT_ENDPOINTS_NEVER,
+};
+
 struct settings {
 	/* Where things are. */
 	char *config_dir;   /* empty: none */
@@ -65,6 +77,9 @@ struct settings {
 	char *node_name; /* K8S_NODE_NAME, else the host's name; no key of its own */
 	char *cluster_name;
 	char **labels; /* patterns of the labels that make identities; empty: the built-in list */
+	bool enable_node_selector_labels;
+	char **node_labels;            /* patterns of the labels of nodes; empty: all */
+	char **policy_cidr_match_mode; /* "nodes", or empty */
 
 	/* Addresses. */
 	bool enable_ipv4;
@@ -100,6 +115,7 @@ struct settings {
 	unsigned int bpf_ct_global_any_max;
 	unsigned int bpf_nat_global_max;
 	unsigned int bpf_fragments_map_max;
+	unsigned int bpf_policy_map_max; /* of an endpoint; the node's maps have 16 times that */
 
 	/* Conntrack. */
 	int64_t bpf_ct_timeout_regular_tcp_ns;
@@ -110,8 +126,21 @@ struct settings {
 	int64_t conntrack_gc_interval_ns;     /* 0: adapts to how much there is to collect */
 	int64_t conntrack_gc_max_interval_ns; /* 0: 12 hours */
 
+	/* Policy. */
+	bool enable_endpoint_lockdown_on_policy_overflow;
+	unsigned int enable_policy; /* enum policy_mode */
+	bool policy_audit_mode;
+	unsigned int allow_localhost;       /* enum allow_localhost */
+	unsigned int policy_init_endpoints; /* enum policy_init_endpoints */
+	bool enable_host_firewall;
+	bool enable_non_default_deny_policies;
+	bool enable_k8s_networkpolicy;
+	bool enable_cilium_network_policy;
+	bool enable_cilium_clusterwide_network_policy;
+
 	/* Events. */
 	bool bpf_events_drop_enabled;
+	bool bpf_events_policy_verdict_enabled;
 	bool bpf_events_trace_enabled;
 	unsigned int monitor_aggregation; /* enum monitor_aggregation */
 	int64_t monitor_aggregation_interval_ns;

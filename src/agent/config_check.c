@@ -16,6 +16,12 @@
 
 #define MAP_ENTRIES_MAX 16777216
 
+/*
+ * bpf-policy-map-max is of one endpoint. Endpoints of the same rules share their entries here, so that a
+ * node needs room for far fewer rule sets than it has endpoints: 262,144 entries by default.
+ */
+#define POLICY_ENDPOINTS_A_NODE 16
+
 static void add_line(GString *problems, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 static void add_line(GString *problems, const char *format, ...)
@@ -119,6 +125,11 @@ void settings_check(const struct settings *settings, GString *problems)
 	if (strlen(settings->socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
 		add_line(problems, "socket-path: got %zu bytes, want at most 107",
 			 strlen(settings->socket_path));
+	for (char **mode = settings->policy_cidr_match_mode; mode && *mode; mode++)
+		if (strcmp(*mode, "nodes") != 0)
+			add_line(problems,
+				 "policy-cidr-match-mode: got \"%s\", want nodes or nothing",
+				 *mode);
 	check_event_buffers(settings, problems);
 	check_log_opt(settings, problems);
 }
@@ -190,4 +201,8 @@ void settings_get_map_sizes(const struct settings *settings, uint64_t memory_byt
 			 ret_max_entries[PLAN_MAP_cilium_ct_any_global]) /
 			3 * 2;
 	ret_max_entries[PLAN_MAP_cilium_frag_datagrams] = settings->bpf_fragments_map_max;
+	ret_max_entries[PLAN_MAP_cilium_policy_peer] =
+		settings->bpf_policy_map_max * POLICY_ENDPOINTS_A_NODE;
+	ret_max_entries[PLAN_MAP_cilium_policy_class] =
+		settings->bpf_policy_map_max * POLICY_ENDPOINTS_A_NODE;
 }

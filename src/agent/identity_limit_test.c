@@ -40,11 +40,12 @@ static int teardown(void **state)
 
 static uint32_t start(struct world *world, const char *boot_id, uint32_t greatest)
 {
-	struct identity_limit *limit = identity_limit_new(world->dir, boot_id, greatest, NULL);
+	const uint32_t greatests[IDENTITY_SCOPE__MAX] = {[IDENTITY_SCOPE_LABELS] = greatest};
+	struct identity_limit *limit = identity_limit_new(world->dir, boot_id, greatests, NULL);
 	uint32_t number;
 
 	assert_non_null(limit);
-	number = identity_limit_get_start(limit);
+	number = identity_limit_get_start(limit, IDENTITY_SCOPE_LABELS);
 	identity_limit_free(limit);
 	return number;
 }
@@ -62,7 +63,8 @@ static uint32_t read_limit(struct world *world)
 
 static void ensure(struct world *world, const char *boot_id, uint32_t greatest, uint32_t number)
 {
-	struct identity_limit *limit = identity_limit_new(world->dir, boot_id, greatest, NULL);
+	const uint32_t greatests[IDENTITY_SCOPE__MAX] = {[IDENTITY_SCOPE_LABELS] = greatest};
+	struct identity_limit *limit = identity_limit_new(world->dir, boot_id, greatests, NULL);
 
 	assert_int_equal(identity_limit_ensure(limit, number, NULL), 0);
 	assert_true(read_limit(world) >= number);
@@ -112,7 +114,8 @@ static void the_end_of_the_range_is_the_end(void **state)
 static void a_helper_reserves_ahead(void **state)
 {
 	struct world *world = *state;
-	struct identity_limit *limit = identity_limit_new(world->dir, "one", 0, NULL);
+	const uint32_t greatests[IDENTITY_SCOPE__MAX] = {0};
+	struct identity_limit *limit = identity_limit_new(world->dir, "one", greatests, NULL);
 	uv_loop_t loop;
 	uint32_t reserved;
 

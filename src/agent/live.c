@@ -6,6 +6,7 @@
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/events.h"
 #include "src/agent/notify.h"
+#include "src/agent/wiring.h"
 #include "src/base/log.h"
 
 static void log_change(const struct config_change *change, void *data)
@@ -39,6 +40,13 @@ void live_warn_unknown_keys(const struct config *config)
 			    "remove its file or correct its name: cilium config view lists all");
 }
 
+static void apply_policy(struct agent *agent, const struct settings *settings)
+{
+	wiring_update_derive(settings, &agent->derive_config);
+	derive_reconfigure(agent->derive);
+	store_settle(agent->store);
+}
+
 int live_apply(struct agent *agent, struct config_edit *edit, GError **error)
 {
 	const struct settings *settings = config_edit_get_settings(edit);
@@ -55,6 +63,8 @@ int live_apply(struct agent *agent, struct config_edit *edit, GError **error)
 		settings_apply_log(settings);
 	if (config_edit_concerns(edit, OPTION_LIVE_CONNTRACK_GC))
 		conntrack_gc_configure(agent->conntrack_gc, settings);
+	if (config_edit_concerns(edit, OPTION_LIVE_POLICY))
+		apply_policy(agent, settings);
 	config_edit_commit(edit);
 	return 0;
 }

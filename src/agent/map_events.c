@@ -98,7 +98,8 @@ void map_events_record(const struct reconciler_entry *write, void *data)
 
 bool map_events_kept(const struct map_events *events, enum plan_map map)
 {
-	return map_layout_get(map)->is_planned && events->rings[map].buffer.n_events_max;
+	return map_layout_get(map)->filler != MAP_FILLED_BY_PROGRAMS &&
+	       events->rings[map].buffer.n_events_max;
 }
 
 void map_events_foreach(const struct map_events *events, enum plan_map map, uint64_t since,

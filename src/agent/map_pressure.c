@@ -12,12 +12,15 @@
 /* The maps, and the key that makes each larger. */
 static const struct {
 	enum plan_map map;
+	bool forgets; /* the kernel, what was not used for longest; else what is new is refused */
 	const char *key;
 } watched[] = {
-	{PLAN_MAP_cilium_ct_tcp_global, "bpf-ct-global-tcp-max"},
-	{PLAN_MAP_cilium_ct_any_global, "bpf-ct-global-any-max"},
-	{PLAN_MAP_cilium_snat_external, "bpf-nat-global-max"},
-	{PLAN_MAP_cilium_frag_datagrams, "bpf-fragments-map-max"},
+	{PLAN_MAP_cilium_ct_tcp_global, true, "bpf-ct-global-tcp-max"},
+	{PLAN_MAP_cilium_ct_any_global, true, "bpf-ct-global-any-max"},
+	{PLAN_MAP_cilium_snat_external, true, "bpf-nat-global-max"},
+	{PLAN_MAP_cilium_frag_datagrams, true, "bpf-fragments-map-max"},
+	{PLAN_MAP_cilium_policy_peer, false, "bpf-policy-map-max"},
+	{PLAN_MAP_cilium_policy_class, false, "bpf-policy-map-max"},
 };
 
 struct map_pressure {
@@ -50,6 +53,20 @@ static void tell(unsigned int i, const struct datapath_map_statistics *map, cons
 		    map_layout_get(watched[i].map)->name, map->n_entries, map->max_entries, hint);
 }
 
+static void tell_full(unsigned int i, const struct datapath_map_statistics *map)
+{
+	g_autofree char *hint = g_strdup_printf(
+		"%s, or raise %s",
+		watched[i].forgets ? "find who opens so many with `cilium bpf ct list global`"
+				   : "select fewer peers, or fewer ports, in policies",
+		watched[i].key);
+
+	tell(i, map,
+	     watched[i].forgets ? "A map is full: what was not used for longest is forgotten"
+				: "A map is nearly full: a policy that does not fit has no effect",
+	     hint);
+}
+
 static void look(struct map_pressure *pressure, unsigned int i,
 		 const struct datapath_map_statistics *map)
 {
@@ -58,15 +75,11 @@ static void look(struct map_pressure *pressure, unsigned int i,
 				  ? map->n_entries * 100 / map->max_entries
 				  : 0;
 	bool is_full = percent >= FULL_PERCENT;
-	g_autofree char *hint = NULL;
 
-	if (is_full && !state->was_full) {
+	if (is_full && !state->was_full && watched[i].forgets) {
 		conntrack_gc_hurry(pressure->gc);
 	} else if (is_full && !state->is_told) {
-		hint = g_strdup_printf(
-			"find who opens so many with `cilium bpf ct list global`, or raise %s",
-			watched[i].key);
-		tell(i, map, "A map is full: what was not used for longest is forgotten", hint);
+		tell_full(i, map);
 		state->is_told = true;
 	} else if (state->is_told && percent < ROOM_PERCENT) {
 		tell(i, map, "A map that was full has room again", "nothing to do");

@@ -46,6 +46,7 @@ enum option_live {
 	OPTION_LIVE_NONE, /* the key needs a restart */
 	OPTION_LIVE_LOG,
 	OPTION_LIVE_EVENTS,       /* which events the programs make */
+	OPTION_LIVE_POLICY,       /* where policy is enforced */
 	OPTION_LIVE_CONNTRACK_GC, /* how often connections are collected */
 };
 

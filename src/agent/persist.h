@@ -6,7 +6,8 @@
  *	<state-dir>/state/ID/ep_config.json    an endpoint
  *	<state-dir>/state/ipam/ADDRESS.json    an address that somebody has
  *	<state-dir>/state/ipam-cursor.json     the addresses that were handed out last
- *	<lib-dir>/state/identities.json        every identity
+ *	<lib-dir>/state/identities.json        every identity of labels
+ *	<lib-dir>/state/local-identities.json  every identity of a prefix or another node
  *	<lib-dir>/state/identity-limit.json    no identity number above this was used
  *	<lib-dir>/state/generation.json        no endpoint had this generation yet, nor one above
  *
@@ -33,6 +34,16 @@ NODISCARD int persist_remove_endpoint(struct state_dir *dir, uint16_t id, GError
 NODISCARD int persist_put_ip(struct state_dir *dir, const struct ip_allocation *allocation,
 			     GError **error);
 NODISCARD int persist_remove_ip(struct state_dir *dir, const struct addr *addr, GError **error);
+
+/*
+ * Each writes a file that somebody has deleted, and does nothing where it is there. 1: written; 0: it was there;
+ * or −errno.
+ */
+NODISCARD int persist_mend_endpoint(struct state_dir *dir, const struct endpoint *endpoint,
+				    GError **error);
+NODISCARD int persist_mend_ip(struct state_dir *dir, const struct ip_allocation *allocation,
+			      GError **error);
+NODISCARD int persist_mend_boot(struct state_dir *dir, const char *boot_id, GError **error);
 
 /* Zero addresses: none. A cursor that cannot be read is none. */
 NODISCARD int persist_put_cursor(struct state_dir *dir, const struct addr *addr4,

@@ -55,6 +55,18 @@ static json_t *all_identities(const struct agent *agent)
 	return list;
 }
 
+/* A reserved identity has one label, its name. */
+static void append_reserved(json_t *list, const struct label_set *labels)
+{
+	const struct label *label = label_set_n(labels) == 1 ? label_set_get(labels, 0) : NULL;
+
+	if (!label || strcmp(label->source, "reserved"))
+		return;
+	for (uint32_t number = 1; number < IDENTITY_ALLOCATED_MIN; number++)
+		if (!g_strcmp0(identity_reserved_name(number), label->key))
+			json_array_append_new(list, reserved_to_json(number));
+}
+
 void rest_identity_list(struct rest_call *call)
 {
 	const struct label_set *labels = NULL;
@@ -81,6 +93,8 @@ void rest_identity_list(struct rest_call *call)
 		if (identity->labels == labels) /* sets are interned */
 			json_array_append_new(list, identity_to_json(identity));
 	}
+	if (!json_array_size(list))
+		append_reserved(list, labels);
 	label_set_unref(labels);
 	if (json_array_size(list)) {
 		rest_reply(call, 200, list);
@@ -204,6 +218,27 @@ static bool filter_accepts(const struct agent *agent, const struct entry_filter 
 	return true;
 }
 
+static void refuse_entry(struct rest_call *call, const struct entry_filter *filter)
+{
+	char text[CIDR_TEXT_BYTES], addr_text[ADDR_TEXT_BYTES];
+
+	if (!filter->cidr)
+		rest_refuse(call, 404,
+			    "no address has an identity with all of these labels: see "
+			    "\"cilium ip list\"");
+	/* An address without an entry of its own belongs to the prefix around it. */
+	else if (filter->cidr->prefix_len == 128)
+		rest_refuse(
+			call, 404,
+			"%s has no entry of its own: \"cilium bpf ipcache get %s\" says what it "
+			"belongs to",
+			cidr_format(filter->cidr, text),
+			addr_format(&filter->cidr->addr, addr_text));
+	else
+		rest_refuse(call, 404, "%s has no entry of its own: see \"cilium ip list\"",
+			    cidr_format(filter->cidr, text));
+}
+
 static void list_entries(struct rest_call *call, const struct entry_filter *filter)
 {
 	g_autoptr(GPtrArray) rows = g_ptr_array_new();
@@ -220,9 +255,7 @@ static void list_entries(struct rest_call *call, const struct entry_filter *filt
 	}
 	if ((filter->cidr || filter->labels) && !json_array_size(list)) {
 		json_decref(list);
-		rest_refuse(call, 404, "%s was not found",
-			    filter->cidr ? http_request_query(call->request, "cidr")
-					 : "an address whose identity has these labels");
+		refuse_entry(call, filter);
 	} else {
 		rest_reply(call, 200, list);
 	}

@@ -55,7 +55,8 @@ static json_t *map_to_json(const struct agent *agent, enum plan_map map, struct 
 	return json_pack("{s:o, s:i, s:i, s:b, s:o*}", "path",
 			 json_sprintf("%s/tc/globals/%s", agent->settings->bpf_root, layout->name),
 			 "num-entries", take_map->n_entries, "num-errors", take_map->n_errors,
-			 "cache-enabled", layout->is_planned, "cache", take_map->cache);
+			 "cache-enabled", layout->filler == MAP_FILLED_BY_ENTRIES, "cache",
+			 take_map->cache);
 }
 
 void rest_map_list(struct rest_call *call)
@@ -64,7 +65,7 @@ void rest_map_list(struct rest_call *call)
 	json_t *list = json_array();
 
 	for (int map = 0; map < PLAN_MAP__MAX; map++)
-		if (map_layout_get(map)->is_planned)
+		if (map_layout_get(map)->filler == MAP_FILLED_BY_ENTRIES)
 			maps[map].cache = json_array();
 	reconcilers_foreach_entry(call->agent->reconcilers, add_entry, maps);
 	for (int map = 0; map < PLAN_MAP__MAX; map++)
@@ -89,7 +90,7 @@ void rest_map_get(struct rest_call *call)
 
 	if (map == PLAN_MAP__MAX)
 		return;
-	if (map_layout_get(map)->is_planned)
+	if (map_layout_get(map)->filler == MAP_FILLED_BY_ENTRIES)
 		maps[map].cache = json_array();
 	reconcilers_foreach_entry(call->agent->reconcilers, add_entry, maps);
 	rest_reply(call, 200, map_to_json(call->agent, map, &maps[map]));

@@ -18,7 +18,7 @@
 #include "src/agent/persist.h"
 #include "src/base/log.h"
 #include "src/datapath/fake.h"
-#include "src/derive/derive.h"
+#include "src/derive/policy_activation.h"
 #include "src/model/identity.h"
 
 #define N_VETHS 64
@@ -32,6 +32,7 @@ struct world {
 	struct store *store;
 	struct tables tables;
 	struct derive *derive;
+	struct policy_activation *activation;
 	struct ipam *ipam;
 	struct generation *generation;
 	struct identity_file *identity_file;
@@ -65,6 +66,11 @@ static void restore(struct world *world)
 	g_ptr_array_unref(endpoints);
 }
 
+static int take_version(uint32_t *ret_version, void *data)
+{
+	return generation_take(data, ret_version, NULL);
+}
+
 static void start(struct world *world)
 {
 	g_autofree char *run_path = g_build_filename(world->dir, "run", NULL);
@@ -76,12 +82,19 @@ static void start(struct world *world)
 	world->lib_state = state_dir_new(lib_path, NULL);
 	world->store = tables_new(&world->tables);
 	world->derive = derive_new(world->store, &world->tables, &world->config, NULL);
+	world->activation = policy_activation_new(&(const struct policy_activation_parts){
+		.store = world->store,
+		.tables = &world->tables,
+		.derive = world->derive,
+	});
 	world->ipam = ipam_new(world->store, &world->tables, &world->config, world->run_state);
 	world->generation = generation_new(world->lib_state, NULL);
 	world->identity_file = identity_file_new(world->store, &world->tables, world->lib_state,
 						 "boot", world->problems, NULL);
 	assert_non_null(world->identity_file);
-	derive_set_last_identity(world->derive, identity_file_get_last(world->identity_file));
+	for (int scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		derive_set_last_identity(world->derive, scope,
+					 identity_file_get_last(world->identity_file, scope));
 	world->manager = endpoint_manager_new(&(const struct endpoint_manager_parts){
 		.store = world->store,
 		.tables = &world->tables,
@@ -93,12 +106,17 @@ static void start(struct world *world)
 	});
 	identity_file_watch(world->identity_file);
 	restore(world);
+	policy_activation_begin(world->activation);
 	world->datapath = datapath_fake_new();
 	assert_int_equal(world->datapath->ops->load(world->datapath, &datapath_config, NULL), 0);
 	world->reconcilers = reconcilers_new(world->store, &world->tables, world->datapath);
+	reconcilers_set_version_source(world->reconcilers, take_version, world->generation);
 	assert_int_equal(reconcilers_adopt(world->reconcilers, NULL), 0);
+	policy_activation_watch(world->activation);
 	reconcilers_allow_deletion(world->reconcilers);
 	endpoint_manager_set_reconcilers(world->manager, world->reconcilers);
+	store_settle(world->store);
+	policy_activation_allow_release(world->activation);
 	store_settle(world->store);
 }
 
@@ -110,6 +128,7 @@ static void stop(struct world *world)
 	ipam_free(world->ipam);
 	generation_free(world->generation);
 	identity_file_free(world->identity_file);
+	policy_activation_free(world->activation);
 	derive_free(world->derive);
 	store_free(world->store);
 	state_dir_free(world->lib_state);

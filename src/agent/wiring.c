@@ -38,6 +38,10 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 		.devices = (const char *const *)settings->devices,
 		.masquerade_interfaces =
 			(const char *const *)settings->egress_masquerade_interfaces,
+		.enable_node_labels = settings->enable_node_selector_labels,
+		.node_label_patterns = (const char *const *)settings->node_labels,
+		.cidrs_match_nodes =
+			settings->policy_cidr_match_mode && *settings->policy_cidr_match_mode,
 		.enable_ipv4 = settings->enable_ipv4,
 		.enable_ipv6 = settings->enable_ipv6,
 		.prefer_node_cidrs = settings->ipam == IPAM_MODE_KUBERNETES,
@@ -49,7 +53,25 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 		.native_cidrs6 = native_cidrs(&settings->ipv6_native_routing_cidr),
 		.enable_endpoint_routes = settings->enable_endpoint_routes,
 		.enable_host_legacy_routing = settings->enable_host_legacy_routing,
+		.allow_localhost = settings->allow_localhost == ALLOW_LOCALHOST_ALWAYS,
+		.enforce_init = settings->policy_init_endpoints == POLICY_INIT_ENDPOINTS_ALWAYS,
+		.enable_host_firewall = settings->enable_host_firewall,
+		.enable_non_default_deny = settings->enable_non_default_deny_policies,
+		.enable_policy_kind =
+			{
+				[POLICY_KIND_KUBERNETES] = settings->enable_k8s_networkpolicy,
+				[POLICY_KIND_CILIUM] = settings->enable_cilium_network_policy,
+				[POLICY_KIND_CLUSTERWIDE] =
+					settings->enable_cilium_clusterwide_network_policy,
+			},
 	};
+	wiring_update_derive(settings, ret_config);
+}
+
+void wiring_update_derive(const struct settings *settings, struct derive_config *config)
+{
+	config->policy_mode = settings->enable_policy;
+	config->policy_audit = settings->policy_audit_mode;
 }
 
 void wiring_fini_derive(struct derive_config *config)

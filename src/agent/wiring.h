@@ -8,6 +8,8 @@
 
 /* Borrows texts of settings. */
 void wiring_init_derive(const struct settings *settings, struct derive_config *ret_config);
+/* What may change while the agent runs: derive_reconfigure() follows. */
+void wiring_update_derive(const struct settings *settings, struct derive_config *config);
 /* Frees what init made. */
 void wiring_fini_derive(struct derive_config *config);
 /* What the programs are told while they run. Traces are off: nobody listens yet. */

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include "abi/config.h"
+#include "abi/policy.h"
 #include "src/base/error.h"
 #include "src/base/histogram.h"
 #include "src/model/plan.h"
@@ -91,6 +92,16 @@ struct datapath_ops {
 	int (*map_update)(struct datapath *dp, enum plan_map map, const void *key,
 			  const void *value);
 	int (*map_delete)(struct datapath *dp, enum plan_map map, const void *key);
+	/*
+	 * n entries of a hash, in the order in which they stand in keys and values. The first failure ends
+	 * it; *ret_n_done: how many are done, also then. Where one is deleted that is not there, it is done.
+	 */
+	int (*map_update_batch)(struct datapath *dp, enum plan_map map, const void *keys,
+				const void *values, uint32_t n, uint32_t *ret_n_done);
+	int (*map_delete_batch)(struct datapath *dp, enum plan_map map, const void *keys,
+				uint32_t n, uint32_t *ret_n_done);
+	/* How many the map has room for. After load. */
+	uint32_t (*map_max_entries)(struct datapath *dp, enum plan_map map);
 	/* 0, −ENOENT or −errno. */
 	int (*map_get)(struct datapath *dp, enum plan_map map, const void *key, void *ret_value);
 	/*
@@ -99,6 +110,17 @@ struct datapath_ops {
 	 */
 	int (*map_sweep)(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
 			 bool (*fn)(const void *key, const void *value, void *data), void *data);
+
+	/* An endpoint's element of cilium_policy_endpoint: one load, one store. After load. */
+	struct policy_endpoint (*policy_get)(struct datapath *dp, uint16_t endpoint_id);
+	void (*policy_set)(struct datapath *dp, uint16_t endpoint_id,
+			   const struct policy_endpoint *element);
+	/*
+	 * Blocks, some ten milliseconds as a rule, until every program that was running at the call has
+	 * ended: what none could find any more at the call is used by none after it. After load; also from
+	 * another thread.
+	 */
+	int (*wait_programs)(struct datapath *dp);
 
 	/*
 	 * Programs that this agent, or one before it, attached. PLAN_PROGRAM__MAX stands for one that

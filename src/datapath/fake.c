@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/datapath/fake.h"
+#include "src/datapath/fake_private.h"
 
+#include <limits.h>
 #include <string.h>
 #include "src/datapath/layout.h"
 
@@ -10,24 +11,7 @@
 /* About a second at 250 Hz. */
 #define FAKE_TICK_SHIFT 8
 
-struct fake {
-	struct datapath datapath;
-	struct datapath_config config;
-	struct datapath_statistics statistics; /* only sizes */
-	GHashTable *maps[PLAN_MAP__MAX];       /* GBytes to GBytes; NULL: a ring */
-	GHashTable *attachments;               /* GBytes of the key to enum plan_program */
-	GHashTable *routes;                    /* GBytes of the destination to struct plan_route */
-	GQueue failures[FAKE_OP__MAX];         /* errnos */
-	unsigned int n_calls[FAKE_OP__MAX];
-};
-
-static struct fake *fake_get(const struct datapath *dp)
-{
-	return (struct fake *)dp;
-}
-
-/* Counts a call. 0, or −errno where the call is to fail. */
-static int begin(struct datapath *dp, enum fake_op op)
+int fake_begin(struct datapath *dp, enum fake_op op)
 {
 	struct fake *fake = fake_get(dp);
 
@@ -48,6 +32,7 @@ unsigned int fake_n_calls(const struct datapath *dp, enum fake_op op)
 void fake_reset_calls(struct datapath *dp)
 {
 	memset(fake_get(dp)->n_calls, 0, sizeof(fake_get(dp)->n_calls));
+	fake_get(dp)->n_writes = 0;
 }
 
 void fake_set_outdated(struct datapath *dp)
@@ -59,22 +44,9 @@ void fake_set_outdated(struct datapath *dp)
 		g_hash_table_iter_replace(&iter, GINT_TO_POINTER(PLAN_PROGRAM__MAX));
 }
 
-const void *fake_map_value(const struct datapath *dp, enum plan_map map, const void *key)
-{
-	g_autoptr(GBytes) bytes = g_bytes_new(key, map_layout_get(map)->n_key_bytes);
-	GBytes *value = g_hash_table_lookup(fake_get(dp)->maps[map], bytes);
-
-	return value ? g_bytes_get_data(value, NULL) : NULL;
-}
-
-unsigned int fake_map_n_entries(const struct datapath *dp, enum plan_map map)
-{
-	return g_hash_table_size(fake_get(dp)->maps[map]);
-}
-
 static int fake_load(struct datapath *dp, struct datapath_config *config, GError **error)
 {
-	int err = begin(dp, FAKE_OP_LOAD);
+	int err = fake_begin(dp, FAKE_OP_LOAD);
 
 	if (err)
 		return error_set_errno(error, -err, "loading into memory");
@@ -86,14 +58,14 @@ static int fake_load(struct datapath *dp, struct datapath_config *config, GError
 
 static int fake_load_finish(struct datapath *dp, GError **error)
 {
-	int err = begin(dp, FAKE_OP_LOAD_FINISH);
+	int err = fake_begin(dp, FAKE_OP_LOAD_FINISH);
 
 	return err ? error_set_errno(error, -err, "finishing the load in memory") : 0;
 }
 
 static int fake_ensure(struct datapath *dp, GString *ret_repaired, GError **error)
 {
-	int err = begin(dp, FAKE_OP_ENSURE);
+	int err = fake_begin(dp, FAKE_OP_ENSURE);
 
 	return err ? error_set_errno(error, -err, "ensuring what is in memory") : 0;
 }
@@ -102,7 +74,7 @@ static int fake_set_router(struct datapath *dp, const struct addr *router4,
 			   const struct addr *router6, GError **error)
 {
 	struct fake *fake = fake_get(dp);
-	int err = begin(dp, FAKE_OP_SET_ROUTER);
+	int err = fake_begin(dp, FAKE_OP_SET_ROUTER);
 
 	if (err)
 		return error_set_errno(error, -err, "changing what is in memory");
@@ -113,85 +85,16 @@ static int fake_set_router(struct datapath *dp, const struct addr *router4,
 
 static int fake_set_runtime(struct datapath *dp, const struct runtime_config *runtime)
 {
-	int err = begin(dp, FAKE_OP_SET_RUNTIME);
+	int err = fake_begin(dp, FAKE_OP_SET_RUNTIME);
 
 	if (!err)
 		fake_get(dp)->config.runtime = *runtime;
 	return err;
 }
 
-static int fake_map_foreach(struct datapath *dp, enum plan_map map,
-			    bool (*fn)(const void *key, const void *value, void *data), void *data)
+static int fake_wait_programs(struct datapath *dp)
 {
-	int err = begin(dp, FAKE_OP_MAP_FOREACH);
-	GHashTableIter iter;
-	void *key;
-	void *value;
-
-	if (err)
-		return err;
-	g_hash_table_iter_init(&iter, fake_get(dp)->maps[map]);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		if (!fn(g_bytes_get_data(key, NULL), g_bytes_get_data(value, NULL), data))
-			break;
-	return 0;
-}
-
-static int fake_map_update(struct datapath *dp, enum plan_map map, const void *key,
-			   const void *value)
-{
-	struct fake *fake = fake_get(dp);
-	const struct map_layout *layout = map_layout_get(map);
-	uint32_t max_entries = fake->config.max_entries[map];
-	int err = begin(dp, FAKE_OP_MAP_UPDATE);
-
-	if (err)
-		return err;
-	if (max_entries && fake_map_n_entries(dp, map) >= max_entries &&
-	    !fake_map_value(dp, map, key))
-		return -ENOSPC;
-	g_hash_table_insert(fake->maps[map], g_bytes_new(key, layout->n_key_bytes),
-			    g_bytes_new(value, layout->n_value_bytes));
-	return 0;
-}
-
-static int fake_map_delete(struct datapath *dp, enum plan_map map, const void *key)
-{
-	int err = begin(dp, FAKE_OP_MAP_DELETE);
-	g_autoptr(GBytes) bytes = NULL;
-
-	if (err)
-		return err;
-	bytes = g_bytes_new(key, map_layout_get(map)->n_key_bytes);
-	g_hash_table_remove(fake_get(dp)->maps[map], bytes);
-	return 0;
-}
-
-static int fake_map_get(struct datapath *dp, enum plan_map map, const void *key, void *ret_value)
-{
-	const void *value = fake_get(dp)->maps[map] ? fake_map_value(dp, map, key) : NULL;
-
-	if (!value)
-		return -ENOENT;
-	memcpy(ret_value, value, map_layout_get(map)->n_value_bytes);
-	return 0;
-}
-
-/* All in one step, which is the last. Maps that the programs fill are empty here. */
-static int fake_map_sweep(struct datapath *dp, enum plan_map map, struct map_cursor *cursor,
-			  bool (*fn)(const void *key, const void *value, void *data), void *data)
-{
-	GHashTableIter iter;
-	void *key, *value;
-
-	cursor->started = true;
-	if (!fake_get(dp)->maps[map])
-		return -ENOENT;
-	g_hash_table_iter_init(&iter, fake_get(dp)->maps[map]);
-	while (g_hash_table_iter_next(&iter, &key, &value))
-		if (fn(g_bytes_get_data(key, NULL), g_bytes_get_data(value, NULL), data))
-			g_hash_table_iter_remove(&iter);
-	return -ENOENT;
+	return fake_begin(dp, FAKE_OP_WAIT_PROGRAMS);
 }
 
 static const struct datapath_statistics *fake_get_statistics(struct datapath *dp)
@@ -217,7 +120,7 @@ static int fake_attachment_foreach(struct datapath *dp,
 					      enum plan_program program, void *data),
 				   void *data)
 {
-	int err = begin(dp, FAKE_OP_ATTACHMENT_FOREACH);
+	int err = fake_begin(dp, FAKE_OP_ATTACHMENT_FOREACH);
 	GHashTableIter iter;
 	void *key;
 	void *program;
@@ -233,7 +136,7 @@ static int fake_attachment_foreach(struct datapath *dp,
 
 static int fake_attach(struct datapath *dp, const struct plan_attachment *attachment)
 {
-	int err = begin(dp, FAKE_OP_ATTACH);
+	int err = fake_begin(dp, FAKE_OP_ATTACH);
 
 	if (!err)
 		g_hash_table_insert(fake_get(dp)->attachments,
@@ -244,7 +147,7 @@ static int fake_attach(struct datapath *dp, const struct plan_attachment *attach
 
 static int fake_detach(struct datapath *dp, const struct plan_attachment_key *key)
 {
-	int err = begin(dp, FAKE_OP_DETACH);
+	int err = fake_begin(dp, FAKE_OP_DETACH);
 	g_autoptr(GBytes) bytes = g_bytes_new(key, sizeof(*key));
 
 	if (!err)
@@ -261,7 +164,7 @@ static GBytes *cidr_bytes(const struct cidr *cidr)
 static int fake_route_foreach(struct datapath *dp,
 			      bool (*fn)(const struct plan_route *route, void *data), void *data)
 {
-	int err = begin(dp, FAKE_OP_ROUTE_FOREACH);
+	int err = fake_begin(dp, FAKE_OP_ROUTE_FOREACH);
 	GHashTableIter iter;
 	void *route;
 
@@ -276,7 +179,7 @@ static int fake_route_foreach(struct datapath *dp,
 
 static int fake_route_replace(struct datapath *dp, const struct plan_route *route)
 {
-	int err = begin(dp, FAKE_OP_ROUTE_REPLACE);
+	int err = fake_begin(dp, FAKE_OP_ROUTE_REPLACE);
 
 	if (!err)
 		g_hash_table_insert(fake_get(dp)->routes, cidr_bytes(&route->destination),
@@ -286,7 +189,7 @@ static int fake_route_replace(struct datapath *dp, const struct plan_route *rout
 
 static int fake_route_remove(struct datapath *dp, const struct cidr *destination)
 {
-	int err = begin(dp, FAKE_OP_ROUTE_REMOVE);
+	int err = fake_begin(dp, FAKE_OP_ROUTE_REMOVE);
 	g_autoptr(GBytes) bytes = cidr_bytes(destination);
 
 	if (!err)
@@ -297,7 +200,7 @@ static int fake_route_remove(struct datapath *dp, const struct cidr *destination
 static int fake_purge(struct datapath *dp, GError **error)
 {
 	struct fake *fake = fake_get(dp);
-	int err = begin(dp, FAKE_OP_PURGE);
+	int err = fake_begin(dp, FAKE_OP_PURGE);
 
 	if (err)
 		return error_set_errno(error, -err, "purging what is in memory");
@@ -331,8 +234,14 @@ static const struct datapath_ops fake_ops = {
 	.map_foreach = fake_map_foreach,
 	.map_update = fake_map_update,
 	.map_delete = fake_map_delete,
+	.map_update_batch = fake_map_update_batch,
+	.map_delete_batch = fake_map_delete_batch,
+	.map_max_entries = fake_map_max_entries,
 	.map_get = fake_map_get,
 	.map_sweep = fake_map_sweep,
+	.policy_get = fake_policy_get,
+	.policy_set = fake_policy_set,
+	.wait_programs = fake_wait_programs,
 	.get_statistics = fake_get_statistics,
 	.get_memory = fake_get_memory,
 	.attachment_foreach = fake_attachment_foreach,
@@ -360,6 +269,7 @@ struct datapath *datapath_fake_new(void)
 	struct fake *fake = g_new0(struct fake, 1);
 
 	fake->datapath.ops = &fake_ops;
+	fake->dies_at = UINT_MAX;
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
 		if (map_layout_get(map)->n_key_bytes)
 			fake->maps[map] = g_hash_table_new_full(g_bytes_hash, g_bytes_equal,

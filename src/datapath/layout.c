@@ -13,26 +13,26 @@
 #include "abi/policy.h"
 
 /* The rows of abi/map.def whose keys have a type: all but the ring. */
-#define LAYOUT(map, key, value, planned) \
-	[PLAN_MAP_##map] = {#map, sizeof(key), sizeof(value), planned}
+#define LAYOUT(map, key, value, by) \
+	[PLAN_MAP_##map] = {#map, sizeof(key), sizeof(value), MAP_FILLED_BY_##by}
 
 static const struct map_layout layouts[PLAN_MAP__MAX] = {
-	LAYOUT(cilium_lxc, struct endpoint_key, struct endpoint_info, true),
-	LAYOUT(cilium_lxc_device, struct endpoint_device_key, struct endpoint_info, true),
-	LAYOUT(cilium_ipcache, struct ipcache_key, struct ipcache_info, true),
-	LAYOUT(cilium_ipcache_prefix, struct ipcache_prefix_key, struct ipcache_info, true),
-	LAYOUT(cilium_ct_tcp_global, struct ct_key, struct ct_entry, false),
-	LAYOUT(cilium_ct_any_global, struct ct_key, struct ct_entry, false),
-	LAYOUT(cilium_snat_external, struct nat_key, struct nat_entry, false),
-	LAYOUT(cilium_ipmasq, struct ipcache_prefix_key, struct nat_exclusion, true),
-	LAYOUT(cilium_policy_endpoint, __u32, struct policy_endpoint, false),
-	LAYOUT(cilium_policy_peer, struct policy_peer_key, struct policy_peer, false),
-	LAYOUT(cilium_policy_class, struct policy_class_key, struct policy_leaf, false),
-	LAYOUT(cilium_frag_datagrams, struct fragment_key, struct fragment_ports, false),
-	LAYOUT(cilium_devices, __u32, struct device_info, true),
-	LAYOUT(cilium_metrics, __u32, struct metric, false),
-	LAYOUT(cilium_drop_sites, struct drop_site, struct metric, false),
-	LAYOUT(cilium_runtime_config, __u32, struct runtime_config, false),
+	LAYOUT(cilium_lxc, struct endpoint_key, struct endpoint_info, ENTRIES),
+	LAYOUT(cilium_lxc_device, struct endpoint_device_key, struct endpoint_info, ENTRIES),
+	LAYOUT(cilium_ipcache, struct ipcache_key, struct ipcache_info, ENTRIES),
+	LAYOUT(cilium_ipcache_prefix, struct ipcache_prefix_key, struct ipcache_info, ENTRIES),
+	LAYOUT(cilium_ct_tcp_global, struct ct_key, struct ct_entry, PROGRAMS),
+	LAYOUT(cilium_ct_any_global, struct ct_key, struct ct_entry, PROGRAMS),
+	LAYOUT(cilium_snat_external, struct nat_key, struct nat_entry, PROGRAMS),
+	LAYOUT(cilium_ipmasq, struct ipcache_prefix_key, struct nat_exclusion, ENTRIES),
+	LAYOUT(cilium_policy_endpoint, __u32, struct policy_endpoint, POLICY),
+	LAYOUT(cilium_policy_peer, struct policy_peer_key, struct policy_peer, POLICY),
+	LAYOUT(cilium_policy_class, struct policy_class_key, struct policy_leaf, POLICY),
+	LAYOUT(cilium_frag_datagrams, struct fragment_key, struct fragment_ports, PROGRAMS),
+	LAYOUT(cilium_devices, __u32, struct device_info, ENTRIES),
+	LAYOUT(cilium_metrics, __u32, struct metric, PROGRAMS),
+	LAYOUT(cilium_drop_sites, struct drop_site, struct metric, PROGRAMS),
+	LAYOUT(cilium_runtime_config, __u32, struct runtime_config, PROGRAMS),
 	[PLAN_MAP_cilium_events] = {.name = "cilium_events"},
 };
 

@@ -2,15 +2,20 @@
 /* What the object of the programs has, by name: its programs, its maps and what is in them. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include "src/model/plan.h"
+
+enum map_filler {
+	MAP_FILLED_BY_PROGRAMS, /* or by load */
+	MAP_FILLED_BY_ENTRIES,  /* the plan's map entries */
+	MAP_FILLED_BY_POLICY,   /* the plan's rule sets and endpoint policies */
+};
 
 struct map_layout {
 	const char *name;
 	size_t n_key_bytes; /* 0: a ring, which has no keys */
 	size_t n_value_bytes;
-	bool is_planned; /* the plan fills it; else the programs, or load */
+	enum map_filler filler;
 };
 
 const struct map_layout *map_layout_get(enum plan_map map);

@@ -43,6 +43,7 @@ static void real_free(struct datapath *dp)
 	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++)
 		if (real->program_fds[program] >= 0)
 			close(real->program_fds[program]);
+	real_policy_close(real);
 	netlink_free(real->netlink);
 	real_sysctl_free(real);
 	g_free(real->configured_root);
@@ -61,8 +62,14 @@ static const struct datapath_ops real_ops = {
 	.map_foreach = real_map_foreach,
 	.map_update = real_map_update,
 	.map_delete = real_map_delete,
+	.map_update_batch = real_map_update_batch,
+	.map_delete_batch = real_map_delete_batch,
+	.map_max_entries = real_map_max_entries,
 	.map_get = real_map_get,
 	.map_sweep = real_map_sweep,
+	.policy_get = real_policy_get,
+	.policy_set = real_policy_set,
+	.wait_programs = real_wait_programs,
 	.get_statistics = real_get_statistics,
 	.get_memory = real_get_memory,
 	.attachment_foreach = real_attachment_foreach,
@@ -84,6 +91,7 @@ struct datapath *datapath_real_new(const char *bpf_root, const char *state_dir)
 	real->bpf_root = g_strdup(bpffs_find(bpf_root));
 	real->state_dir = g_strdup(state_dir);
 	real->sweep_room = REAL_SWEEP_ROOM;
+	real->grace_fd = -1;
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
 		real->maps[map].fd = real->old_maps[map].fd = -1;
 		real->statistics.maps[map].n_entries = -1;

@@ -114,7 +114,7 @@ static void judge(struct real *real, enum plan_map map, const struct bpf_object 
 	if (is_same && fits(pinned, declared))
 		return;
 	/* What the plan fills is made from the plan; of the rest, what another version can say. */
-	is_kept = is_known && (is_same || !map_layout_get(map)->is_planned) &&
+	is_kept = is_known && (is_same || map_layout_get(map)->filler != MAP_FILLED_BY_ENTRIES) &&
 		  pinned->type == (uint32_t)bpf_map__type(declared) &&
 		  !is_other_array(pinned, declared);
 	retire(real, map, is_kept ? conversion_new(&from, &to) : NULL);

@@ -268,6 +268,8 @@ int real_load(struct datapath *dp, struct datapath_config *config, GError **erro
 		err = load_set(real, error);
 	if (!err)
 		err = fill_maps(real, error);
+	if (!err)
+		err = real_policy_open(real, error);
 	if (!err) {
 		err = real_set_runtime(dp, &config->runtime);
 		if (err)
@@ -287,7 +289,10 @@ int real_load_finish(struct datapath *dp, GError **error)
 
 		if (real->old_maps[map].fd < 0)
 			continue;
-		err = real_map_carry(real, map, true, error);
+		/* What the reconcilers fill is as they want it: no old entry may come back. */
+		err = map_layout_get(map)->filler == MAP_FILLED_BY_PROGRAMS
+			      ? real_map_carry(real, map, true, error)
+			      : 0;
 		if (!err)
 			err = real_map_pin(real, map, error);
 		if (err)

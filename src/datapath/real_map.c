@@ -66,6 +66,31 @@ int real_map_delete(struct datapath *dp, enum plan_map map, const void *key)
 	return err == -ENOENT ? 0 : err;
 }
 
+int real_map_update_batch(struct datapath *dp, enum plan_map map, const void *keys,
+			  const void *values, uint32_t n, uint32_t *ret_n_done)
+{
+	int64_t started_ns = clock_monotonic_ns();
+	int err = bpf_map_put_batch(&real_get(dp)->maps[map], keys, values, n, ret_n_done);
+
+	real_count(real_get(dp), map, DATAPATH_MAP_UPDATE, started_ns, err);
+	return err == -E2BIG ? -ENOSPC : err;
+}
+
+int real_map_delete_batch(struct datapath *dp, enum plan_map map, const void *keys, uint32_t n,
+			  uint32_t *ret_n_done)
+{
+	int64_t started_ns = clock_monotonic_ns();
+	int err = bpf_map_remove_batch(&real_get(dp)->maps[map], keys, n, ret_n_done);
+
+	real_count(real_get(dp), map, DATAPATH_MAP_DELETE, started_ns, err);
+	return err;
+}
+
+uint32_t real_map_max_entries(struct datapath *dp, enum plan_map map)
+{
+	return real_get(dp)->maps[map].max_entries;
+}
+
 char *real_map_path(const struct real *real, enum plan_map map)
 {
 	return g_build_filename(real->bpf_root, "tc", "globals", map_layout_get(map)->name, NULL);

@@ -35,6 +35,9 @@ struct real {
 	uint32_t
 		sweep_room; /* entries that a sweep reads at once; a bucket that has more raises it */
 	struct datapath_statistics statistics;
+	/* cilium_policy_endpoint in our memory, POLICY_ENDPOINTS_MAX elements; NULL before load. */
+	struct policy_endpoint *policy_endpoints;
+	int grace_fd;       /* a map whose update waits for the programs; −1 before load */
 	GPtrArray *sysctls; /* struct saved_sysctl: what was before us. NULL: not read yet */
 };
 
@@ -115,6 +118,19 @@ int real_map_foreach(struct datapath *dp, enum plan_map map,
 		     bool (*fn)(const void *key, const void *value, void *data), void *data);
 int real_map_update(struct datapath *dp, enum plan_map map, const void *key, const void *value);
 int real_map_delete(struct datapath *dp, enum plan_map map, const void *key);
+int real_map_update_batch(struct datapath *dp, enum plan_map map, const void *keys,
+			  const void *values, uint32_t n, uint32_t *ret_n_done);
+int real_map_delete_batch(struct datapath *dp, enum plan_map map, const void *keys, uint32_t n,
+			  uint32_t *ret_n_done);
+uint32_t real_map_max_entries(struct datapath *dp, enum plan_map map);
+/* real_policy.c */
+/* After load: cilium_policy_endpoint is mapped, waiting is possible. */
+NODISCARD int real_policy_open(struct real *real, GError **error);
+void real_policy_close(struct real *real);
+struct policy_endpoint real_policy_get(struct datapath *dp, uint16_t endpoint_id);
+void real_policy_set(struct datapath *dp, uint16_t endpoint_id,
+		     const struct policy_endpoint *element);
+int real_wait_programs(struct datapath *dp);
 /* real_sweep.c */
 /* A bucket of the kernel's hash table hardly ever has more. */
 #define REAL_SWEEP_ROOM 512

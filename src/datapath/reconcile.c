@@ -98,6 +98,11 @@ static struct failing *take_failing(struct reconcile *reconcile, const struct ro
 	return failing;
 }
 
+int64_t reconcile_retry_ns(unsigned int n_failures)
+{
+	return MIN(RETRY_FIRST_NS << MIN(n_failures, 10), RETRY_MAX_NS);
+}
+
 /* What errno's own text does not say. */
 static const char *find_hint(int error)
 {
@@ -162,7 +167,6 @@ static void note_failure(struct reconcile *reconcile, const struct row *row, int
 {
 	struct row_key key;
 	struct failing *failing;
-	int64_t interval_ns;
 	bool is_news;
 
 	reconcile->kind->key(row, &key);
@@ -171,11 +175,10 @@ static void note_failure(struct reconcile *reconcile, const struct row *row, int
 		failing = g_new0(struct failing, 1);
 		failing->since_ns = clock_boottime_ns();
 	}
-	interval_ns = RETRY_FIRST_NS << MIN(failing->n_tries, 10);
+	failing->next_ns = reconcile->now_ns() + reconcile_retry_ns(failing->n_tries);
 	failing->n_tries++;
 	is_news = failing->error != -err;
 	failing->error = -err;
-	failing->next_ns = reconcile->now_ns() + MIN(interval_ns, RETRY_MAX_NS);
 	row_ref(row);
 	row_unref(failing->row);
 	failing->row = row;

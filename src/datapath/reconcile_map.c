@@ -65,7 +65,7 @@ static int entry_foreach(struct datapath *dp, bool (*fn)(const struct row *actua
 	for (enum plan_map map = 0; !err && reading.wanted && map < PLAN_MAP__MAX; map++) {
 		reading.map = map;
 		reading.layout = map_layout_get(map);
-		if (!reading.layout->is_planned)
+		if (reading.layout->filler != MAP_FILLED_BY_ENTRIES)
 			continue;
 		err = dp->ops->map_foreach(dp, map, read_entry, &reading);
 		if (reading.scratch)

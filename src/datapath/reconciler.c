@@ -4,6 +4,7 @@
 #include <string.h>
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/datapath/policy_maps.h"
 
 #define FINISH_RETRY_NS NSEC_PER_SEC
 
@@ -17,6 +18,7 @@ enum {
 
 struct reconcilers {
 	struct datapath *datapath;
+	struct policy_maps *policy; /* before all kinds; what it removes, behind all */
 	reconciler_write_fn on_write;
 	void *on_write_data;
 	struct reconcile kinds[KIND__MAX];
@@ -94,6 +96,8 @@ struct reconcilers *reconcilers_new(struct store *store, struct tables *tables,
 	reconcilers->datapath = datapath;
 	reconcilers->now_ns = clock_monotonic_ns;
 	reconcilers->n_failing_by_endpoint = g_hash_table_new(NULL, NULL);
+	reconcilers->policy = policy_maps_new(store, tables, datapath);
+	policy_maps_watch(reconcilers->policy, store, tables);
 	for (int i = 0; i < KIND__MAX; i++) {
 		struct reconcile *reconcile = &reconcilers->kinds[i];
 		struct watch *watch;
@@ -107,12 +111,14 @@ struct reconcilers *reconcilers_new(struct store *store, struct tables *tables,
 			watch = watch_new(store, kinds[i].kind->name, run_watch, reconcile);
 		watch_add(watch, kinds[i].table);
 	}
+	policy_maps_watch_removals(reconcilers->policy, store, tables);
 	return reconcilers;
 }
 
 void reconcilers_set_controllers(struct reconcilers *reconcilers, struct controllers *controllers,
 				 int64_t interval_ns)
 {
+	policy_maps_set_controller(reconcilers->policy, controllers, interval_ns);
 	for (int i = 0; i < KIND__MAX; i++)
 		reconcilers->kinds[i].controller =
 			controller_new(controllers, reconcilers->kinds[i].kind->controller_name,
@@ -124,6 +130,7 @@ void reconcilers_free(struct reconcilers *reconcilers)
 {
 	if (!reconcilers)
 		return;
+	policy_maps_free(reconcilers->policy);
 	for (int i = 0; i < KIND__MAX; i++)
 		reconcile_fini(&reconcilers->kinds[i]);
 	g_hash_table_unref(reconcilers->n_failing_by_endpoint);
@@ -133,12 +140,17 @@ void reconcilers_free(struct reconcilers *reconcilers)
 void reconcilers_set_clock(struct reconcilers *reconcilers, int64_t (*now_ns)(void))
 {
 	reconcilers->now_ns = now_ns;
+	policy_maps_set_clock(reconcilers->policy, now_ns);
 	for (int i = 0; i < KIND__MAX; i++)
 		reconcilers->kinds[i].now_ns = now_ns;
 }
 
 int reconcilers_adopt(struct reconcilers *reconcilers, GError **error)
 {
+	int policy_err = policy_maps_adopt(reconcilers->policy);
+
+	if (policy_err)
+		return error_set_errno(error, -policy_err, "reading the kernel's policy");
 	for (int i = 0; i < KIND__MAX; i++) {
 		int err = reconcile_adopt(&reconcilers->kinds[i]);
 
@@ -152,6 +164,7 @@ int reconcilers_adopt(struct reconcilers *reconcilers, GError **error)
 
 void reconcilers_allow_deletion(struct reconcilers *reconcilers)
 {
+	policy_maps_allow_deletion(reconcilers->policy);
 	for (int i = 0; i < KIND__MAX; i++) {
 		unsigned int n_deleted = reconcile_allow_deletion(&reconcilers->kinds[i]);
 
@@ -192,7 +205,7 @@ static unsigned int resync_kinds(struct reconcilers *reconcilers, int first)
 
 unsigned int reconcilers_resync(struct reconcilers *reconcilers)
 {
-	return resync_kinds(reconcilers, 0);
+	return policy_maps_resync(reconcilers->policy) + resync_kinds(reconcilers, 0);
 }
 
 unsigned int reconcilers_resync_devices(struct reconcilers *reconcilers)
@@ -209,7 +222,7 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
 
 int64_t reconcilers_retry(struct reconcilers *reconcilers)
 {
-	int64_t next_ns = -1;
+	int64_t next_ns = policy_maps_retry(reconcilers->policy);
 
 	for (int i = 0; i < KIND__MAX; i++)
 		next_ns = earlier(next_ns, reconcile_retry(&reconcilers->kinds[i]));
@@ -227,8 +240,10 @@ int reconcilers_reapply_endpoint(struct reconcilers *reconcilers, uint16_t endpo
 					    void *data),
 				 void *data)
 {
-	int n_objects = 0;
+	int n_objects = policy_maps_reapply_endpoint(reconcilers->policy, endpoint_id, fn, data);
 
+	if (n_objects < 0)
+		return n_objects;
 	for (int i = 0; i < KIND__MAX; i++) {
 		int n = reconcile_reapply_endpoint(&reconcilers->kinds[i], endpoint_id, fn, data);
 
@@ -242,6 +257,7 @@ int reconcilers_reapply_endpoint(struct reconcilers *reconcilers, uint16_t endpo
 void reconcilers_set_observer(struct reconcilers *reconcilers, reconciler_observer observer,
 			      void *data)
 {
+	policy_maps_set_observer(reconcilers->policy, observer, data);
 	for (int i = 0; i < KIND__MAX; i++) {
 		reconcilers->kinds[i].observer = observer;
 		reconcilers->kinds[i].observer_data = data;
@@ -258,6 +274,9 @@ void reconcilers_foreach_status(const struct reconcilers *reconcilers,
 				void (*fn)(const struct reconciler_status *status, void *data),
 				void *data)
 {
+	struct reconciler_status policy = policy_maps_status(reconcilers->policy);
+
+	fn(&policy, data);
 	for (int i = 0; i < KIND__MAX; i++) {
 		const struct reconcile *reconcile = &reconcilers->kinds[i];
 		unsigned int n_wanted = table_n_rows(reconcile->table);
@@ -301,6 +320,7 @@ void reconcilers_foreach_failure(const struct reconcilers *reconcilers,
 				 void (*fn)(const struct reconciler_failure *failure, void *data),
 				 void *data)
 {
+	policy_maps_foreach_failure(reconcilers->policy, fn, data);
 	for (int i = 0; i < KIND__MAX; i++) {
 		struct visit visit = {&reconcilers->kinds[i], fn, data};
 
@@ -372,6 +392,17 @@ void reconcilers_foreach_entry(const struct reconcilers *reconcilers,
 	keyed_set_foreach(&reconcile->failing, visit_unwanted, &visit);
 }
 
+bool reconcilers_entry_is_failing(const struct reconcilers *reconcilers, enum plan_map map,
+				  const void *key, size_t n_bytes)
+{
+	const struct reconcile *reconcile = &reconcilers->kinds[KIND_MAP_ENTRIES];
+	uint8_t data[1 + 64] = {map};
+
+	g_assert(n_bytes < sizeof(data));
+	memcpy(data + 1, key, n_bytes);
+	return keyed_set_get(&reconcile->failing, data, 1 + n_bytes);
+}
+
 static void observe_write(const struct row *row, bool removed, int err, void *data)
 {
 	const struct reconcilers *reconcilers = data;
@@ -390,8 +421,45 @@ void reconcilers_set_write_observer(struct reconcilers *reconcilers, reconciler_
 {
 	struct reconcile *reconcile = &reconcilers->kinds[KIND_MAP_ENTRIES];
 
+	policy_maps_set_write_observer(reconcilers->policy, fn, data);
 	reconcilers->on_write = fn;
 	reconcilers->on_write_data = data;
 	reconcile->on_write = observe_write;
 	reconcile->on_write_data = reconcilers;
+}
+
+/* ---- policy ---- */
+
+void reconcilers_set_version_source(struct reconcilers *reconcilers, policy_take_version take,
+				    void *data)
+{
+	policy_maps_set_version_source(reconcilers->policy, take, data);
+}
+
+void reconcilers_set_policy_waiter(struct reconcilers *reconcilers, policy_wait wait, void *data)
+{
+	policy_maps_set_waiter(reconcilers->policy, wait, data);
+}
+
+void reconcilers_end_policy_wait(struct reconcilers *reconcilers, int err)
+{
+	policy_maps_end_wait(reconcilers->policy, err);
+	policy_maps_retry(reconcilers->policy);
+}
+
+void reconcilers_set_policy_lockdown(struct reconcilers *reconcilers, bool lockdown)
+{
+	policy_maps_set_lockdown(reconcilers->policy, lockdown);
+}
+
+bool reconcilers_policy_get(const struct reconcilers *reconcilers, uint16_t endpoint_id,
+			    struct reconciler_policy *ret_policy)
+{
+	return policy_maps_get(reconcilers->policy, endpoint_id, ret_policy);
+}
+
+struct reconciler_policy_statistics
+reconcilers_policy_statistics(const struct reconcilers *reconcilers)
+{
+	return policy_maps_statistics(reconcilers->policy);
 }

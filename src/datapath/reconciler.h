@@ -13,7 +13,7 @@
 #include "src/store/tables.h"
 
 struct reconciler_status {
-	const char *name; /* "map-entries", "attachments", "routes" */
+	const char *name; /* "policy", "map-entries", "attachments", "routes" */
 	unsigned int n_wanted;
 	unsigned int n_applied;
 	unsigned int n_failing;
@@ -96,7 +96,10 @@ reconcilers_reapply_endpoint(struct reconcilers *reconcilers, uint16_t endpoint_
 /* Who is told what happens to objects of endpoints; NULL: nobody. */
 void reconcilers_set_observer(struct reconcilers *reconcilers, reconciler_observer observer,
 			      void *data);
-/* True when no object of the endpoint is failing. */
+/*
+ * True when no object of the endpoint is failing. Its policy does not count: where there is no room for it the
+ * endpoint has the one before, or is denied everything, as reconcilers_policy_get() tells.
+ */
 bool reconcilers_endpoint_applied(const struct reconcilers *reconcilers, uint16_t endpoint_id);
 void reconcilers_foreach_status(const struct reconcilers *reconcilers,
 				void (*fn)(const struct reconciler_status *status, void *data),
@@ -115,6 +118,9 @@ struct reconciler_entry {
 void reconcilers_foreach_entry(const struct reconcilers *reconcilers,
 			       void (*fn)(const struct reconciler_entry *entry, void *data),
 			       void *data);
+/* That the kernel has the entry of a map otherwise than the plan wants: the last write of it failed. */
+bool reconcilers_entry_is_failing(const struct reconcilers *reconcilers, enum plan_map map,
+				  const void *key, size_t n_bytes);
 
 /* A write to a BPF map: wanted is false where it was removed. */
 typedef void (*reconciler_write_fn)(const struct reconciler_entry *write, void *data);
@@ -122,3 +128,64 @@ typedef void (*reconciler_write_fn)(const struct reconciler_entry *write, void *
 /* fn is told of each write to a map from now on. One; NULL: none. */
 void reconcilers_set_write_observer(struct reconcilers *reconcilers, reconciler_write_fn fn,
 				    void *data);
+
+/* ---- policy ---- */
+
+/*
+ * A number, not 0, that no version of this node ever had, and no other will: connections remember versions.
+ * 0 or −errno.
+ */
+typedef int (*policy_take_version)(uint32_t *ret_version, void *data);
+/*
+ * Lets wait() run in another thread; reconcilers_end_policy_wait() is called with its result, back in the
+ * loop, unless the reconcilers have been freed.
+ */
+typedef void (*policy_wait)(int (*wait)(struct datapath *dp), struct datapath *dp, void *data);
+
+/* Before reconcilers_adopt(). */
+void reconcilers_set_version_source(struct reconcilers *reconcilers, policy_take_version take,
+				    void *data);
+/* Without, waiting is done in reconcilers_retry(). */
+void reconcilers_set_policy_waiter(struct reconcilers *reconcilers, policy_wait wait, void *data);
+/* err: 0 or −errno. */
+void reconcilers_end_policy_wait(struct reconcilers *reconcilers, int err);
+/* enable-endpoint-lockdown-on-policy-overflow */
+void reconcilers_set_policy_lockdown(struct reconcilers *reconcilers, bool lockdown);
+
+/* The policy of an endpoint: what the plan wants, and what the kernel has. */
+struct reconciler_policy {
+	uint32_t version; /* in the kernel; 0: none, everything is denied */
+	uint32_t flags;   /* POLICY_F_*, in the kernel */
+	/* Revisions of the rule set and of all policies; realized ones are 0 for what an older agent left. */
+	uint64_t wanted_rule_set_revision;
+	uint64_t wanted_policy_revision;
+	uint64_t realized_rule_set_revision;
+	uint64_t realized_policy_revision;
+	bool is_applied;  /* the kernel has what the plan wants, with all peers */
+	int error;        /* positive errno: why not; 0: is_applied */
+	int64_t since_ns; /* CLOCK_REALTIME: since when not; 0: is_applied */
+};
+
+/* False where neither plan nor kernel has a policy for the endpoint. */
+bool reconcilers_policy_get(const struct reconcilers *reconcilers, uint16_t endpoint_id,
+			    struct reconciler_policy *ret_policy);
+
+struct reconciler_policy_statistics {
+	unsigned int n_versions; /* in force, or about to be */
+	unsigned int n_retired;  /* replaced, not deleted yet */
+	unsigned int n_classes;
+	uint32_t n_peers, max_peers; /* entries of cilium_policy_peer: there are, there can be */
+	uint32_t n_class_entries, max_class_entries; /* of cilium_policy_class */
+	/* Entries that a new version leaves free for peers that appear under one in force. */
+	uint32_t reserved_peers, reserved_class_entries;
+	unsigned int n_unfit;       /* rule sets that do not fit */
+	unsigned int n_incomplete;  /* versions in force that some peer found no room in */
+	unsigned int n_locked_down; /* endpoints with a policy in the plan and version 0 */
+	uint64_t n_overflows;       /* since start: times that a rule set began not to fit */
+	uint64_t n_flips;           /* since start: elements written */
+	/* From the first change that led there to the flip; of what did not fit until it did. */
+	const struct histogram *implementation_delays;
+};
+
+struct reconciler_policy_statistics
+reconcilers_policy_statistics(const struct reconcilers *reconcilers);

@@ -70,6 +70,9 @@ void reconcile_fini(struct reconcile *reconcile);
 /* Objects named in the log for one cause; of the others their number. */
 #define RECONCILE_LOG_MAX 10
 
+/* Until something is tried again that has failed so many times before. */
+int64_t reconcile_retry_ns(unsigned int n_failures);
+
 /* Sets of rows: a set has a reference to each. */
 const struct row *reconcile_set_get(const struct keyed_set *set, const struct row_key *key);
 void reconcile_set_put(struct keyed_set *set, const struct row *row);

@@ -6,10 +6,17 @@
 #include <stdint.h>
 #include "src/base/error.h"
 #include "src/model/addr.h"
+#include "src/model/policy.h"
 
 /* Pod CIDRs where neither a manifest nor an option names one. */
 #define DERIVE_DEFAULT_RANGE4 "10.244.0.0/16"
 #define DERIVE_DEFAULT_RANGE6 "fd00:10:244::/64"
+
+enum policy_mode {
+	POLICY_MODE_DEFAULT, /* where a policy with default deny selects the endpoint */
+	POLICY_MODE_ALWAYS,  /* everywhere */
+	POLICY_MODE_NEVER,   /* nowhere, and no policy counts */
+};
 
 struct derive_config {
 	const char *node_name;
@@ -19,6 +26,9 @@ struct derive_config {
 	const char *const *masquerade_interfaces; /* as devices; NULL or empty: all node devices */
 	bool enable_ipv4;
 	bool enable_ipv6;
+	bool enable_node_labels; /* in the identities of nodes; those of node_label_patterns */
+	const char *const *node_label_patterns; /* NULL or empty: all */
+	bool cidrs_match_nodes;                 /* prefixes of policies select nodes too */
 	bool prefer_node_cidrs; /* ipam=kubernetes: the Node's pod CIDRs before the CiliumNode's */
 	struct cidr ipv4_range; /* pod CIDR where no manifest names one */
 	struct cidr ipv6_range;
@@ -28,4 +38,11 @@ struct derive_config {
 	const GArray *native_cidrs6;
 	bool enable_endpoint_routes;
 	bool enable_host_legacy_routing;
+	enum policy_mode policy_mode;
+	bool policy_audit;            /* what would be denied is reported and goes on */
+	bool allow_localhost;         /* the host reaches its endpoints, unless a rule denies it */
+	bool enforce_init;            /* endpoints without labels, as if a policy selected them */
+	bool enable_host_firewall;    /* policies of nodes count */
+	bool enable_non_default_deny; /* a policy may select without denying what it does not allow */
+	bool enable_policy_kind[POLICY_KIND__MAX];
 };

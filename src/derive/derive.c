@@ -2,6 +2,7 @@
 #include "src/derive/derive.h"
 
 #include <string.h>
+#include "src/derive/api_server.h"
 #include "src/derive/device.h"
 #include "src/derive/endpoint.h"
 #include "src/derive/host.h"
@@ -9,12 +10,14 @@
 #include "src/derive/ipcache.h"
 #include "src/derive/masquerade.h"
 #include "src/derive/node.h"
+#include "src/derive/node_identity.h"
+#include "src/derive/policy.h"
+#include "src/derive/remote_pod.h"
 #include "src/derive/route.h"
 #include "src/derive/row_set.h"
 
 /* What the node wants of each table, as it was put last. */
 struct node_plan {
-	GPtrArray *ipcache;
 	GPtrArray *entries;
 	GPtrArray *attachments;
 	GPtrArray *routes;
@@ -26,16 +29,21 @@ struct derive {
 	const struct derive_config *config;
 	struct addr router4;
 	struct addr router6;
+	struct api_server *api_server;
+	struct local_identities *local;
 	struct identity_derivation *identity;
 	struct endpoint_derivation *endpoint;
 	struct ipcache_derivation *ipcache;
+	struct node_identity *node_identity;
+	struct prefix_derivation *prefix;
+	struct remote_pods *remote_pods;
+	struct policy_derivation *policy;
 	struct node_plan node_plan;
 	GHashTable *ifindexes; /* of the devices that counted when they were last looked at */
 };
 
 static void node_plan_init(struct node_plan *plan)
 {
-	plan->ipcache = row_set_new();
 	plan->entries = row_set_new();
 	plan->attachments = row_set_new();
 	plan->routes = row_set_new();
@@ -43,10 +51,20 @@ static void node_plan_init(struct node_plan *plan)
 
 static void node_plan_fini(struct node_plan *plan)
 {
-	g_ptr_array_unref(plan->ipcache);
 	g_ptr_array_unref(plan->entries);
 	g_ptr_array_unref(plan->attachments);
 	g_ptr_array_unref(plan->routes);
+}
+
+static void derive_node_addrs(struct derive *derive, const struct node_view *view, struct txn *txn)
+{
+	g_autoptr(GPtrArray) wanted = row_set_new();
+
+	node_identity_derive(derive->node_identity, view, txn, wanted);
+	ipcache_replace(derive->ipcache, IPCACHE_LAYER_NODE, wanted);
+	prefix_derivation_set_api_server(derive->prefix, txn,
+					 api_server_get_addrs(derive->api_server));
+	ipcache_flush(derive->ipcache, txn);
 }
 
 static void derive_node(struct derive *derive)
@@ -59,7 +77,7 @@ static void derive_node(struct derive *derive)
 	struct node_plan plan;
 
 	node_plan_init(&plan);
-	ipcache_derive_node(view, plan.ipcache);
+	derive_node_addrs(derive, view, txn);
 	host_derive(view, plan.entries);
 	device_derive_info(view, plan.entries);
 	masquerade_derive(view, plan.entries);
@@ -67,7 +85,6 @@ static void derive_node(struct derive *derive)
 	route_derive(view, plan.routes);
 	node_view_free(view);
 
-	row_set_replace(txn, tables->ipcache, row_set_key_ipcache, old->ipcache, plan.ipcache);
 	row_set_replace(txn, tables->plan_map_entries, row_set_key_map_entry, old->entries,
 			plan.entries);
 	row_set_replace(txn, tables->plan_attachments, row_set_key_attachment, old->attachments,
@@ -96,39 +113,65 @@ static bool device_concerns_node(struct derive *derive, const struct row_key *ke
 static void run_node(struct watch *watch, void *data)
 {
 	struct derive *derive = data;
-	bool concerned = false;
+	bool concerned = false, servers_concerned = false;
 	struct table *table;
 	struct row_key key;
 
-	while (watch_pop(watch, &table, &key))
-		if (table != derive->tables->devices || device_concerns_node(derive, &key))
+	while (watch_pop(watch, &table, &key)) {
+		if (table == derive->tables->endpoint_slices)
+			servers_concerned |= api_server_is_slice(&key);
+		else if (table != derive->tables->devices || device_concerns_node(derive, &key))
 			concerned = true;
+	}
+	if (servers_concerned)
+		concerned |= api_server_update(derive->api_server);
 	if (concerned)
 		derive_node(derive);
+}
+
+/* In the order in which the watches are to run. */
+static void make_derivations(struct derive *derive, struct label_filter *take_filter)
+{
+	struct store *store = derive->store;
+	struct tables *tables = derive->tables;
+	struct watch *watch;
+
+	derive->identity = identity_derivation_new(store, tables, derive->config, take_filter);
+	derive->endpoint = endpoint_derivation_new(store, tables, derive->config);
+	watch = watch_new(store, "node-plan", run_node, derive);
+	watch_add(watch, tables->devices);
+	watch_add(watch, tables->nodes);
+	watch_add(watch, tables->masquerade_ranges);
+	watch_add(watch, tables->endpoint_slices);
+	derive->ipcache = ipcache_derivation_new(store, tables);
+	derive->prefix = prefix_derivation_new(store, tables, derive->config, derive->local,
+					       derive->ipcache);
+	derive->remote_pods = remote_pods_new(store, tables, derive->config, derive->identity,
+					      derive->ipcache);
+	derive->policy = policy_derivation_new(store, tables, derive->config);
 }
 
 struct derive *derive_new(struct store *store, struct tables *tables,
 			  const struct derive_config *config, GError **error)
 {
-	struct label_filter *filter = label_filter_new(config->label_patterns, error);
-	struct derive *derive;
-	struct watch *watch;
+	struct derive *derive = g_new0(struct derive, 1);
+	struct label_filter *filter;
 
-	if (!filter)
-		return NULL;
-	derive = g_new0(struct derive, 1);
 	derive->store = store;
 	derive->tables = tables;
 	derive->config = config;
 	derive->ifindexes = g_hash_table_new(NULL, NULL);
 	node_plan_init(&derive->node_plan);
-	derive->identity = identity_derivation_new(store, tables, config, filter);
-	derive->endpoint = endpoint_derivation_new(store, tables, config);
-	watch = watch_new(store, "node-plan", run_node, derive);
-	watch_add(watch, tables->devices);
-	watch_add(watch, tables->nodes);
-	watch_add(watch, tables->masquerade_ranges);
-	derive->ipcache = ipcache_derivation_new(store, tables);
+	derive->api_server = api_server_new(tables);
+	derive->local = local_identities_new(tables);
+	derive->node_identity =
+		node_identity_new(tables, config, derive->api_server, derive->local, error);
+	filter = derive->node_identity ? label_filter_new(config->label_patterns, error) : NULL;
+	if (!filter) {
+		derive_free(derive);
+		return NULL;
+	}
+	make_derivations(derive, filter);
 	return derive;
 }
 
@@ -141,9 +184,32 @@ void derive_set_router(struct derive *derive, const struct addr *router4,
 	endpoint_derivation_set_router(derive->endpoint, router4, router6);
 }
 
-void derive_set_last_identity(struct derive *derive, uint32_t number)
+void derive_set_last_identity(struct derive *derive, enum identity_scope scope, uint32_t number)
 {
-	identity_derivation_set_last(derive->identity, number);
+	if (scope == IDENTITY_SCOPE_LABELS)
+		identity_derivation_set_last(derive->identity, number);
+	else
+		local_identities_set_last(derive->local, scope, number);
+}
+
+void derive_reconfigure(struct derive *derive)
+{
+	policy_derivation_reconfigure(derive->policy);
+}
+
+struct local_identities *derive_get_local_identities(struct derive *derive)
+{
+	return derive->local;
+}
+
+struct prefix_derivation *derive_get_prefixes(struct derive *derive)
+{
+	return derive->prefix;
+}
+
+const struct policy_derivation *derive_get_policy(const struct derive *derive)
+{
+	return derive->policy;
 }
 
 void derive_free(struct derive *derive)
@@ -152,7 +218,13 @@ void derive_free(struct derive *derive)
 		return;
 	identity_derivation_free(derive->identity);
 	endpoint_derivation_free(derive->endpoint);
+	policy_derivation_free(derive->policy);
+	remote_pods_free(derive->remote_pods);
+	prefix_derivation_free(derive->prefix);
 	ipcache_derivation_free(derive->ipcache);
+	node_identity_free(derive->node_identity);
+	local_identities_free(derive->local);
+	api_server_free(derive->api_server);
 	node_plan_fini(&derive->node_plan);
 	g_hash_table_unref(derive->ifindexes);
 	g_free(derive);

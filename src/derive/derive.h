@@ -5,12 +5,17 @@
  * concerns.
  *
  *	pods, namespaces, endpoints ─► endpoint_states, identities
- *	nodes, devices, endpoints, endpoint_states ─► ipcache
+ *	policies, active_policies, cidr_groups, services, endpoint_slices ─► identities, ipcache
+ *	nodes, devices, endpoints, endpoint_states, endpoint_slices ─► identities, ipcache
+ *	active_policies, identities, endpoint_states ─► rule_sets, endpoint_policies, rule_origins
  *	nodes, devices, masquerade_ranges, endpoints, endpoint_states, ipcache ─► plan
  */
 #pragma once
 
 #include "src/derive/config.h"
+#include "src/derive/local_identity.h"
+#include "src/derive/policy.h"
+#include "src/derive/prefix.h"
 #include "src/store/tables.h"
 
 struct derive;
@@ -27,6 +32,16 @@ struct derive *derive_new(struct store *store, struct tables *tables,
  */
 void derive_set_router(struct derive *derive, const struct addr *router4,
 		       const struct addr *router6);
-/* New identities get numbers above this one; before the first settle. 0: above those in the table. */
-void derive_set_last_identity(struct derive *derive, uint32_t number);
+/*
+ * New identities of the scope get numbers above this one; before the first settle. 0: above those in the
+ * table.
+ */
+void derive_set_last_identity(struct derive *derive, enum identity_scope scope, uint32_t number);
+/* The configuration says something else of policies: of policy_mode or policy_audit. */
+void derive_reconfigure(struct derive *derive);
+/* For policy_activation.h. Borrowed. */
+struct local_identities *derive_get_local_identities(struct derive *derive);
+struct prefix_derivation *derive_get_prefixes(struct derive *derive);
+/* For whoever shows what policies mean. Borrowed. */
+const struct policy_derivation *derive_get_policy(const struct derive *derive);
 void derive_free(struct derive *derive); /* takes NULL */

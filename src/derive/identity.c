@@ -4,6 +4,7 @@
 #include <string.h>
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
+#include "src/model/ipcache_entry.h"
 #include "src/model/namespace.h"
 #include "src/model/pod.h"
 
@@ -84,12 +85,12 @@ static void add_namespace_labels(GArray *labels, GPtrArray *keys, const char *na
 }
 
 /* Its own labels and those that come of the namespace it is in. account: NULL where none is known. */
-static const struct label_set *pod_labels(const struct identity_derivation *derivation,
-					  const char *name, const struct label_set *own,
-					  const char *account)
+static const struct label_set *pod_labels(const struct tables *tables,
+					  const struct derive_config *config, const char *name,
+					  const struct label_set *own, const char *account)
 {
-	const struct namespace *namespace = (const struct namespace *)table_get(
-		derivation->tables->namespaces, name, strlen(name));
+	const struct namespace *namespace =
+		(const struct namespace *)table_get(tables->namespaces, name, strlen(name));
 	g_autoptr(GArray) labels = g_array_new(false, false, sizeof(struct label));
 	g_autoptr(GPtrArray) keys = g_ptr_array_new_with_free_func(g_free);
 
@@ -98,10 +99,18 @@ static const struct label_set *pod_labels(const struct identity_derivation *deri
 	/* After the pod's own: a repeated key keeps the last, so a pod cannot claim another's. */
 	add_namespace_labels(labels, keys, name, namespace);
 	add_label(labels, KEY_POD_NAMESPACE, name);
-	add_label(labels, KEY_CLUSTER, derivation->config->cluster_name);
+	add_label(labels, KEY_CLUSTER, config->cluster_name);
 	if (account)
 		add_label(labels, KEY_SERVICE_ACCOUNT, account);
 	return label_set_new((const struct label *)(void *)labels->data, labels->len);
+}
+
+const struct label_set *identity_pod_labels(const struct tables *tables,
+					    const struct derive_config *config,
+					    const struct pod *pod)
+{
+	return pod_labels(tables, config, pod->meta.namespace, pod->meta.labels,
+			  pod->service_account ? pod->service_account : "default");
 }
 
 static const struct pod *find_pod(const struct identity_derivation *derivation,
@@ -129,10 +138,10 @@ static const struct label_set *given_labels(const struct identity_derivation *de
 	const struct pod *pod = find_pod(derivation, endpoint);
 
 	if (pod)
-		return pod_labels(derivation, pod->meta.namespace, pod->meta.labels,
-				  pod->service_account ? pod->service_account : "default");
+		return identity_pod_labels(derivation->tables, derivation->config, pod);
 	if (endpoint->namespace && label_set_n(endpoint->runtime_labels))
-		return pod_labels(derivation, endpoint->namespace, endpoint->runtime_labels, NULL);
+		return pod_labels(derivation->tables, derivation->config, endpoint->namespace,
+				  endpoint->runtime_labels, NULL);
 	return label_set_ref(endpoint->runtime_labels);
 }
 
@@ -207,8 +216,17 @@ static bool is_used(const struct identity_derivation *derivation, uint32_t numbe
 	return search.found;
 }
 
+/* The others are of prefixes and nodes: src/derive/local_identity.h. */
+static bool is_of_labels(const struct identity *identity)
+{
+	enum identity_scope scope;
+
+	return identity_find_scope(identity->number, &scope) && scope == IDENTITY_SCOPE_LABELS;
+}
+
 struct oldest {
 	const struct identity_derivation *derivation;
+	GHashTable *named; /* numbers that addresses have, those of other nodes' pods among them */
 	const struct identity *found;
 };
 
@@ -217,7 +235,9 @@ static bool take_oldest_unused(const struct row *row, void *data)
 	struct oldest *oldest = data;
 	const struct identity *identity = (const struct identity *)row;
 
-	if ((!oldest->found || row->revision < oldest->found->row.revision) &&
+	if (is_of_labels(identity) &&
+	    (!oldest->found || row->revision < oldest->found->row.revision) &&
+	    !g_hash_table_contains(oldest->named, GUINT_TO_POINTER(identity->number)) &&
 	    !is_used(oldest->derivation, identity->number))
 		oldest->found = identity;
 	return true;
@@ -228,20 +248,39 @@ static bool take_greatest(const struct row *row, void *data)
 	const struct identity *identity = (const struct identity *)row;
 	uint32_t *greatest = data;
 
-	*greatest = MAX(*greatest, identity->number);
+	if (is_of_labels(identity))
+		*greatest = MAX(*greatest, identity->number);
 	return true;
+}
+
+static bool add_named(const struct row *row, void *data)
+{
+	g_hash_table_add(data, GUINT_TO_POINTER(((const struct ipcache_entry *)row)->identity));
+	return true;
+}
+
+/* Of labels that nobody has, the longest kept first; 0: there are none. Rare, and goes through all. */
+static uint32_t take_unused_number(const struct identity_derivation *derivation)
+{
+	g_autoptr(GHashTable) named = g_hash_table_new(NULL, NULL);
+	struct oldest oldest = {.derivation = derivation, .named = named};
+
+	table_foreach (derivation->tables->ipcache, add_named, named)
+		;
+	table_foreach (derivation->tables->identities, take_oldest_unused, &oldest)
+		;
+	return oldest.found ? oldest.found->number : 0;
 }
 
 /* A number that no labels have, or 0. */
 static uint32_t take_number(struct identity_derivation *derivation)
 {
 	struct table *identities = derivation->tables->identities;
-	struct oldest oldest = {.derivation = derivation};
 
 	if (!derivation->last_number)
 		table_foreach (identities, take_greatest, &derivation->last_number)
 			;
-	for (unsigned int i = 0; table_n_rows(identities) < N_NUMBERS && i < N_NUMBERS; i++) {
+	for (unsigned int i = 0; i < N_NUMBERS; i++) {
 		uint32_t number =
 			MAX(derivation->last_number + 1, (uint32_t)IDENTITY_ALLOCATED_MIN);
 
@@ -251,9 +290,7 @@ static uint32_t take_number(struct identity_derivation *derivation)
 		if (!table_get(identities, &number, sizeof(number)))
 			return number;
 	}
-	table_foreach (identities, take_oldest_unused, &oldest)
-		;
-	return oldest.found ? oldest.found->number : 0;
+	return take_unused_number(derivation);
 }
 
 /* The number of a set that consists of one reserved label, or 0. */
@@ -374,6 +411,23 @@ static void run(struct watch *watch, void *data)
 	sorted = g_list_sort(g_hash_table_get_keys(ids), compare_ids);
 	for (const GList *item = sorted; item; item = item->next)
 		derive_endpoint(derivation, GPOINTER_TO_UINT(item->data));
+}
+
+const struct label_set *identity_derivation_pod_labels(const struct identity_derivation *derivation,
+						       const struct pod *pod)
+{
+	const struct label_set *labels =
+		identity_pod_labels(derivation->tables, derivation->config, pod);
+	const struct label_set *kept = identity_labels(derivation, labels);
+
+	label_set_unref(labels);
+	return kept;
+}
+
+uint32_t identity_derivation_find_number(struct identity_derivation *derivation,
+					 const struct label_set *labels, struct txn *txn)
+{
+	return labels_number(derivation, labels, txn);
 }
 
 struct identity_derivation *identity_derivation_new(struct store *store, struct tables *tables,

@@ -13,7 +13,8 @@ struct pattern {
 };
 
 struct label_filter {
-	GArray *patterns; /* struct pattern */
+	const char *config_key; /* for errors */
+	GArray *patterns;       /* struct pattern */
 	bool user_includes;
 };
 
@@ -49,7 +50,8 @@ static void pattern_fini(void *data)
 }
 
 /* Splits "[source:][!]regex". */
-static int pattern_parse(const char *text, struct pattern *ret_pattern, GError **error)
+static int pattern_parse(const char *key, const char *text, struct pattern *ret_pattern,
+			 GError **error)
 {
 	g_autoptr(GError) cause = NULL;
 	g_autofree char *anchored = NULL;
@@ -70,8 +72,8 @@ static int pattern_parse(const char *text, struct pattern *ret_pattern, GError *
 		pattern.regex = g_regex_new(anchored, 0, 0, &cause);
 	if (!pattern.regex) {
 		pattern_fini(&pattern);
-		return error_set(error, EINVAL, "labels: \"%s\" is no regular expression: %s", text,
-				 cause ? cause->message : "it is empty");
+		return error_set(error, EINVAL, "%s: \"%s\" is no regular expression: %s", key,
+				 text, cause ? cause->message : "it is empty");
 	}
 	*ret_pattern = pattern;
 	return 0;
@@ -80,24 +82,27 @@ static int pattern_parse(const char *text, struct pattern *ret_pattern, GError *
 static int filter_add(struct label_filter *filter, const char *text, GError **error)
 {
 	struct pattern pattern;
-	int err = pattern_parse(text, &pattern, error);
+	int err = pattern_parse(filter->config_key, text, &pattern, error);
 
 	if (!err)
 		g_array_append_val(filter->patterns, pattern);
 	return err;
 }
 
-struct label_filter *label_filter_new(const char *const *patterns, GError **error)
+static struct label_filter *filter_new(const char *config_key)
 {
 	struct label_filter *filter = g_new0(struct label_filter, 1);
 
+	filter->config_key = config_key;
 	filter->patterns = g_array_new(false, false, sizeof(struct pattern));
 	g_array_set_clear_func(filter->patterns, pattern_fini);
-	for (size_t i = 0; i < G_N_ELEMENTS(builtin_patterns); i++) {
-		int err = filter_add(filter, builtin_patterns[i], NULL);
+	return filter;
+}
 
-		g_assert(err == 0);
-	}
+/* NULL, and the filter is freed, for a pattern that is none. */
+static struct label_filter *add_user_patterns(struct label_filter *filter,
+					      const char *const *patterns, GError **error)
+{
 	for (; patterns && *patterns; patterns++) {
 		const struct pattern *added;
 
@@ -110,6 +115,23 @@ struct label_filter *label_filter_new(const char *const *patterns, GError **erro
 			filter->user_includes = true;
 	}
 	return filter;
+}
+
+struct label_filter *label_filter_new(const char *const *patterns, GError **error)
+{
+	struct label_filter *filter = filter_new("labels");
+
+	for (size_t i = 0; i < G_N_ELEMENTS(builtin_patterns); i++) {
+		int err = filter_add(filter, builtin_patterns[i], NULL);
+
+		g_assert(err == 0);
+	}
+	return add_user_patterns(filter, patterns, error);
+}
+
+struct label_filter *label_filter_new_nodes(const char *const *patterns, GError **error)
+{
+	return add_user_patterns(filter_new("node-labels"), patterns, error);
 }
 
 void label_filter_free(struct label_filter *filter)

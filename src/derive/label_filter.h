@@ -17,6 +17,8 @@ struct label_filter;
  * pattern that is no regular expression.
  */
 struct label_filter *label_filter_new(const char *const *patterns, GError **error);
+/* Of the labels of nodes, which have no built-in list: without patterns every label counts. */
+struct label_filter *label_filter_new_nodes(const char *const *patterns, GError **error);
 void label_filter_free(struct label_filter *filter); /* takes NULL */
 bool label_filter_accepts(const struct label_filter *filter, const struct label *label);
 /* The labels of set that the filter accepts. Unref it. */

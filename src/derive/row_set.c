@@ -2,15 +2,7 @@
 #include "src/derive/row_set.h"
 
 #include <string.h>
-#include "src/model/ipcache_entry.h"
 #include "src/model/plan.h"
-
-void row_set_key_ipcache(const struct row *row, struct row_key *ret_key)
-{
-	const struct ipcache_entry *entry = (const struct ipcache_entry *)row;
-
-	*ret_key = (struct row_key){&entry->cidr, CIDR_KEY_BYTES};
-}
 
 void row_set_key_map_entry(const struct row *row, struct row_key *ret_key)
 {

@@ -7,7 +7,6 @@
 typedef void (*row_set_key)(const struct row *row, struct row_key *ret_key);
 
 /* The keys of the tables that more than one derivation writes. */
-void row_set_key_ipcache(const struct row *row, struct row_key *ret_key);
 void row_set_key_map_entry(const struct row *row, struct row_key *ret_key);
 void row_set_key_attachment(const struct row *row, struct row_key *ret_key);
 void row_set_key_route(const struct row *row, struct row_key *ret_key);

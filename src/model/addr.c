@@ -200,6 +200,14 @@ bool cidr_contains(const struct cidr *cidr, const struct addr *addr)
 	return addr_equal(&other.addr, &cidr->addr);
 }
 
+struct cidr cidr_truncate(const struct cidr *cidr, unsigned int prefix_len)
+{
+	struct cidr around = {.addr = cidr->addr, .prefix_len = prefix_len};
+
+	clear_host_bits(&around);
+	return around;
+}
+
 bool cidr_equal(const struct cidr *a, const struct cidr *b)
 {
 	return a->prefix_len == b->prefix_len && addr_equal(&a->addr, &b->addr);

@@ -46,6 +46,8 @@ bool cidr_is_v4(const struct cidr *cidr);
 unsigned int cidr_text_len(const struct cidr *cidr);
 /* False where the families differ: ::/0 contains no IPv4 address. */
 bool cidr_contains(const struct cidr *cidr, const struct addr *addr);
+/* The prefix of at most its own length that holds it; IPv4 from ADDR_V4_PREFIX_BITS on. */
+struct cidr cidr_truncate(const struct cidr *cidr, unsigned int prefix_len);
 bool cidr_equal(const struct cidr *a, const struct cidr *b);
 /* The prefix of one address. */
 struct cidr cidr_from_addr(const struct addr *addr);

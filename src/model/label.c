@@ -19,6 +19,7 @@ struct atom {
 struct label_set {
 	unsigned int n_refs;
 	unsigned int n;
+	uint64_t filter;
 	char *text; /* made when first asked for: most sets are never an identity */
 	struct atom *atoms[];
 };
@@ -134,6 +135,10 @@ const struct label_set *label_set_new(const struct label *labels, size_t n)
 		sets = g_hash_table_new(set_hash, set_equal);
 	known = g_hash_table_lookup(sets, set);
 	if (!known) {
+		for (unsigned int i = 0; i < set->n; i++)
+			set->filter |= label_filter_key(set->atoms[i]->label.key) |
+				       label_filter_pair(set->atoms[i]->label.key,
+							 set->atoms[i]->label.value);
 		g_hash_table_add(sets, set);
 		return set;
 	}
@@ -172,6 +177,45 @@ const struct label *label_set_get(const struct label_set *set, size_t i)
 {
 	g_assert(i < set->n);
 	return &set->atoms[i]->label;
+}
+
+uint64_t label_set_filter(const struct label_set *set)
+{
+	return set->filter;
+}
+
+/* The upper bits of a product depend on all of the hash. */
+static uint64_t filter_bit(unsigned int hash)
+{
+	return UINT64_C(1) << ((hash * 2654435769U) >> 26);
+}
+
+uint64_t label_filter_key(const char *key)
+{
+	return filter_bit(g_str_hash(key));
+}
+
+uint64_t label_filter_pair(const char *key, const char *value)
+{
+	return filter_bit(g_str_hash(key) * 31 + g_str_hash(value) + 1);
+}
+
+size_t label_set_find_key(const struct label_set *set, const char *key, size_t *ret_first)
+{
+	unsigned int low = 0, high = set->n, end;
+
+	while (low < high) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (strcmp(set->atoms[middle]->label.key, key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low; end < set->n && strcmp(set->atoms[end]->label.key, key) == 0; end++)
+		continue;
+	*ret_first = low;
+	return end - low;
 }
 
 const char *label_set_find(const struct label_set *set, const char *source, const char *key)

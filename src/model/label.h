@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct label {
 	const char *source; /* "k8s", "reserved", "container", "cni", "unspec", … */
@@ -24,6 +25,15 @@ size_t label_set_n(const struct label_set *set);
 const struct label *label_set_get(const struct label_set *set, size_t i);
 /* The value under source and key, or NULL. source NULL: any source. */
 const char *label_set_find(const struct label_set *set, const char *source, const char *key);
+/* How many labels have the key, of whatever source; the first of them is *ret_first. */
+size_t label_set_find_key(const struct label_set *set, const char *key, size_t *ret_first);
+/*
+ * Bits that say cheaply what is not in the set: label_filter_key() of each key and label_filter_pair() of
+ * each key and value. Where one of them is missing, the set has no such label.
+ */
+uint64_t label_set_filter(const struct label_set *set);
+uint64_t label_filter_key(const char *key);
+uint64_t label_filter_pair(const char *key, const char *value);
 /* "k8s:app=web;k8s:tier=x;": the canonical form, the key of an identity. Lives as long as the set. */
 const char *label_set_text(const struct label_set *set);
 /* Parses the canonical form. 0 or −EINVAL. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/model/map_text.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include "abi/device.h"
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
+#include "abi/policy.h"
 
 char *map_prefix_format(const struct addr *addr, uint32_t prefix_len)
 {
@@ -12,6 +14,29 @@ char *map_prefix_format(const struct addr *addr, uint32_t prefix_len)
 	char text[ADDR_TEXT_BYTES];
 
 	return g_strdup_printf("%s/%u", addr_format(addr, text), cidr_text_len(&cidr));
+}
+
+static const char *direction_text(uint8_t direction)
+{
+	return direction == POLICY_EGRESS ? "egress" : "ingress";
+}
+
+static char *format_policy_peer_key(const void *key)
+{
+	struct policy_peer_key peer;
+
+	memcpy(&peer, key, sizeof(peer));
+	return g_strdup_printf("%u %s %u", peer.version, direction_text(peer.direction),
+			       peer.identity);
+}
+
+static char *format_policy_class_key(const void *key)
+{
+	struct policy_class_key class;
+
+	memcpy(&class, key, sizeof(class));
+	return g_strdup_printf("%u protocol=%u port=%u/%u", class.class, class.protocol,
+			       ntohs(class.port), class.prefix_len);
 }
 
 char *map_key_format(enum plan_map map, const void *key)
@@ -35,8 +60,13 @@ char *map_key_format(enum plan_map map, const void *key)
 		return map_prefix_format(&addr, prefix.prefix_len);
 	case PLAN_MAP_cilium_lxc_device:
 	case PLAN_MAP_cilium_devices:
+	case PLAN_MAP_cilium_policy_endpoint:
 		memcpy(&number, key, sizeof(number));
 		return g_strdup_printf("%u", number);
+	case PLAN_MAP_cilium_policy_peer:
+		return format_policy_peer_key(key);
+	case PLAN_MAP_cilium_policy_class:
+		return format_policy_class_key(key);
 	default:
 		g_assert_not_reached();
 	}
@@ -95,8 +125,34 @@ static char *format_device(const struct device_info *info)
 			       info->flags & DEVICE_F_L3 ? "l3" : "<none>");
 }
 
+static char *format_policy_leaf(const struct policy_leaf *leaf)
+{
+	static const char *const texts[POLICY_VERDICT__MAX] = {
+		[POLICY_VERDICT_DEFAULT_DENY] = "default-deny",
+		[POLICY_VERDICT_ALLOW] = "allow",
+		[POLICY_VERDICT_DENY] = "deny",
+		[POLICY_VERDICT_NEEDS_PROXY] = "needs-proxy",
+		[POLICY_VERDICT_NEEDS_AUTH] = "needs-auth",
+	};
+
+	return g_strdup_printf("verdict=%s rule=%u match=%u",
+			       leaf->verdict < POLICY_VERDICT__MAX ? texts[leaf->verdict] : "?",
+			       leaf->rule, leaf->match);
+}
+
+static char *format_policy_peer(const struct policy_peer *peer)
+{
+	g_autofree char *otherwise = format_policy_leaf(&peer->otherwise);
+
+	return g_strdup_printf("class=%u prefixes=0x%05X %s", peer->class, peer->prefix_lens,
+			       otherwise);
+}
+
 char *map_value_format(enum plan_map map, const void *value)
 {
+	struct policy_endpoint element;
+	struct policy_peer peer;
+	struct policy_leaf leaf;
 	struct endpoint_info endpoint;
 	struct ipcache_info ipcache;
 	struct device_info device;
@@ -115,6 +171,15 @@ char *map_value_format(enum plan_map map, const void *value)
 	case PLAN_MAP_cilium_devices:
 		memcpy(&device, value, sizeof(device));
 		return format_device(&device);
+	case PLAN_MAP_cilium_policy_endpoint:
+		memcpy(&element, value, sizeof(element));
+		return g_strdup_printf("version=%u flags=0x%02X", element.version, element.flags);
+	case PLAN_MAP_cilium_policy_peer:
+		memcpy(&peer, value, sizeof(peer));
+		return format_policy_peer(&peer);
+	case PLAN_MAP_cilium_policy_class:
+		memcpy(&leaf, value, sizeof(leaf));
+		return format_policy_leaf(&leaf);
 	default:
 		g_assert_not_reached();
 	}

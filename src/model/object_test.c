@@ -79,7 +79,66 @@ static void pods_differ_by_any_field(void **state)
 	other = new_pod();
 	other->service_account = intern_new("robot");
 	assert_differs(pod, other);
+
+	other = new_pod();
+	other->host_network = true;
+	assert_differs(pod, other);
+
+	other = new_pod();
+	pod_add_port(other, "web", IPPROTO_TCP, 80);
+	assert_differs(pod, other);
 	row_unref(&pod->row);
+}
+
+static void assert_ports_differ(const char *name, uint8_t protocol, uint16_t number)
+{
+	struct pod *a = new_pod(), *b = new_pod(), *c = new_pod();
+
+	pod_add_port(a, "web", IPPROTO_TCP, 80);
+	pod_add_port(b, "web", IPPROTO_TCP, 80);
+	pod_add_port(c, name, protocol, number);
+	assert_true(row_equal(&a->row, &b->row));
+	assert_false(row_equal(&a->row, &c->row));
+	row_unref(&a->row);
+	row_unref(&b->row);
+	row_unref(&c->row);
+}
+
+static void pods_differ_by_ports(void **state)
+{
+	assert_ports_differ("wed", IPPROTO_TCP, 80);
+	assert_ports_differ("web", IPPROTO_UDP, 80);
+	assert_ports_differ("web", IPPROTO_TCP, 81);
+}
+
+static struct pod *new_sharing_pod(uint16_t number)
+{
+	struct pod *pod = new_pod();
+
+	pod_add_port(pod, "web", IPPROTO_TCP, number);
+	pod_share_ports(pod);
+	return pod;
+}
+
+static void pods_share_ports(void **state)
+{
+	struct pod *a = new_sharing_pod(80), *b = new_sharing_pod(80), *c = new_sharing_pod(81);
+	struct pod *own = new_pod(), *none = new_pod();
+
+	pod_add_port(own, "web", IPPROTO_TCP, 80);
+	pod_share_ports(none);
+	assert_null(none->ports);
+	assert_ptr_equal(a->ports, b->ports);
+	assert_ptr_not_equal(a->ports, c->ports);
+	row_unref(&own->row);
+	row_unref(&a->row);
+	assert_int_equal(g_array_index(b->ports, struct pod_port, 0).number, 80);
+	row_unref(&b->row);
+	row_unref(&c->row);
+	row_unref(&none->row);
+	a = new_sharing_pod(80);
+	assert_int_equal(a->ports->len, 1);
+	row_unref(&a->row);
 }
 
 static void nodes_differ_by_addresses(void **state)
@@ -135,6 +194,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys),
 		cmocka_unit_test(pods_differ_by_any_field),
+		cmocka_unit_test(pods_differ_by_ports),
+		cmocka_unit_test(pods_share_ports),
 		cmocka_unit_test(nodes_differ_by_addresses),
 		cmocka_unit_test(map_entries_differ_by_bytes),
 		cmocka_unit_test(reserved_names),

@@ -48,10 +48,12 @@ struct policy_rule {
 	unsigned int line;
 	bool any_peer; /* no L3 member: everybody. Else whom one of peers selects; none: nobody */
 	GPtrArray *peers; /* const struct selector */
+	/* Peers are of fromEndpoints or toEndpoints: what rules for the subject require narrows them. */
+	bool narrowed;
 	GPtrArray *
 		requires; /* const struct selector, SELECTOR_LABELS: fromRequires, toRequires */
 	GArray *ports;    /* struct policy_port; empty: no L4 member, all protocols and ports */
-	bool no_ports;    /* an L4 member that is there and empty: the rule allows nothing */
+	bool no_ports;    /* L4 members are there and name no port: the rule concerns nothing */
 };
 
 /* A spec, or one of specs; of a NetworkPolicy the only one. */
@@ -73,7 +75,10 @@ struct policy_note {
 	char *text;
 };
 
-/* Key: "<Kind>/<namespace>/<name>", or "<Kind>/<name>". */
+/*
+ * Key: "<Kind>/<namespace>/<name>", or "<Kind>/<name>". Two rows are equal where they say the same on the
+ * same lines of the same file: whoever explains a rule points there.
+ */
 struct policy {
 	struct row row;
 	struct object_meta meta;
@@ -84,8 +89,17 @@ struct policy {
 
 extern const struct row_class policy_class;
 
+/* False where the policies differ in more than file, lines and notes: then something is judged differently. */
+bool policy_is_same(const struct policy *a, const struct policy *b);
+
+/* Empty, with no subject and no labels; belongs into the specs of a policy, which free it. */
 struct policy_spec *policy_spec_new(void);
+/* Without number and path. Belongs into the rules of a spec. */
 struct policy_rule *policy_rule_new(enum policy_direction direction, bool deny);
+void policy_spec_free(struct policy_spec *spec); /* takes NULL */
+void policy_rule_free(struct policy_rule *rule); /* takes NULL */
+/* A policy without specs and notes, in which everything is freed with it. */
+struct policy *policy_new(void);
 void policy_note_add(GPtrArray *notes, bool fails_closed, const char *path, unsigned int line,
 		     const char *format, ...) G_GNUC_PRINTF(5, 6);
 void policy_note_free(struct policy_note *note); /* takes NULL */

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <glib.h>
 #include "src/model/addr.h"
 #include "src/model/label.h"
 
@@ -70,13 +71,18 @@ const struct selector *selector_get_labels(const struct selector *selector);
 
 /* Of SELECTOR_LABELS: whether the labels meet all requirements. */
 bool selector_matches(const struct selector *selector, const struct label_set *labels);
-/* Of SELECTOR_CIDR: whether the prefix is inside, and not inside (or around) an exception. */
+/*
+ * Of SELECTOR_CIDR: whether the prefix is inside, and inside no exception. A prefix around an exception is
+ * contained: the exception is a prefix with an identity of its own, so the one around it stands for the
+ * addresses beside it.
+ */
 bool selector_contains(const struct selector *selector, const struct cidr *cidr);
 /* Both of two SELECTOR_LABELS must match. */
 const struct selector *selector_and(const struct selector *a, const struct selector *b);
 /*
  * The text of a selector as cilium policy selectors prints it, which is Cilium's:
- * "&LabelSelector{MatchLabels:map[string]string{any.app: web,},MatchExpressions:[]…{},}", or of
- * a prefix "cidr:10.0.0.0/8". Lives as long as the selector.
+ * "&LabelSelector{MatchLabels:map[string]string{any.app: web,},MatchExpressions:[]…{},}", of a prefix
+ * with "cidr.10.0.0.0/8" in it, of a name "MatchName: a.b, MatchPattern: ". A service, for which Cilium has
+ * no text: "service:namespace/name". Lives as long as the selector.
  */
 const char *selector_text(const struct selector *selector);

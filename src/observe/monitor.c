@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/observe/monitor.h"
 
+#include <fcntl.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -138,6 +139,18 @@ static void publish(struct monitor *monitor, unsigned int kind, const void *mess
 	}
 }
 
+static unsigned int kind_of(const struct event *event)
+{
+	switch (event->type) {
+	case EVENT_DROP:
+		return MONITOR_KIND_DROP;
+	case EVENT_POLICY_VERDICT:
+		return MONITOR_KIND_VERDICT;
+	default:
+		return MONITOR_KIND_TRACE;
+	}
+}
+
 static void publish_event(struct monitor *monitor, const struct event *event)
 {
 	struct {
@@ -148,8 +161,8 @@ static void publish_event(struct monitor *monitor, const struct event *event)
 		.event = *event,
 	};
 
-	publish(monitor, event->type == EVENT_DROP ? MONITOR_KIND_DROP : MONITOR_KIND_TRACE,
-		&message, sizeof(message.header) + offsetof(struct event, packet) + event->cap_len);
+	publish(monitor, kind_of(event), &message,
+		sizeof(message.header) + offsetof(struct event, packet) + event->cap_len);
 }
 
 static size_t fill_agent_message(struct monitor_message *message, uint64_t number, const char *json)
@@ -348,6 +361,15 @@ struct monitor *monitor_new(uv_loop_t *loop, int ring_fd, int listen_fd,
 	uv_poll_start(&monitor->listen_poll, UV_READABLE, on_connection);
 	set_interval(monitor);
 	return monitor;
+}
+
+void monitor_listen_again(struct monitor *monitor, int listen_fd)
+{
+	uv_poll_stop(&monitor->listen_poll);
+	/* The handle keeps the number. */
+	dup3(listen_fd, monitor->listen_fd, O_CLOEXEC);
+	close(listen_fd);
+	uv_poll_start(&monitor->listen_poll, UV_READABLE, on_connection);
 }
 
 static void on_closed(uv_handle_t *handle)

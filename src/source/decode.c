@@ -2,19 +2,38 @@
 #include "src/source/decode.h"
 
 #include <string.h>
+#include "src/base/intern.h"
 #include "src/source/decode_private.h"
 #include "src/source/syntax.h"
 #include "src/store/tables.h"
 
 static const struct object_kind kinds[] = {
-	{"v1", "Namespace", OBJECT_SCOPE_CLUSTER, syntax_is_dns_label,
-	 offsetof(struct tables, namespaces), decode_namespace},
-	{"v1", "Node", OBJECT_SCOPE_KIND, syntax_is_dns_subdomain, offsetof(struct tables, nodes),
-	 decode_node},
-	{"cilium.io/v2", "CiliumNode", OBJECT_SCOPE_KIND, syntax_is_dns_subdomain,
-	 offsetof(struct tables, nodes), decode_cilium_node},
-	{"v1", "Pod", OBJECT_SCOPE_NAMESPACE, syntax_is_dns_subdomain,
-	 offsetof(struct tables, pods), decode_pod},
+#define KIND(api, other_api, kind, scope, name, table, function) \
+	{api,                                                    \
+	 other_api,                                              \
+	 kind,                                                   \
+	 OBJECT_SCOPE_##scope,                                   \
+	 syntax_is_##name,                                       \
+	 offsetof(struct tables, table),                         \
+	 function}
+	KIND("v1", NULL, "Namespace", CLUSTER, dns_label, namespaces, decode_namespace),
+	KIND("v1", NULL, "Node", KIND, dns_subdomain, nodes, decode_node),
+	KIND("cilium.io/v2", NULL, "CiliumNode", KIND, dns_subdomain, nodes, decode_cilium_node),
+	KIND("v1", NULL, "Pod", NAMESPACE, dns_subdomain, pods, decode_pod),
+	KIND("v1", NULL, "Service", NAMESPACE, dns_label, services, decode_service),
+	KIND("discovery.k8s.io/v1", NULL, "EndpointSlice", KIND_NAMESPACE, dns_subdomain,
+	     endpoint_slices, decode_endpoint_slice),
+	KIND("v1", NULL, "Endpoints", KIND_NAMESPACE, dns_subdomain, endpoint_slices,
+	     decode_endpoints),
+	KIND("networking.k8s.io/v1", NULL, "NetworkPolicy", KIND_NAMESPACE, dns_subdomain, policies,
+	     decode_network_policy),
+	KIND("cilium.io/v2", NULL, "CiliumNetworkPolicy", KIND_NAMESPACE, dns_subdomain, policies,
+	     decode_cilium_network_policy),
+	KIND("cilium.io/v2", NULL, "CiliumClusterwideNetworkPolicy", KIND, dns_subdomain, policies,
+	     decode_clusterwide_policy),
+	KIND("cilium.io/v2", "cilium.io/v2alpha1", "CiliumCIDRGroup", CLUSTER, dns_subdomain,
+	     cidr_groups, decode_cidr_group),
+#undef KIND
 };
 
 /* What a person may well put beside Pods, and has to be told that it has no effect. */
@@ -23,8 +42,6 @@ static const char *const other_kinds[] = {
 	"CronJob",
 	"DaemonSet",
 	"Deployment",
-	"EndpointSlice",
-	"Endpoints",
 	"Gateway",
 	"GatewayClass",
 	"GRPCRoute",
@@ -34,7 +51,6 @@ static const char *const other_kinds[] = {
 	"Job",
 	"Lease",
 	"LimitRange",
-	"NetworkPolicy",
 	"PersistentVolume",
 	"PersistentVolumeClaim",
 	"ReferenceGrant",
@@ -47,7 +63,6 @@ static const char *const other_kinds[] = {
 	"ClusterRoleBinding",
 	"CustomResourceDefinition",
 	"Secret",
-	"Service",
 	"ServiceAccount",
 	"ServiceExport",
 	"ServiceImport",
@@ -57,9 +72,17 @@ static const char *const other_kinds[] = {
 	"UDPRoute",
 };
 
+static const struct object_kind *find_kind(const char *name)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++)
+		if (strcmp(name, kinds[i].kind) == 0)
+			return &kinds[i];
+	return NULL;
+}
+
 bool decode_is_other_kind(const char *kind)
 {
-	if (g_str_has_prefix(kind, "Cilium") && strcmp(kind, "CiliumNode") != 0)
+	if (g_str_has_prefix(kind, "Cilium") && !find_kind(kind))
 		return true;
 	for (size_t i = 0; i < G_N_ELEMENTS(other_kinds); i++)
 		if (strcmp(kind, other_kinds[i]) == 0)
@@ -82,6 +105,7 @@ const struct object_kind *decode_find_kind(const struct field *object)
 	struct field kind_field = field_member(object, "kind");
 	const char *api_version = field_required_text(&api_version_field);
 	const char *kind = field_required_text(&kind_field);
+	const struct object_kind *found;
 
 	if (!api_version || !kind)
 		return NULL;
@@ -90,16 +114,16 @@ const struct object_kind *decode_find_kind(const struct field *object)
 				  kind);
 		return NULL;
 	}
-	for (size_t i = 0; i < G_N_ELEMENTS(kinds); i++) {
-		if (strcmp(kind, kinds[i].kind) != 0)
-			continue;
-		if (strcmp(api_version, kinds[i].api_version) == 0)
-			return &kinds[i];
-		field_add_problem(&api_version_field, "got \"%.100s\", want %s for a %s",
-				  api_version, kinds[i].api_version, kind);
+	found = find_kind(kind);
+	if (!found) {
+		add_unknown_kind(&kind_field, kind);
 		return NULL;
 	}
-	add_unknown_kind(&kind_field, kind);
+	if (strcmp(api_version, found->api_version) == 0 ||
+	    g_strcmp0(api_version, found->other_api_version) == 0)
+		return found;
+	field_add_problem(&api_version_field, "got \"%.100s\", want %s for a %s", api_version,
+			  found->api_version, kind);
 	return NULL;
 }
 
@@ -119,13 +143,30 @@ static const char *namespace_of(const struct field *metadata)
 	return text;
 }
 
-static char *format_key(const struct object_kind *kind, const char *namespace_name,
-			const char *name)
+static bool is_namespaced(const struct object_kind *kind)
 {
-	if (kind->scope == OBJECT_SCOPE_CLUSTER)
-		return g_strdup(name);
-	return g_strconcat(kind->scope == OBJECT_SCOPE_KIND ? kind->kind : namespace_name, "/",
-			   name, NULL);
+	return kind->scope == OBJECT_SCOPE_NAMESPACE || kind->scope == OBJECT_SCOPE_KIND_NAMESPACE;
+}
+
+bool decode_key_has_kind(const struct object_kind *kind)
+{
+	return kind->scope == OBJECT_SCOPE_KIND || kind->scope == OBJECT_SCOPE_KIND_NAMESPACE;
+}
+
+/* What stands in front of the name, without the slash. NULL: nothing. */
+static char *key_prefix(const struct object_kind *kind, const char *namespace_name)
+{
+	switch (kind->scope) {
+	case OBJECT_SCOPE_CLUSTER:
+		return NULL;
+	case OBJECT_SCOPE_NAMESPACE:
+		return g_strdup(namespace_name);
+	case OBJECT_SCOPE_KIND:
+		return g_strdup(kind->kind);
+	case OBJECT_SCOPE_KIND_NAMESPACE:
+		return g_strconcat(kind->kind, "/", namespace_name, NULL);
+	}
+	g_assert_not_reached();
 }
 
 char *decode_key(const struct object_kind *kind, const struct field *object)
@@ -136,16 +177,16 @@ char *decode_key(const struct object_kind *kind, const struct field *object)
 	struct field metadata = field_member(&root, "metadata");
 	struct field name_field = field_member(&metadata, "name");
 	const char *name = field_required_text(&name_field);
-	const char *namespace_name = "";
+	const char *namespace_name = is_namespaced(kind) ? namespace_of(&metadata) : "";
+	g_autofree char *prefix = NULL;
 
-	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
-		namespace_name = namespace_of(&metadata);
 	if (!name || !namespace_name || !kind->is_name(name))
 		return NULL;
-	return format_key(kind, namespace_name, name);
+	prefix = key_prefix(kind, namespace_name);
+	return prefix ? g_strconcat(prefix, "/", name, NULL) : g_strdup(name);
 }
 
-static const struct label_set *decode_labels(const struct field *labels)
+const struct label_set *decode_labels(const struct field *labels)
 {
 	g_autoptr(GArray) array = g_array_new(FALSE, FALSE, sizeof(struct label));
 
@@ -193,10 +234,9 @@ static bool decode_meta(const struct object_kind *kind, const struct field *obje
 	struct field annotations = field_member(&metadata, "annotations");
 	struct field uid = field_member(&metadata, "uid");
 	const char *name = field_required_text(&name_field);
-	const char *namespace_name = "";
+	const char *namespace_name = is_namespaced(kind) ? namespace_of(&metadata) : "";
+	g_autofree char *prefix = NULL;
 
-	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
-		namespace_name = namespace_of(&metadata);
 	if (name && !kind->is_name(name)) {
 		field_want(&name_field,
 			   kind->is_name == syntax_is_dns_label
@@ -206,11 +246,10 @@ static bool decode_meta(const struct object_kind *kind, const struct field *obje
 	}
 	if (!name || !namespace_name)
 		return false;
-	if (kind->scope == OBJECT_SCOPE_NAMESPACE)
-		object_meta_init_namespaced(ret_meta, namespace_name, name);
-	else
-		object_meta_init(ret_meta, kind->scope == OBJECT_SCOPE_KIND ? kind->kind : NULL,
-				 name);
+	prefix = key_prefix(kind, namespace_name);
+	object_meta_init(ret_meta, prefix, name);
+	if (is_namespaced(kind))
+		ret_meta->namespace = intern_new(namespace_name);
 	object_meta_take_labels(ret_meta, decode_labels(&labels));
 	decode_annotations(&annotations, ret_meta);
 	ret_meta->uid = g_strdup(field_text(&uid));

@@ -9,10 +9,24 @@ struct object *decode_namespace(const struct field *object, struct object_meta *
 struct object *decode_node(const struct field *object, struct object_meta *take_meta);
 struct object *decode_cilium_node(const struct field *object, struct object_meta *take_meta);
 struct object *decode_pod(const struct field *object, struct object_meta *take_meta);
+struct object *decode_service(const struct field *object, struct object_meta *take_meta);
+struct object *decode_endpoint_slice(const struct field *object, struct object_meta *take_meta);
+struct object *decode_endpoints(const struct field *object, struct object_meta *take_meta);
+struct object *decode_network_policy(const struct field *object, struct object_meta *take_meta);
+struct object *decode_cilium_network_policy(const struct field *object,
+					    struct object_meta *take_meta);
+struct object *decode_clusterwide_policy(const struct field *object, struct object_meta *take_meta);
+struct object *decode_cidr_group(const struct field *object, struct object_meta *take_meta);
 
 /* A row of the class with the meta moved into it. */
 struct object *decode_new(const struct row_class *class, struct object_meta *take_meta);
 
+/* The members of a mapping as labels of source k8s. */
+const struct label_set *decode_labels(const struct field *labels);
+/* IPPROTO_TCP for "TCP", …; 0, with a problem noted, for what is none of TCP, UDP and SCTP. */
+uint8_t decode_protocol(const struct field *field);
+/* Of a container's port, an EndpointSlice's, …: 1 to 65535. 0, with a problem noted, for others. */
+uint16_t decode_port_number(const struct field *field);
 /*
  * Appends an address to node addresses: type and address are the texts of two fields. Types that hold
  * no address (Hostname, InternalDNS, …) are skipped.

@@ -100,6 +100,7 @@ static void add_object(struct manifest_builder *builder, const struct field *roo
 {
 	const struct object_kind *kind = decode_find_kind(root);
 	struct manifest_object object = {.kind = kind, .line = root->value->line};
+	const unsigned int n_before = builder->manifest->problems->len;
 	g_autofree char *name = NULL;
 
 	if (kind) {
@@ -111,9 +112,8 @@ static void add_object(struct manifest_builder *builder, const struct field *roo
 	if (object.object)
 		object.object->meta.file = intern_ref(builder->interned_file);
 	if (object.key) {
-		/* A node's key begins with its kind. */
-		name = g_strconcat(kind->scope == OBJECT_SCOPE_KIND ? "" : kind->kind,
-				   kind->scope == OBJECT_SCOPE_KIND ? "" : " ", object.key, NULL);
+		name = decode_key_has_kind(kind) ? g_strdup(object.key)
+						 : g_strconcat(kind->kind, " ", object.key, NULL);
 		g_array_append_val(builder->manifest->objects, object);
 	} else if (!is_other_kind(root->value)) {
 		builder->manifest->complete = false;
@@ -123,6 +123,9 @@ static void add_object(struct manifest_builder *builder, const struct field *roo
 
 		add_problem(builder, problem->line, name, problem->path, problem->reason);
 	}
+	for (unsigned int i = n_before;
+	     is_other_kind(root->value) && i < builder->manifest->problems->len; i++)
+		((struct source_problem *)builder->manifest->problems->pdata[i])->is_ignored = true;
 }
 
 /* "List", and what kubectl never writes but the API does: "PodList". */

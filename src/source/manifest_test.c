@@ -186,14 +186,16 @@ static void kinds(void **state)
 {
 	assert_manifest(
 		"a.yaml",
-		"apiVersion: v1\nkind: Service\nmetadata: {name: x}\n"
+		"apiVersion: v1\nkind: Secret\nmetadata: {name: x}\n"
 		"---\n"
-		"apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: x}\n",
+		"apiVersion: cilium.io/v2\nkind: CiliumEndpoint\nmetadata: {name: x}\n",
 		true,
-		"2 -, kind: Service has no effect: this version does not act on it\n"
-		"6 -, kind: CiliumNetworkPolicy has no effect: this version does not act on it\n");
+		"2 -, kind: Secret has no effect: this version does not act on it\n"
+		"6 -, kind: CiliumEndpoint has no effect: this version does not act on it\n");
 	assert_manifest("a.yaml", "apiVersion: v1\nkind: Podd\nmetadata: {name: x}\n", false,
-			"2 -, kind: got \"Podd\", want one of Namespace, Node, CiliumNode, Pod\n");
+			"2 -, kind: got \"Podd\", want one of Namespace, Node, CiliumNode, Pod, "
+			"Service, EndpointSlice, Endpoints, NetworkPolicy, CiliumNetworkPolicy, "
+			"CiliumClusterwideNetworkPolicy, CiliumCIDRGroup\n");
 	assert_manifest("a.yaml", "apiVersion: v2\nkind: Pod\nmetadata: {name: x}\n", false,
 			"1 -, apiVersion: got \"v2\", want v1 for a Pod\n");
 	assert_manifest("a.yaml", "metadata: {name: x}\n", false,
@@ -242,7 +244,7 @@ static void problems_are_summed_up(void **state)
 	struct manifest *manifest;
 
 	for (int i = 0; i < 150; i++)
-		g_string_append(text, "kind: Service\napiVersion: v1\n---\n");
+		g_string_append(text, "kind: Secret\napiVersion: v1\n---\n");
 	manifest = manifest_parse("a.yaml", text->str, text->len);
 	assert_int_equal(manifest->problems->len, 101);
 	last = g_ptr_array_index(manifest->problems, 100);

@@ -6,6 +6,7 @@
 
 #define MAX_LABEL     63
 #define MAX_SUBDOMAIN 253
+#define MAX_PORT_NAME 15
 
 static bool is_dns_label(const char *text, size_t n)
 {
@@ -68,4 +69,19 @@ bool syntax_is_label_key(const char *text)
 bool syntax_is_label_value(const char *text)
 {
 	return !*text || is_qualified_name(text);
+}
+
+bool syntax_is_port_name(const char *text)
+{
+	size_t n = strlen(text);
+	bool has_letter = false;
+
+	if (n == 0 || n > MAX_PORT_NAME || text[0] == '-' || text[n - 1] == '-')
+		return false;
+	for (; *text; text++) {
+		has_letter |= g_ascii_isalpha(*text);
+		if (!g_ascii_isalnum(*text) && (*text != '-' || text[1] == '-'))
+			return false;
+	}
+	return has_letter;
 }

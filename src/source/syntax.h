@@ -12,3 +12,5 @@ bool syntax_is_dns_subdomain(const char *text);
 bool syntax_is_label_key(const char *text);
 /* As the name of a key, or empty. */
 bool syntax_is_label_value(const char *text);
+/* RFC 6335: at most 15 letters, digits and single hyphens inside, at least one of them a letter. */
+bool syntax_is_port_name(const char *text);

@@ -29,6 +29,11 @@ uint64_t store_revision(const struct store *store)
 	return store->revision;
 }
 
+int64_t store_changed_ns(const struct store *store)
+{
+	return store->changed_ns;
+}
+
 static struct watch *first_with_work(const struct store *store)
 {
 	for (unsigned int i = 0; i < store->watches->len; i++) {
@@ -57,6 +62,7 @@ void store_settle(struct store *store)
 		previous = watch->name;
 	}
 	store->settling = false;
+	store->changed_ns = 0;
 }
 
 struct table *table_new(struct store *store, const struct table_class *class)

@@ -31,6 +31,11 @@ void store_free(struct store *store);
 /* The number of the last commit; 0 before the first. */
 uint64_t store_revision(const struct store *store);
 /*
+ * CLOCK_MONOTONIC of the first commit since store_settle() last ended: when began what the watches are at
+ * work on. 0: there was none.
+ */
+int64_t store_changed_ns(const struct store *store);
+/*
  * Runs watches until none has work. A watch may commit transactions; it must not call this. Watches
  * that keep each other awake for ever are a bug of ours: it aborts and names them.
  */

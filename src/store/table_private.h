@@ -9,6 +9,7 @@ struct store {
 	GPtrArray *tables;  /* struct table, owned */
 	GPtrArray *watches; /* struct watch, owned, in the order of their making */
 	uint64_t revision;
+	int64_t changed_ns;   /* CLOCK_MONOTONIC; 0: at rest */
 	unsigned int n_walks; /* table_foreach() under way: no commit may change what it walks */
 	bool settling;
 };

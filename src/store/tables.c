@@ -95,6 +95,7 @@ struct store *tables_new(struct tables *ret_tables)
 		TABLE(endpoint_states, endpoint_state),
 		TABLE(ipcache, ipcache_entry),
 		TABLE(active_policies, policy),
+		TABLE(active_cidr_groups, cidr_group),
 		TABLE(rule_origins, rule_origin),
 		TABLE(plan_map_entries, plan_map_entry),
 		TABLE(plan_attachments, plan_attachment),

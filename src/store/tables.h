@@ -24,7 +24,9 @@ struct tables {
 	struct table *identities;      /* struct identity; kept on disk */
 	struct table *endpoint_states; /* struct endpoint_state */
 	struct table *ipcache;         /* struct ipcache_entry */
-	struct table *active_policies; /* struct policy: those whose prefixes the kernel knows */
+	/* Rows of policies and cidr_groups whose prefixes the kernel knows; the version before until then. */
+	struct table *active_policies;    /* struct policy */
+	struct table *active_cidr_groups; /* struct cidr_group */
 	struct table *rule_origins;    /* struct rule_origin */
 	/* The plan. */
 	struct table *plan_map_entries;  /* struct plan_map_entry */

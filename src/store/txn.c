@@ -3,6 +3,7 @@
 #include "src/store/table_private.h"
 
 #include <string.h>
+#include "src/base/clock.h"
 
 struct change {
 	struct table *table;
@@ -106,6 +107,8 @@ void txn_commit(struct txn *txn)
 	}
 	if (changed)
 		store->revision = revision;
+	if (changed && !store->changed_ns)
+		store->changed_ns = clock_monotonic_ns();
 	txn_abort(txn);
 }
 

@@ -108,6 +108,44 @@ int bpf_map_remove(const struct bpf_map_ref *map, const void *key)
 	return bpf_map_delete_elem(map->fd, key);
 }
 
+/* What the kernel refuses as a whole it leaves uncounted: the number is still that of all. */
+static uint32_t count_done(uint32_t count, uint32_t n, int err)
+{
+	return err && count == n ? 0 : count;
+}
+
+int bpf_map_put_batch(const struct bpf_map_ref *map, const void *keys, const void *values,
+		      uint32_t n, uint32_t *ret_n_done)
+{
+	uint32_t count = n;
+	int err = bpf_map_update_batch(map->fd, keys, values, &count, NULL);
+
+	*ret_n_done = count_done(count, n, err);
+	return err;
+}
+
+int bpf_map_remove_batch(const struct bpf_map_ref *map, const void *keys, uint32_t n,
+			 uint32_t *ret_n_done)
+{
+	uint32_t n_done = 0;
+	int err = 0;
+
+	while (!err && n_done < n) {
+		uint32_t n_left = n - n_done, count = n_left;
+
+		err = bpf_map_delete_batch(
+			map->fd, (const uint8_t *)keys + (size_t)n_done * map->n_key_bytes, &count,
+			NULL);
+		n_done += count_done(count, n_left, err);
+		if (err == -ENOENT) {
+			n_done++;
+			err = 0;
+		}
+	}
+	*ret_n_done = n_done;
+	return err;
+}
+
 /* Where a walk over a map stands. */
 struct walk {
 	const struct bpf_map_ref *map;

@@ -47,6 +47,15 @@ NODISCARD int bpf_map_put(const struct bpf_map_ref *map, const void *key, const 
 /* As bpf_map_put, but −EEXIST where the key is there. */
 NODISCARD int bpf_map_add(const struct bpf_map_ref *map, const void *key, const void *values);
 NODISCARD int bpf_map_remove(const struct bpf_map_ref *map, const void *key);
+/*
+ * n entries of a hash in one system call (Linux 5.6), in the order in which they stand in keys and
+ * values. The first failure ends it; *ret_n_done: how many are done, also then.
+ */
+NODISCARD int bpf_map_put_batch(const struct bpf_map_ref *map, const void *keys, const void *values,
+				uint32_t n, uint32_t *ret_n_done);
+/* The same; a key that is not there is done. */
+NODISCARD int bpf_map_remove_batch(const struct bpf_map_ref *map, const void *keys, uint32_t n,
+				   uint32_t *ret_n_done);
 
 /*
  * Calls fn with each entry; fn returns false to stop. Entries that come or go meanwhile may be missed,

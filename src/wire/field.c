@@ -106,11 +106,33 @@ bool field_bool(const struct field *field, bool otherwise)
 	return otherwise;
 }
 
-static void append_path(GString *path, const struct field *field)
+bool field_int(const struct field *field, int64_t min, int64_t max, int64_t *ret_number)
 {
-	if (!field->parent)
+	g_autofree char *wanted = NULL;
+
+	if (!field_is_set(field))
+		return false;
+	if (field->value->type == VALUE_INT && field->value->integer >= min &&
+	    field->value->integer <= max) {
+		*ret_number = field->value->integer;
+		return true;
+	}
+	wanted = g_strdup_printf("a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT, min,
+				 max);
+	field_want(field, wanted);
+	return false;
+}
+
+bool field_is_empty(const struct field *field)
+{
+	return field->value && field->value->type == VALUE_SEQUENCE && !field->value->first;
+}
+
+static void append_path(GString *path, const struct field *field, const struct field *below)
+{
+	if (!field->parent || field == below)
 		return;
-	append_path(path, field->parent);
+	append_path(path, field->parent, below);
 	if (!field->name)
 		g_string_append_printf(path, "[%u]", field->index);
 	else if (strpbrk(field->name, "./[ "))
@@ -119,8 +141,15 @@ static void append_path(GString *path, const struct field *field)
 		g_string_append_printf(path, "%s%.100s", path->len ? "." : "", field->name);
 }
 
-/* Of what is not there: where it would have been. */
-static unsigned int line_of(const struct field *field)
+char *field_path(const struct field *field, const struct field *below)
+{
+	GString *path = g_string_new(NULL);
+
+	append_path(path, field, below);
+	return g_string_free(path, FALSE);
+}
+
+unsigned int field_line(const struct field *field)
 {
 	while (!field->value && field->parent)
 		field = field->parent;
@@ -143,12 +172,10 @@ static bool is_known(const GPtrArray *problems, const struct field_problem *prob
 void field_add_problem(const struct field *field, const char *format, ...)
 {
 	struct field_problem *problem = g_new0(struct field_problem, 1);
-	GString *path = g_string_new(NULL);
 	va_list args;
 
-	append_path(path, field);
-	problem->line = line_of(field);
-	problem->path = g_string_free(path, FALSE);
+	problem->line = field_line(field);
+	problem->path = field_path(field, NULL);
 	va_start(args, format);
 	problem->reason = g_strdup_vprintf(format, args);
 	va_end(args);

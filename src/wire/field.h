@@ -45,6 +45,15 @@ const char *field_text(const struct field *field);
 /* As field_text; not set, or empty, is a problem too. */
 const char *field_required_text(const struct field *field);
 bool field_bool(const struct field *field, bool otherwise);
+/* An integer from min to max. False where it is not set, or something else, which is a problem. */
+bool field_int(const struct field *field, int64_t min, int64_t max, int64_t *ret_number);
+/* A list that is there and has nothing in it. */
+bool field_is_empty(const struct field *field);
+
+/* "spec.podCIDRs[1]", from below the given field, or from the root where that is NULL. Free with g_free. */
+char *field_path(const struct field *field, const struct field *below);
+/* The line of the field; where it is not there, of what it would be in. */
+unsigned int field_line(const struct field *field);
 
 /* Of an object; more are not noted: nobody reads them. */
 #define FIELD_MAX_PROBLEMS 50

@@ -99,13 +99,71 @@ static void problems_are_bounded(void **state)
 	assert_int_equal(problems->len, FIELD_MAX_PROBLEMS);
 }
 
+static bool read_numbers(const struct value *value, void *data)
+{
+	struct field root = field_root(value, data);
+	struct field list = field_member(&root, "list");
+	struct field absent = field_member(&root, "absent");
+	struct field empty = field_member(&root, "empty");
+	struct field mapping = field_member(&root, "mapping");
+	int64_t number = 7;
+
+	assert_false(field_int(&absent, 0, 9, &number));
+	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
+		int64_t before = number;
+
+		if (!field_int(&item, 0, 9, &number))
+			assert_int_equal(number, before);
+		else
+			assert_int_equal(number, item.index);
+	}
+	assert_true(field_is_empty(&empty));
+	assert_false(field_is_empty(&list) || field_is_empty(&absent) || field_is_empty(&mapping));
+	return true;
+}
+
+static void numbers_have_bounds(void **state)
+{
+	run("list: [0, 1, 10, -1, '4', 5.0, 6, ~]\nempty: []\nmapping: {}\n", read_numbers,
+	    "1 list[2]: got the number 10, want a number from 0 to 9\n"
+	    "1 list[3]: got the number -1, want a number from 0 to 9\n"
+	    "1 list[4]: got \"4\", want a number from 0 to 9\n"
+	    "1 list[5]: got the number 5.0, want a number from 0 to 9\n");
+}
+
+static bool read_paths(const struct value *value, void *data)
+{
+	struct field root = field_root(value, data);
+	struct field items = field_member(&root, "items");
+	struct field object = field_first(&items);
+	struct field spec = field_member(&object, "spec");
+	struct field list = field_member(&spec, "a.b");
+	struct field item = field_first(&list);
+	struct field absent = field_member(&item, "c");
+	g_autofree char *whole = field_path(&absent, NULL);
+	g_autofree char *below = field_path(&absent, &object);
+	g_autofree char *none = field_path(&object, &object);
+
+	assert_string_equal(whole, "items[0].spec[\"a.b\"][0].c");
+	assert_string_equal(below, "spec[\"a.b\"][0].c");
+	assert_string_equal(none, "");
+	assert_int_equal(field_line(&absent), 3);
+	assert_int_equal(field_line(&spec), 3);
+	assert_int_equal(field_line(&object), 2);
+	return true;
+}
+
+static void paths_begin_where_asked(void **state)
+{
+	run("items:\n- spec:\n    a.b: [{}]\n", read_paths, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(problems_say_where),
-		cmocka_unit_test(wrong_shapes),
-		cmocka_unit_test(null_is_absent),
-		cmocka_unit_test(problems_are_bounded),
+		cmocka_unit_test(problems_say_where),      cmocka_unit_test(numbers_have_bounds),
+		cmocka_unit_test(paths_begin_where_asked), cmocka_unit_test(wrong_shapes),
+		cmocka_unit_test(null_is_absent),          cmocka_unit_test(problems_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

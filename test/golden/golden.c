@@ -23,6 +23,7 @@
 #include "src/datapath/reconciler.h"
 #include "src/derive/derive.h"
 #include "src/derive/ipam.h"
+#include "src/derive/policy_activation.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
 #include "src/source/file_set.h"
@@ -36,9 +37,11 @@ struct golden {
 	struct store *store;
 	struct tables tables;
 	struct derive *derive;
+	struct policy_activation *activation;
 	struct file_set *files;
 	struct datapath *datapath;
 	struct reconcilers *reconcilers;
+	uint32_t last_version;
 	struct addr cursor[2];
 	GString *output;
 };
@@ -257,9 +260,28 @@ static void set_routers(struct golden *golden)
 	store_settle(golden->store);
 }
 
+/* As the directory does that reads manifests. */
+static void set_synced(struct golden *golden)
+{
+	struct table *const tables[] = {
+		golden->tables.namespaces, golden->tables.nodes,           golden->tables.pods,
+		golden->tables.policies,   golden->tables.cidr_groups,     golden->tables.services,
+		golden->tables.endpoint_slices,
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(tables); i++)
+		table_set_synced(tables[i]);
+}
+
 /* They are printed from their table. */
 static void ignore_problem(const struct source_problem *problem, void *data)
 {
+}
+
+static int take_version(uint32_t *ret_version, void *data)
+{
+	*ret_version = ++((struct golden *)data)->last_version;
+	return 0;
 }
 
 static void start(struct golden *golden)
@@ -273,17 +295,28 @@ static void start(struct golden *golden)
 	golden->derive = derive_new(golden->store, &golden->tables, &golden->derive_config, &error);
 	if (!golden->derive)
 		fail(golden, "config", error->message);
+	golden->activation = policy_activation_new(&(const struct policy_activation_parts){
+		.store = golden->store,
+		.tables = &golden->tables,
+		.derive = golden->derive,
+	});
 	golden->files = file_set_new(golden->store, &golden->tables, ignore_problem, NULL);
 	put_manifests(golden, "manifests");
 	put_masquerade_file(golden);
 	json_array_foreach(devices, i, device) put_device(golden, device);
 	json_decref(devices);
 	set_routers(golden);
+	set_synced(golden);
+	policy_activation_begin(golden->activation);
+	store_settle(golden->store);
 	golden->datapath = datapath_fake_new();
 	wiring_init_datapath(config_get_settings(golden->config), 1 << 30, &datapath_config);
 	if (golden->datapath->ops->load(golden->datapath, &datapath_config, &error))
 		fail(golden, "load", error->message);
 	golden->reconcilers = reconcilers_new(golden->store, &golden->tables, golden->datapath);
+	policy_activation_watch(golden->activation);
+	policy_activation_allow_release(golden->activation);
+	reconcilers_set_version_source(golden->reconcilers, take_version, golden);
 	if (reconcilers_adopt(golden->reconcilers, &error))
 		fail(golden, "adopt", error->message);
 	reconcilers_allow_deletion(golden->reconcilers);
@@ -317,6 +350,7 @@ static void finish(struct golden *golden)
 	reconcilers_free(golden->reconcilers);
 	golden->datapath->ops->free(golden->datapath);
 	file_set_free(golden->files);
+	policy_activation_free(golden->activation);
 	derive_free(golden->derive);
 	store_free(golden->store);
 	wiring_fini_derive(&golden->derive_config);

@@ -9,6 +9,7 @@
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/source_problem.h"
+#include "test/golden/print_policy.h"
 
 static int compare_texts(const void *a, const void *b)
 {
@@ -205,6 +206,7 @@ static void print_map(GString *output, const char *title, struct datapath *datap
 void print_state(GString *output, const struct tables *tables, struct datapath *datapath)
 {
 	GPtrArray *attachments = lines_new(), *routes = lines_new();
+	GPtrArray *rule_sets = lines_new(), *origins = lines_new();
 
 	print_table(output, "problems", tables->source_problems, add_problem);
 	print_table(output, "endpoints", tables->endpoint_states, add_state);
@@ -221,4 +223,8 @@ void print_state(GString *output, const struct tables *tables, struct datapath *
 	print_section(output, "programs", attachments);
 	datapath->ops->route_foreach(datapath, add_route, routes);
 	print_section(output, "routes", routes);
+	print_policy_rule_sets(tables, rule_sets);
+	print_section(output, "rule sets", rule_sets);
+	print_policy_origins(tables, origins);
+	print_section(output, "rules", origins);
 }
