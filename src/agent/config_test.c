@@ -242,12 +242,14 @@ static void test_policy(void **state)
 	wiring_init_derive(config_get_settings(config), &derive);
 	assert_int_equal(derive.policy_mode, POLICY_MODE_DEFAULT);
 	assert_false(derive.policy_audit || derive.allow_localhost || derive.enable_host_firewall);
+	assert_false(derive.enforce_init);
 	assert_true(derive.enable_non_default_deny);
 	for (unsigned int i = 0; i < POLICY_KIND__MAX; i++)
 		assert_true(derive.enable_policy_kind[i]);
 	wiring_fini_derive(&derive);
 	config_free(config);
 	config = load_good("--enable-policy never --policy-audit-mode --allow-localhost always "
+			   "--policy-init-endpoints always "
 			   "--enable-host-firewall --enable-non-default-deny-policies=false "
 			   "--enable-k8s-networkpolicy=false "
 			   "--enable-cilium-clusterwide-network-policy=false",
@@ -255,6 +257,7 @@ static void test_policy(void **state)
 	wiring_init_derive(config_get_settings(config), &derive);
 	assert_int_equal(derive.policy_mode, POLICY_MODE_NEVER);
 	assert_true(derive.policy_audit && derive.allow_localhost && derive.enable_host_firewall);
+	assert_true(derive.enforce_init);
 	assert_false(derive.enable_non_default_deny);
 	assert_false(derive.enable_policy_kind[POLICY_KIND_KUBERNETES]);
 	assert_true(derive.enable_policy_kind[POLICY_KIND_CILIUM]);

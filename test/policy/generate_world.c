@@ -6,7 +6,7 @@
 
 const char *const generate_addresses[] = {
 	"198.51.100.7", "198.51.100.200", "203.0.113.5",   "10.9.1.1",
-	"192.0.2.77",	"2001:db8:2::7",  "2001:db8:3::1", NULL,
+	"192.0.2.77",   "2001:db8:2::7",  "2001:db8:3::1", NULL,
 };
 const char *const generate_namespaces[3] = {"default", "dev", "prod"};
 

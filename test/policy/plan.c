@@ -44,6 +44,7 @@ static void set_policy_config(struct plan *plan, const json_t *world)
 	config->policy_mode = config_is(world, "enable-policy", "always")  ? POLICY_MODE_ALWAYS
 			      : config_is(world, "enable-policy", "never") ? POLICY_MODE_NEVER
 									   : POLICY_MODE_DEFAULT;
+	config->enforce_init = true;
 	config->allow_localhost = config_is(world, "allow-localhost", "always");
 	config->enable_host_firewall = config_is(world, "enable-host-firewall", "true");
 	config->enable_non_default_deny =
@@ -63,9 +64,8 @@ static void load_config(struct plan *plan, const json_t *world)
 
 	plan->arguments = g_ptr_array_new_with_free_func(g_free);
 	g_ptr_array_add(plan->arguments, g_strdup("cilium-agent"));
-	json_object_foreach(json_object_get(world, "config"), key, value)
-		g_ptr_array_add(plan->arguments,
-				g_strdup_printf("--%s=%s", key, json_string_value(value)));
+	json_object_foreach(json_object_get(world, "config"), key, value) g_ptr_array_add(
+		plan->arguments, g_strdup_printf("--%s=%s", key, json_string_value(value)));
 	g_ptr_array_add(plan->arguments, NULL);
 	if (config_load(plan->arguments->len - 1, (char *const *)plan->arguments->pdata,
 			environment, &plan->config, &error))
@@ -81,7 +81,6 @@ static int take_version(uint32_t *ret_version, void *data)
 	*ret_version = ++plan->last_version;
 	return 0;
 }
-
 
 static void ignore_problem(const struct source_problem *problem, void *data)
 {
@@ -130,8 +129,8 @@ static void set_router(struct plan *plan)
 static void set_synced(struct plan *plan)
 {
 	struct table *const sources[] = {
-		plan->tables.namespaces,  plan->tables.nodes,	 plan->tables.pods,
-		plan->tables.policies,	  plan->tables.services, plan->tables.cidr_groups,
+		plan->tables.namespaces,      plan->tables.nodes,    plan->tables.pods,
+		plan->tables.policies,        plan->tables.services, plan->tables.cidr_groups,
 		plan->tables.endpoint_slices,
 	};
 
@@ -234,8 +233,7 @@ static void put_objects(struct plan *plan, const json_t *objects)
 	size_t i;
 
 	file_set_begin(plan->files);
-	json_array_foreach(objects, i, object)
-		put_file(plan, object, seen);
+	json_array_foreach(objects, i, object) put_file(plan, object, seen);
 	g_hash_table_iter_init(&iter, plan->texts);
 	while (g_hash_table_iter_next(&iter, &name, NULL)) {
 		if (g_hash_table_contains(seen, name))
@@ -345,7 +343,8 @@ char *plan_get_problem(const struct plan *plan)
 {
 	char *text = NULL;
 
-	table_foreach(plan->tables.source_problems, take_problem, &text);
+	table_foreach (plan->tables.source_problems, take_problem, &text)
+		;
 	return text;
 }
 
@@ -377,7 +376,8 @@ uint32_t plan_get_identity(const struct plan *plan, const char *party)
 	}
 	if (addr_parse(party, &lookup.addr))
 		return 0;
-	table_foreach(plan->tables.ipcache, take_longer, &lookup);
+	table_foreach (plan->tables.ipcache, take_longer, &lookup)
+		;
 	return lookup.best ? lookup.best->identity : 0;
 }
 
@@ -394,11 +394,10 @@ struct policy_leaf plan_judge(const struct plan *plan, int endpoint,
 	uint16_t id = endpoint + 1;
 	const struct endpoint_policy *policy = (const struct endpoint_policy *)table_get(
 		plan->tables.endpoint_policies, &id, sizeof(id));
-	const struct rule_set *set =
-		policy ? (const struct rule_set *)table_get(plan->tables.rule_sets,
-							    &policy->rule_set,
-							    sizeof(policy->rule_set))
-		       : NULL;
+	const struct rule_set *set = policy ? (const struct rule_set *)table_get(
+						      plan->tables.rule_sets, &policy->rule_set,
+						      sizeof(policy->rule_set))
+					    : NULL;
 
 	if (!set)
 		return plain(POLICY_VERDICT_DEFAULT_DENY, RULE_NUMBER_NONE);

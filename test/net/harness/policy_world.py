@@ -46,11 +46,14 @@ class Prober:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def send(self, packets):
-        """packets: (from, source or None, to, destination, protocol, port). The set of those that arrived."""
-        for origin, source, target, destination, protocol, port in packets:
+        """
+        packets: (from, source or None, to, destination, protocol, port[, source port, ...]). Without a
+        source port, or with 0, each opens something. The set of those that arrived.
+        """
+        for origin, source, target, destination, protocol, port, *source_port in packets:
             self.process.stdin.write(
                 f"send {self.places[id(origin)]} {source or '-'} {self.places[id(target)]} "
-                f"{destination} {protocol} {port}\n")
+                f"{destination} {protocol} {port} {source_port[0] if source_port else 0}\n")
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
