@@ -22,7 +22,7 @@ struct policy_derivation {
 	struct policy_origins *origins;
 	struct policy_endpoints *endpoints;
 	GHashTable *policies; /* key to struct known_policy */
-	GPtrArray *replaced;  /* struct compiled_policy: looked at until the rule sets are flushed */
+	GPtrArray *replaced; /* struct compiled_policy: looked at until the rule sets are flushed */
 	uint64_t policy_revision;
 	bool is_started;
 };
@@ -75,8 +75,8 @@ static void remove_specs(struct policy_derivation *derivation, struct known_poli
 /* What the policy means now; where that is what it meant before, nobody hears of it. */
 static void compile(struct policy_derivation *derivation, struct known_policy *known)
 {
-	struct compiled_policy *compiled = policy_compile(&derivation->world, known->policy,
-							  known->compiled);
+	struct compiled_policy *compiled =
+		policy_compile(&derivation->world, known->policy, known->compiled);
 
 	if (known->compiled && compiled_policy_is_same(known->compiled, compiled)) {
 		compiled_policy_free(compiled);
@@ -303,9 +303,15 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 {
 	struct policy_derivation *derivation = g_new0(struct policy_derivation, 1);
 	struct table *const watched[] = {
-		tables->active_policies, tables->identities, tables->endpoint_states,
-		tables->endpoints,       tables->pods,       tables->namespaces,
-		tables->nodes,           tables->services,   tables->endpoint_slices,
+		tables->active_policies,
+		tables->identities,
+		tables->endpoint_states,
+		tables->endpoints,
+		tables->pods,
+		tables->namespaces,
+		tables->nodes,
+		tables->services,
+		tables->endpoint_slices,
 		tables->active_cidr_groups,
 	};
 	struct watch *watch = watch_new(store, "policy", run, derivation);
@@ -321,9 +327,8 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 	derivation->selectors = policy_selectors_new(config);
 	derivation->subjects = policy_subjects_new();
 	derivation->endpoints = policy_endpoints_new(tables, config, derivation->subjects);
-	derivation->rule_sets =
-		policy_rule_sets_new(config, derivation->selectors,
-				     policy_endpoints_get_ports(derivation->endpoints));
+	derivation->rule_sets = policy_rule_sets_new(
+		config, derivation->selectors, policy_endpoints_get_ports(derivation->endpoints));
 	derivation->origins = policy_origins_new();
 	derivation->policies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_known);
 	derivation->replaced = g_ptr_array_new_with_free_func(free_compiled);

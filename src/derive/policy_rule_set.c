@@ -14,9 +14,9 @@ struct policy_rule_set {
 	GArray *ports;    /* struct pod_port: those that a spec names, which keeps the name */
 	GPtrArray *specs; /* struct compiled_spec */
 	struct policy_rules *rules[POLICY_DIRECTION__MAX];
-	struct rule_set *row; /* as it was put last; NULL: never */
+	struct rule_set *row;                       /* as it was put last; NULL: never */
 	GHashTable *changes[POLICY_DIRECTION__MAX]; /* identity to class, or to NULL: it goes */
-	bool is_revised; /* by changes */
+	bool is_revised;                            /* by changes */
 };
 
 struct policy_rule_sets {

@@ -78,8 +78,7 @@ static unsigned int find_number(const GArray *numbers, size_t size, uint32_t num
 static struct known_identity *find_identity(const struct policy_selectors *selectors,
 					    uint32_t number)
 {
-	unsigned int i =
-		find_number(selectors->identities, sizeof(struct known_identity), number);
+	unsigned int i = find_number(selectors->identities, sizeof(struct known_identity), number);
 	struct known_identity *known =
 		&g_array_index(selectors->identities, struct known_identity, i);
 
@@ -382,8 +381,8 @@ bool policy_selectors_put_identity(struct policy_selectors *selectors, uint32_t 
 				   void *data)
 {
 	struct known_identity *known = find_identity(selectors, number);
-	const struct label_set *wanted = labels ? label_set_ref(labels)
-						: identity_reserved_labels(number);
+	const struct label_set *wanted =
+		labels ? label_set_ref(labels) : identity_reserved_labels(number);
 	struct change change = {number, {fn, data}};
 	bool replaced = known && wanted && known->labels != wanted;
 

@@ -458,12 +458,10 @@ static void the_host_has_its_own_policies(void **state)
 	((struct policy_spec *)policy->specs->pdata[0])->selects_nodes = true;
 	policy_world_put_policy(world, policy);
 	policy_world_put_policy(world, allow_new("a", "k8s:app=client", 80));
-	assert_int_equal(
-		policy_world_judge(world, 0, POLICY_INGRESS, 257, IPPROTO_TCP, 22).verdict,
-		POLICY_VERDICT_ALLOW);
-	assert_int_equal(
-		policy_world_judge(world, 0, POLICY_INGRESS, 257, IPPROTO_TCP, 80).verdict,
-		POLICY_VERDICT_DEFAULT_DENY);
+	assert_int_equal(policy_world_judge(world, 0, POLICY_INGRESS, 257, IPPROTO_TCP, 22).verdict,
+			 POLICY_VERDICT_ALLOW);
+	assert_int_equal(policy_world_judge(world, 0, POLICY_INGRESS, 257, IPPROTO_TCP, 80).verdict,
+			 POLICY_VERDICT_DEFAULT_DENY);
 	assert_int_equal(judge(world, 257, 22), POLICY_VERDICT_DEFAULT_DENY);
 }
 

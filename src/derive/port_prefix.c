@@ -133,7 +133,8 @@ static int add_node(struct tree *tree, uint32_t first, unsigned int len, unsigne
 			node.children[i] = add_node(tree, start, len + 1, run);
 		}
 		for (unsigned int i = 0; i < 2; i++)
-			halves[i] = g_array_index(tree->nodes, struct node, node.children[i]).leaves;
+			halves[i] =
+				g_array_index(tree->nodes, struct node, node.children[i]).leaves;
 		node.leaves = merge(halves[0], halves[1]);
 	}
 	g_array_append_val(tree->nodes, node);
