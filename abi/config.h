@@ -31,7 +31,8 @@ struct node_config {
 	__u8 enable_fragment_tracking;
 	__u8 enable_ct_accounting;
 	__u8 enable_sctp;
-	__u8 pad[2];
+	__u8 enable_host_firewall;
+	__u8 pad;
 	/* Of addresses that no ipcache entry knows: 2, or with both families enabled 9 and 10. */
 	__u32 world_identity4;
 	__u32 world_identity6;
@@ -53,6 +54,12 @@ enum trace_events {
 	TRACE_EVENTS_ASKED = 2, /* only endpoints with ENDPOINT_F_TRACE */
 };
 
+enum verdict_events {
+	VERDICT_EVENTS_OFF = 0,
+	VERDICT_EVENTS_ON = 1,    /* but for endpoints with ENDPOINT_F_NO_VERDICTS */
+	VERDICT_EVENTS_ASKED = 2, /* only endpoints with ENDPOINT_F_VERDICTS */
+};
+
 struct runtime_config {
 	__u8 drop_events;       /* of endpoints that say nothing else, and of no endpoint */
 	__u8 trace_events;      /* enum trace_events */
@@ -60,7 +67,8 @@ struct runtime_config {
 	__u8 trace_tcp_flags;   /* TCP flags whose first appearance is reported */
 	__u32 trace_interval;   /* ticks between two reports of a connection */
 	__u32 wakeup_bytes;     /* the reader is woken when so much is in the ring */
-	__u32 pad;
+	__u8 verdict_events;    /* enum verdict_events */
+	__u8 pad[3];
 };
 ABI_ASSERT_SIZE(struct runtime_config, 16);
 

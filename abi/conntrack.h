@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "abi/policy.h"
 #include "abi/types.h"
 
 /*
@@ -54,22 +55,44 @@ enum ct_nat {
  * entry.
  */
 struct ct_entry {
-	__u32 expires;        /* tick; a later packet finds no connection */
-	__u16 flags;          /* CT_F_* */
-	__u8 tx_flags;        /* TCP flags seen from the initiator, ORed */
-	__u8 rx_flags;        /* … and from the responder */
-	__u32 generation[2];  /* of the local endpoint behind key.addr[i]; 0: not local */
-	__u32 src_identity;   /* of the initiator, when the connection was opened */
-	__u32 last_report;    /* tick of the last trace event */
-	struct addr nat_addr; /* CT_NAT_SOURCE */
+	__u32 expires; /* tick; a later packet finds no connection */
+	__u16 flags;   /* CT_F_* */
+	__u8 tx_flags; /* TCP flags seen from the initiator, ORed */
+	__u8 rx_flags; /* … and from the responder */
+	/*
+	 * What is behind key.addr[i]; a packet compares each pair at once. By version and identity
+	 * the connection was last judged and found allowed: while they are the packet's, it needs no
+	 * judgement.
+	 */
+	__u32 generation[2];     /* of the local endpoint; 0: not local */
+	__u32 policy_version[2]; /* CT_POLICY_VERSION(); 0: not known, or not local */
+	__u32 identity[2];       /* 0: not known */
+	struct addr nat_addr;    /* CT_NAT_SOURCE */
+	__u32 last_report;       /* tick of the last trace event */
 	__be16 nat_port;
 	__u8 nat; /* enum ct_nat */
-	__u8 pad[5];
+	__u8 pad;
 	__u64 packets; /* both directions, when bpf-conntrack-accounting is on */
 	__u64 bytes;
 };
-ABI_ASSERT_SIZE(struct ct_entry, 64);
-ABI_ASSERT_OFFSET(struct ct_entry, nat_addr, 24);
+ABI_ASSERT_SIZE(struct ct_entry, 72);
+ABI_ASSERT_OFFSET(struct ct_entry, generation, 8);
+ABI_ASSERT_OFFSET(struct ct_entry, policy_version, 16);
+ABI_ASSERT_OFFSET(struct ct_entry, identity, 24);
+ABI_ASSERT_OFFSET(struct ct_entry, nat_addr, 32);
+
+/*
+ * The version of an endpoint's rule set as ct_entry remembers it. With audit and without are
+ * different numbers: what only audit let go is judged again when that ends.
+ */
+#define CT_POLICY_VERSION(version, flags) \
+	((version) | ((flags) & POLICY_F_AUDIT ? CT_POLICY_AUDIT : 0))
+#define CT_POLICY_AUDIT 0x80000000U
+
+static inline __u32 ct_entry_initiator_identity(const struct ct_entry *entry)
+{
+	return entry->identity[entry->flags & CT_F_INITIATOR_1 ? 1 : 0];
+}
 
 /*
  * A side has closed when it sent FIN or RST; the connection is closing when both have, or either

@@ -20,6 +20,8 @@ ABI_ASSERT_SIZE(struct endpoint_key, 16);
 #define ENDPOINT_F_NO_DROP_EVENTS 0x2000
 #define ENDPOINT_F_TRACE          0x4000
 #define ENDPOINT_F_NO_TRACE       0x8000
+#define ENDPOINT_F_VERDICTS       0x0020
+#define ENDPOINT_F_NO_VERDICTS    0x0040
 #define ENDPOINT_F_UNCOUNTED      0x0080 /* its connections count no packets and bytes */
 
 /*

@@ -57,7 +57,8 @@ struct event {
 	__u32 rule_set;   /* version that it was judged by; 0: policy did not decide */
 	__u8 match;       /* enum policy_match */
 	__u8 drop_reason; /* verdict: of the denial, also of one that only audit let go; or 0 */
-	__u16 pad[3];
+	__u16 policy_endpoint; /* whose rules decided, in direction; 0: the host's, or none did */
+	__u16 pad[2];
 	__u8 packet[EVENT_PACKET_BYTES];
 };
 ABI_ASSERT_OFFSET(struct event, time_ns, 8);

@@ -22,8 +22,11 @@ enum metric_dir {
 #define METRIC_REASON_FORWARDED  0
 #define METRIC_REASON_EVENT_LOST 1 /* no packet's fate: events for which the ring had no room */
 #define METRIC_REASON_INTERFACE  3 /* seen on a device of the node */
-#define METRIC_REASON__MAX       256
-#define METRIC__MAX              (METRIC_REASON__MAX * METRIC_DIR__MAX)
+/* No packet's fate either: connections, in the direction of the rules. */
+#define METRIC_REASON_POLICY_ALLOWED 120 /* that a rule let in or out */
+#define METRIC_REASON_POLICY_AUDITED 121 /* that would have been denied, but for audit mode */
+#define METRIC_REASON__MAX           256
+#define METRIC__MAX                  (METRIC_REASON__MAX * METRIC_DIR__MAX)
 
 struct metric {
 	__u64 packets;

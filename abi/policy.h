@@ -28,16 +28,20 @@ enum policy_direction {
 
 /* The element of cilium_policy_endpoint: aligned, written by one store. */
 struct policy_endpoint {
-	__u32 version; /* 0: no rule set yet: everything is denied */
+	__u32 version; /* at most POLICY_VERSION_MAX; 0: no rule set yet: everything is denied */
 	__u32 flags;   /* POLICY_F_* */
 } __attribute__((aligned(8)));
 ABI_ASSERT_SIZE(struct policy_endpoint, 8);
+
+#define POLICY_VERSION_MAX 0x7ffffffeU /* the top bit is conntrack's: CT_POLICY_VERSION() */
 
 #define POLICY_F_OPEN_INGRESS 0x01 /* no rule concerns the direction: no lookup, allowed */
 #define POLICY_F_OPEN_EGRESS  0x02
 #define POLICY_F_AUDIT        0x04 /* what would be denied is reported and goes on */
 /* Some peers found no room in the map: who has no entry is denied, whatever the default class says. */
 #define POLICY_F_INCOMPLETE 0x08
+
+#define POLICY_RULE_ALLOW_ANY 2 /* the rule of what POLICY_F_OPEN_* allows */
 
 #define POLICY_ENDPOINTS_MAX 65536 /* endpoint ids */
 #define POLICY_ENDPOINT_HOST 0
@@ -103,3 +107,30 @@ struct policy_class_key {
 ABI_ASSERT_SIZE(struct policy_class_key, 8);
 
 #define POLICY_PORT_BITS 16
+
+/* Which entry of cilium_policy_peer spoke for the peer. */
+enum policy_entry {
+	POLICY_ENTRY_NONE = 0, /* neither: denied */
+	POLICY_ENTRY_OWN = 1,
+	POLICY_ENTRY_OTHERS = 2,
+	POLICY_ENTRY_UNASKED = 3, /* nothing is enforced, or there is no rule set yet */
+};
+
+#define POLICY_PREFIX_NONE 0xff /* no entry of the class: otherwise decides */
+
+/* How the rules of one endpoint were asked, and what they said. */
+struct policy_judgement {
+	__u32 rule_set; /* version; 0: there is none yet */
+	__u32 peer;     /* identity */
+	__u32 class;    /* 0: the entry says all */
+	struct policy_leaf leaf;
+	__u16 endpoint; /* whose rules they are; 0: the host's */
+	__be16 port;    /* of who answers; ICMP: the type of what the opener sent */
+	__u8 protocol;
+	__u8 direction;  /* enum policy_direction */
+	__u8 entry;      /* enum policy_entry */
+	__u8 prefix_len; /* of the class's entry that decided, or POLICY_PREFIX_NONE */
+	__u8 flags;      /* POLICY_F_* of the endpoint */
+	__u8 pad[3];
+};
+ABI_ASSERT_SIZE(struct policy_judgement, 32);

@@ -72,7 +72,7 @@ static __noinline int arp_from_endpoint(struct __sk_buff *skb, struct packet *pa
 
 	if (!endpoint || !node_config.enable_ipv4)
 		return DROP(ARP, UNSUPPORTED_L2_PROTOCOL);
-	endpoint_set_source(packet, endpoint);
+	endpoint_set(packet, SRC, endpoint);
 	if (!frame)
 		return DROP(ARP, INVALID_PACKET_DROPPED);
 	if (frame->op == bpf_htons(ARP_OP_REQUEST)) {

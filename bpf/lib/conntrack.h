@@ -8,6 +8,7 @@
 #include "bpf/lib/config.h"
 #include "bpf/lib/icmp.h"
 #include "bpf/lib/packet.h"
+#include "bpf/lib/policy.h"
 
 static __always_inline __u32 ct_now(void)
 {
@@ -97,27 +98,49 @@ static __always_inline void ct_account(struct ct_entry *entry, const struct __sk
 				       const struct packet *packet)
 {
 	if (!node_config.enable_ct_accounting || packet->counted ||
-	    unlikely((packet->src_flags | packet->dst_flags) & ENDPOINT_F_UNCOUNTED))
+	    unlikely((packet->endpoint_flags[SRC] | packet->endpoint_flags[DST]) &
+		     ENDPOINT_F_UNCOUNTED))
 		return;
 	__sync_fetch_and_add(&entry->packets, 1);
 	__sync_fetch_and_add(&entry->bytes, skb->len);
 }
 
-/* Opens a connection, or opens one again in place of a dead entry. */
-static __noinline int ct_open(struct __sk_buff *skb, struct packet *packet,
-			      const struct ct_key *key)
+/* Two numbers of a packet's ends, in the order of an entry's: side is that of the source. */
+static __always_inline __u64 ct_pair(const __u32 *numbers, bool side)
+{
+	__u64 pair;
+
+	__builtin_memcpy(&pair, numbers, sizeof(pair));
+	return side ? pair << 32 | pair >> 32 : pair;
+}
+
+static __always_inline bool ct_pair_equal(const __u32 *of_entry, const __u32 *of_packet, bool side)
+{
+	return ct_pair(of_entry, false) == ct_pair(of_packet, side);
+}
+
+static __always_inline void ct_pair_set(__u32 *of_entry, const __u32 *of_packet, bool side)
+{
+	__u64 pair = ct_pair(of_packet, side);
+
+	__builtin_memcpy(of_entry, &pair, sizeof(pair));
+}
+
+/* The entry of a new connection, opened by the sender of the packet or by its receiver. */
+static __always_inline int ct_insert(struct __sk_buff *skb, struct packet *packet,
+				     const struct ct_key *key, bool forward)
 {
 	const struct flow *flow = &packet->flow;
-	bool side = ct_source_side(flow), forward = ct_opened_by_source(packet);
+	bool side = ct_source_side(flow);
 	struct ct_entry entry = {
 		.flags = side == forward ? CT_F_INITIATOR_1 : 0,
-		.src_identity = forward ? packet->src_identity : packet->dst_identity,
 		.last_report = ct_now(),
 	};
 	long error;
 
-	entry.generation[0] = side ? packet->dst_generation : packet->src_generation;
-	entry.generation[1] = side ? packet->src_generation : packet->dst_generation;
+	ct_pair_set(entry.generation, packet->generation, side);
+	ct_pair_set(entry.policy_version, packet->policy_version, side);
+	ct_pair_set(entry.identity, packet->identity, side);
 	if (forward)
 		entry.tx_flags = flow->tcp_flags;
 	else
@@ -138,15 +161,47 @@ static __noinline int ct_open(struct __sk_buff *skb, struct packet *packet,
 		error = bpf_map_update_elem(&cilium_ct_tcp_global, key, &entry, BPF_ANY);
 	else
 		error = bpf_map_update_elem(&cilium_ct_any_global, key, &entry, BPF_ANY);
-	if (error) {
-		packet->ext_error = error;
+	packet->ext_error = error;
+	return error ? DROP(CONNTRACK, CT_MAP_INSERTION_FAILED) : 0;
+}
+
+static __always_inline void ct_explain_opening(const struct packet *packet,
+					       const struct ct_key *key, bool forward)
+{
+	__u32 connection = EXPLAIN_CONNECTION_NEW;
+
+	if (packet->ct_state == EVENT_CT_REOPENED)
+		connection = EXPLAIN_CONNECTION_REOPENED;
+	else if (ct_get(key))
+		connection = EXPLAIN_CONNECTION_DEAD;
+	explain_connection(connection, forward);
+}
+
+/*
+ * Opens the connection of the packet, or opens it again in place of a dead entry, where policy allows
+ * it: 0, or a drop. Global, as policy_judge().
+ */
+__weak __attribute__((noinline)) int ct_open(struct __sk_buff *skb)
+{
+	struct packet *packet = packet_get();
+	struct ct_key key;
+	bool forward;
+	int ret;
+
+	if (!packet)
 		return DROP(CONNTRACK, CT_MAP_INSERTION_FAILED);
-	}
-	packet->new_tcp_flags = flow->tcp_flags;
-	packet->ct_changes = CT_CHANGE_OPENED;
+	ct_key_init(&key, &packet->flow);
+	forward = ct_opened_by_source(packet);
+	if (unlikely(explain_is_on(packet)))
+		ct_explain_opening(packet, &key, forward);
 	if (!forward)
 		packet->ct_state = EVENT_CT_REPLY;
-	return 0;
+	ret = policy_judge(skb, POLICY_OPENING | (forward ? POLICY_FORWARD : 0));
+	if (ret < 0 || explain_is_on(packet))
+		return ret;
+	packet->new_tcp_flags = packet->flow.tcp_flags;
+	packet->ct_changes = CT_CHANGE_OPENED;
+	return ct_insert(skb, packet, &key, forward);
 }
 
 static __always_inline void ct_check_interval(struct packet *packet, struct ct_entry *entry,
@@ -194,17 +249,70 @@ static __always_inline void ct_touch(struct __sk_buff *skb, struct packet *packe
 	ct_account(entry, skb, packet);
 }
 
-/*
- * Whether the packet may go on under this entry: it is alive, and stands for these very endpoints.
- */
+/* Whether this is the entry of the packet: it is alive, and stands for these very endpoints. */
 static __always_inline bool ct_entry_matches(const struct ct_entry *entry,
 					     const struct packet *packet, bool side)
 {
-	__u32 generation0 = side ? packet->dst_generation : packet->src_generation;
-	__u32 generation1 = side ? packet->src_generation : packet->dst_generation;
+	return entry->expires > ct_now() &&
+	       ct_pair_equal(entry->generation, packet->generation, side);
+}
 
-	return entry->expires > ct_now() && entry->generation[0] == generation0 &&
-	       entry->generation[1] == generation1;
+/* Whether what it was found allowed by is still what counts. */
+static __always_inline bool ct_entry_is_judged(const struct ct_entry *entry,
+					       const struct packet *packet, bool side)
+{
+	return ct_pair_equal(entry->policy_version, packet->policy_version, side) &&
+	       ct_pair_equal(entry->identity, packet->identity, side);
+}
+
+/*
+ * A connection of an endpoint to which the stack has given an address of the node, either way. It is
+ * judged under its own addresses; here the host's rules have nothing to say of it.
+ */
+static __always_inline bool ct_is_translated(const struct packet *packet,
+					     const struct ct_entry *entry)
+{
+	if (!node_config.enable_host_firewall || packet->generation[SRC] || packet->generation[DST])
+		return false;
+	return packet->via_stack || entry->flags & CT_F_VIA_STACK;
+}
+
+/* Judges the connection of subject, a packet from side, once more: see policy_judge(). */
+static __noinline int ct_judge_again(struct __sk_buff *skb, struct packet *packet,
+				     const struct packet *subject, struct ct_entry *entry)
+{
+	bool side = ct_source_side(&subject->flow);
+	bool forward = ct_entry_from_initiator(entry, side);
+	int ret;
+
+	if (ct_is_translated(packet, entry))
+		return 0;
+	ret = policy_judge(skb,
+			   (forward ? POLICY_FORWARD : 0) | (subject == packet ? 0 : POLICY_INNER));
+	if (ret < 0 || explain_is_on(packet))
+		return ret;
+	ct_pair_set(entry->policy_version, subject->policy_version, side);
+	ct_pair_set(entry->identity, subject->identity, side);
+	return 0;
+}
+
+/*
+ * In place of all that a packet does to its connection; found: EXPLAIN_CONNECTION_FOUND or _RELATED,
+ * behind which stand their stale ones. What is not judged is asked all the same.
+ */
+static __noinline int ct_explain(struct __sk_buff *skb, struct packet *packet,
+				 const struct packet *subject, struct ct_entry *entry, __u32 found)
+{
+	bool side = ct_source_side(&subject->flow);
+	bool forward = ct_entry_from_initiator(entry, side);
+	bool is_judged = ct_entry_is_judged(entry, subject, side);
+	int ret;
+
+	explain_connection(is_judged ? found : found + 1, forward);
+	if (!forward || packet != subject)
+		packet->via_stack = !!(entry->flags & CT_F_VIA_STACK);
+	ret = ct_judge_again(skb, packet, subject, entry);
+	return is_judged ? 0 : ret;
 }
 
 /* The entry of a flow as it is, neither judged nor touched. */
@@ -216,43 +324,74 @@ static __noinline struct ct_entry *ct_find(const struct flow *flow)
 	return ct_get(&key);
 }
 
-/* True when the packet is an ICMP error about a connection that is known. */
-static __noinline bool ct_related(struct __sk_buff *skb, struct packet *packet)
+/*
+ * Whether the packet is an ICMP error about a connection that is known, and that may be: 1, 0, or a
+ * drop.
+ */
+__weak __attribute__((noinline)) int ct_related(struct __sk_buff *skb)
 {
-	struct flow inner = {};
-	const struct ct_entry *entry;
+	struct packet *packet = packet_get(), *inner = packet_inner_begin();
+	struct ct_entry *entry;
+	int ret;
 
-	if (icmp_parse_inner(skb, &packet->flow, &inner) < 0)
-		return false;
-	entry = ct_find(&inner);
-	if (!entry || entry->expires <= ct_now())
-		return false;
+	if (!packet || !inner || icmp_parse_inner(skb, &packet->flow, &inner->flow) < 0)
+		return 0;
+	entry = ct_find(&inner->flow);
+	if (!entry)
+		return 0;
+	/* The error may come from anybody on the way. */
+	ipcache_resolve(inner, SRC);
+	ipcache_resolve(inner, DST);
+	if (!ct_entry_matches(entry, inner, ct_source_side(&inner->flow)))
+		return 0;
 	packet->ct_state = EVENT_CT_RELATED;
+	if (explain_is_on(packet)) {
+		ret = ct_explain(skb, packet, inner, entry, EXPLAIN_CONNECTION_RELATED);
+		return ret < 0 ? ret : 1;
+	}
+	if (!ct_entry_is_judged(entry, inner, ct_source_side(&inner->flow))) {
+		ret = ct_judge_again(skb, packet, inner, entry);
+		if (ret < 0)
+			return ret;
+	}
 	packet->via_stack = !!(entry->flags & CT_F_VIA_STACK);
-	return true;
+	return 1;
 }
 
 /*
- * Finds or opens the connection of the packet: 0, or a drop. Needs the generations and identities
- * of both ends in packet, and sets what trace events tell.
+ * Finds or opens the connection of the packet, which policy allows: 0, or a drop. Needs what is
+ * known of both ends in packet, and sets what trace events tell.
  */
 static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet)
 {
 	struct ct_key key;
 	struct ct_entry *entry;
 	bool side;
+	int ret;
 
-	if (unlikely(packet->flow.flags & FLOW_F_ICMP_ERROR) && ct_related(skb, packet))
-		return 0;
+	if (unlikely(packet->flow.flags & FLOW_F_ICMP_ERROR)) {
+		ret = ct_related(skb);
+		if (ret)
+			return ret < 0 ? ret : 0;
+	}
 	side = ct_key_init(&key, &packet->flow);
 	entry = ct_get(&key);
 	packet->ct_state = EVENT_CT_NEW;
 	if (unlikely(!entry || !ct_entry_matches(entry, packet, side)))
-		return ct_open(skb, packet, &key);
+		return ct_open(skb);
 	if (unlikely((packet->flow.tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) == CT_TCP_SYN &&
 		     ct_entry_closing(entry))) {
 		packet->ct_state = EVENT_CT_REOPENED;
-		return ct_open(skb, packet, &key);
+		return ct_open(skb);
+	}
+	if (unlikely(explain_is_on(packet)))
+		return ct_explain(skb, packet, packet, entry, EXPLAIN_CONNECTION_FOUND);
+	if (unlikely(!ct_entry_is_judged(entry, packet, side))) {
+		packet->ct_state = ct_entry_from_initiator(entry, side) ? EVENT_CT_ESTABLISHED
+									: EVENT_CT_REPLY;
+		ret = ct_judge_again(skb, packet, packet, entry);
+		if (ret < 0)
+			return ret;
 	}
 	ct_touch(skb, packet, entry, side);
 	return 0;

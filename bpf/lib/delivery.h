@@ -17,7 +17,7 @@
 static __always_inline int deliver_to_stack(struct __sk_buff *skb, struct packet *packet,
 					    enum trace_point point)
 {
-	__u32 identity = packet->src_identity;
+	__u32 identity = packet->identity[SRC];
 
 	skb->mark = MARK_MAGIC_IDENTITY | identity << 16 | (identity >> 16 & 0xff);
 	packet->trace_point = point;

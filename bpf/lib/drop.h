@@ -10,12 +10,21 @@ static __always_inline bool drop_is_silent(__u8 reason)
 	return reason == DROP_IGMP_HANDLED || reason == DROP_MULTICAST_HANDLED;
 }
 
-/* A drop is the business of the endpoint that the packet was leaving, or on its way into. */
-static __always_inline bool drop_is_reported(const struct packet *packet, enum metric_dir dir)
+/* By policy: the direction and the endpoint are those of the rules that refused. */
+static __always_inline bool drop_is_judged(int verdict)
 {
-	__u16 flags = dir == METRIC_DIR_INGRESS ? packet->dst_flags : packet->src_flags;
+	return drop_file(verdict) == SOURCE_POLICY;
+}
+
+/* A drop is the business of the endpoint that the packet was leaving, or on its way into. */
+static __always_inline bool drop_is_reported(const struct packet *packet, int verdict,
+					     enum metric_dir dir)
+{
+	__u16 flags = packet->endpoint_flags[dir == METRIC_DIR_INGRESS ? DST : SRC];
 	const struct runtime_config *runtime;
 
+	if (drop_is_judged(verdict))
+		flags = packet->judge_flags;
 	if (flags & (ENDPOINT_F_DROP_EVENTS | ENDPOINT_F_NO_DROP_EVENTS))
 		return flags & ENDPOINT_F_DROP_EVENTS;
 	runtime = runtime_config_get();
@@ -27,9 +36,11 @@ static __noinline int drop_packet(struct __sk_buff *skb, const struct packet *pa
 {
 	__u32 reason = drop_reason(verdict);
 
+	if (drop_is_judged(verdict))
+		dir = trace_policy_direction(packet);
 	metrics_add_drop(verdict, dir, skb->len);
-	if (!drop_is_silent(reason) && drop_is_reported(packet, dir))
-		event_emit(skb, packet, EVENT_HEAD(EVENT_DROP, reason, dir), verdict);
+	if (!drop_is_silent(reason) && drop_is_reported(packet, verdict, dir))
+		event_emit(skb, EVENT_HEAD(EVENT_DROP, reason, dir), verdict);
 	return TC_ACT_SHOT;
 }
 

@@ -9,6 +9,9 @@
 
 #define IDENTITY_HOST 1
 
+/* An endpoint for which there are no rules yet: no entry remembers this. */
+#define POLICY_VERSION_NONE 0xffffffffU
+
 static __always_inline const struct endpoint_info *endpoint_get(const struct addr *addr)
 {
 	return bpf_map_lookup_elem(&cilium_lxc, addr);
@@ -26,13 +29,38 @@ static __always_inline bool endpoint_is_host(const struct endpoint_info *endpoin
 	return endpoint->flags & ENDPOINT_F_HOST;
 }
 
-static __always_inline void endpoint_set_source(struct packet *packet,
-						const struct endpoint_info *endpoint)
+/* By what an endpoint of this node, or the host, is judged; version and flags are of one moment. */
+static __always_inline void endpoint_set_policy(struct packet *packet, enum packet_end end,
+						__u32 id)
 {
-	packet->src_identity = endpoint->identity;
-	packet->src_endpoint = endpoint->id;
-	packet->src_generation = endpoint->generation;
-	packet->src_flags = endpoint->flags;
+	const volatile __u64 *element = bpf_map_lookup_elem(&cilium_policy_endpoint, &id);
+	union {
+		__u64 word;
+		struct policy_endpoint policy;
+	} now = {.word = element ? *element : 0};
+
+	packet->policy_flags[end] = now.policy.flags;
+	packet->policy_version[end] =
+		likely(now.policy.version) ? CT_POLICY_VERSION(now.policy.version, now.policy.flags)
+					   : POLICY_VERSION_NONE;
+}
+
+static __always_inline void endpoint_set(struct packet *packet, enum packet_end end,
+					 const struct endpoint_info *endpoint)
+{
+	packet->identity[end] = endpoint->identity;
+	packet->endpoint[end] = endpoint->id;
+	packet->generation[end] = endpoint->generation;
+	packet->endpoint_flags[end] = endpoint->flags;
+	endpoint_set_policy(packet, end, endpoint->id);
+}
+
+/* Of the node's own end nothing else means something. */
+static __always_inline void endpoint_set_host(struct packet *packet, enum packet_end end)
+{
+	packet->identity[end] = IDENTITY_HOST;
+	if (node_config.enable_host_firewall)
+		endpoint_set_policy(packet, end, POLICY_ENDPOINT_HOST);
 }
 
 /* What cannot be parsed has a sender all the same, and its drop says who. */
@@ -41,21 +69,16 @@ static __noinline void endpoint_set_source_by_device(struct __sk_buff *skb, stru
 	const struct endpoint_info *endpoint = endpoint_get_by_device(skb->ifindex);
 
 	if (endpoint)
-		endpoint_set_source(packet, endpoint);
+		endpoint_set(packet, SRC, endpoint);
 }
 
-/* Not every field of an address of the node means something. */
 static __always_inline void endpoint_set_destination(struct packet *packet,
 						     const struct endpoint_info *endpoint)
 {
-	if (unlikely(endpoint_is_host(endpoint))) {
-		packet->dst_identity = IDENTITY_HOST;
-		return;
-	}
-	packet->dst_identity = endpoint->identity;
-	packet->dst_endpoint = endpoint->id;
-	packet->dst_generation = endpoint->generation;
-	packet->dst_flags = endpoint->flags;
+	if (unlikely(endpoint_is_host(endpoint)))
+		endpoint_set_host(packet, DST);
+	else
+		endpoint_set(packet, DST, endpoint);
 }
 
 /* Whoever sends on the device under an address that is not its own: still says who it is. */
@@ -65,7 +88,7 @@ static __noinline int endpoint_resolve_foreign_source(struct __sk_buff *skb, str
 
 	if (!endpoint)
 		return DROP(ENDPOINT, INVALID_SOURCE_IP);
-	endpoint_set_source(packet, endpoint);
+	endpoint_set(packet, SRC, endpoint);
 	if (endpoint->flags & ENDPOINT_F_SIP_CHECK ||
 	    (node_config.enable_source_ip_verification &&
 	     !(endpoint->flags & ENDPOINT_F_SKIP_SIP_CHECK)))
@@ -80,6 +103,6 @@ static __always_inline int endpoint_resolve_source(struct __sk_buff *skb, struct
 
 	if (unlikely(!endpoint || endpoint_is_host(endpoint) || endpoint->ifindex != skb->ifindex))
 		return endpoint_resolve_foreign_source(skb, packet);
-	endpoint_set_source(packet, endpoint);
+	endpoint_set(packet, SRC, endpoint);
 	return 0;
 }

@@ -26,7 +26,8 @@ static __noinline int fragment_resolve(struct flow *flow)
 	if (!node_config.enable_fragment_tracking)
 		return DROP(FRAGMENT, IP_FRAGMENTATION_NOT_SUPPORTED);
 	if (flow->flags & FLOW_F_FRAGMENT_FIRST) {
-		bpf_map_update_elem(&cilium_frag_datagrams, &key, &ports, BPF_ANY);
+		if (!(flow->flags & FLOW_F_EXPLAIN))
+			bpf_map_update_elem(&cilium_frag_datagrams, &key, &ports, BPF_ANY);
 		return 0;
 	}
 	first = bpf_map_lookup_elem(&cilium_frag_datagrams, &key);

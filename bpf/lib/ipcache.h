@@ -27,20 +27,39 @@ static __always_inline __u32 ipcache_identity(const struct packet *packet,
 	return info ? info->identity : ipcache_world_identity(packet);
 }
 
+/* No address of cilium_lxc: sets who the end is, and of a destination what the ipcache says of it. */
+static __always_inline void ipcache_resolve_remote(struct packet *packet, enum packet_end end)
+{
+	const struct ipcache_info *info =
+		ipcache_get(end == SRC ? &packet->flow.saddr : &packet->flow.daddr);
+
+	packet->identity[end] = ipcache_identity(packet, info);
+	if (info && info->flags & IPCACHE_F_LOCAL_HOST)
+		endpoint_set_host(packet, end);
+	if (end == DST)
+		packet->dst_flags = info ? info->flags : 0;
+}
+
+/* Who an end is, by its address: this node, an endpoint of it, or whoever the ipcache says. */
+static __always_inline void ipcache_resolve(struct packet *packet, enum packet_end end)
+{
+	const struct endpoint_info *endpoint =
+		endpoint_get(end == SRC ? &packet->flow.saddr : &packet->flow.daddr);
+
+	if (!endpoint)
+		ipcache_resolve_remote(packet, end);
+	else if (endpoint_is_host(endpoint))
+		endpoint_set_host(packet, end);
+	else
+		endpoint_set(packet, end, endpoint);
+}
+
 /*
- * Who sends, for a packet that comes from the host's stack: this node, an endpoint of it (its
- * packet went through the stack, and is accounted already), or whatever the ipcache says.
+ * Who sends, for a packet that comes from the host's stack: a packet of an endpoint went through it,
+ * and is accounted already.
  */
 static __always_inline void ipcache_resolve_source(struct packet *packet)
 {
-	const struct endpoint_info *source = endpoint_get(&packet->flow.saddr);
-
-	if (!source) {
-		packet->src_identity = ipcache_identity(packet, ipcache_get(&packet->flow.saddr));
-	} else if (endpoint_is_host(source)) {
-		packet->src_identity = IDENTITY_HOST;
-	} else {
-		endpoint_set_source(packet, source);
-		packet->counted = true;
-	}
+	ipcache_resolve(packet, SRC);
+	packet->counted = packet->generation[SRC] != 0;
 }

@@ -70,7 +70,7 @@ static __noinline int nat_translate(struct __sk_buff *skb, struct packet *packet
 		.addr = packet->flow.saddr,
 		.port = packet->flow.sport,
 		.created = ct_now(),
-		.generation = packet->src_generation,
+		.generation = packet->generation[SRC],
 	};
 	struct nat_key key;
 	struct rewrite to = {.end = REWRITE_SOURCE};
@@ -134,18 +134,22 @@ static __noinline int nat_send_error(struct __sk_buff *skb, struct packet *packe
 	return rewrite_packet(skb, &packet->flow, &to);
 }
 
-/* The connection of a packet that leaves; opened here where cil_from_container did not see it. */
-static __noinline struct ct_entry *nat_connection(struct __sk_buff *skb, struct packet *packet)
+/*
+ * Makes sure that a packet that leaves has a connection: 0, or a drop. Most have passed
+ * cil_from_container, which has judged them; those whose destination the stack has changed since
+ * belong to a connection that is seen here alone.
+ */
+static __noinline int nat_track(struct __sk_buff *skb, struct packet *packet)
 {
-	struct ct_entry *ct = ct_find(&packet->flow);
+	const struct ct_entry *ct = ct_find(&packet->flow);
 
-	if (ct && ct_entry_matches(ct, packet, ct_source_side(&packet->flow)))
-		return ct;
-	/* Between there and here the stack has given it another destination, and knows the way back. */
-	packet->via_stack = packet->src_generation != 0;
-	if (ct_track(skb, packet) < 0)
-		return NULL;
-	return ct_find(&packet->flow);
+	if (ct && !(ct->flags & CT_F_VIA_STACK) &&
+	    ct_entry_matches(ct, packet, ct_source_side(&packet->flow)))
+		return 0;
+	ipcache_resolve_remote(packet, DST);
+	/* The stack knows the way back. */
+	packet->via_stack = packet->generation[SRC] != 0;
+	return ct_track(skb, packet);
 }
 
 /* A packet of an endpoint leaves the node: 0, or a drop. */
@@ -153,10 +157,14 @@ static __noinline int nat_send(struct __sk_buff *skb, struct packet *packet,
 			       const struct device_info *device)
 {
 	struct ct_entry *ct;
+	int ret;
 
 	if (packet->flow.flags & FLOW_F_ICMP_ERROR)
 		return nat_send_error(skb, packet, device, false);
-	ct = nat_connection(skb, packet);
+	ret = nat_track(skb, packet);
+	if (ret < 0)
+		return ret;
+	ct = ct_find(&packet->flow);
 	if (!ct)
 		return DROP(NAT, CT_MAP_INSERTION_FAILED);
 	if (ct->nat == CT_NAT_NONE || !ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
@@ -201,6 +209,7 @@ static __noinline int nat_send_host(struct __sk_buff *skb, struct packet *packet
 				    const struct device_info *device)
 {
 	struct ct_entry *ct;
+	int ret;
 
 	if (packet->flow.flags & FLOW_F_ICMP_ERROR)
 		return nat_send_error(skb, packet, device, true);
@@ -211,7 +220,10 @@ static __noinline int nat_send_host(struct __sk_buff *skb, struct packet *packet
 	if (!ct || ct->expires <= ct_now() || ct->nat != CT_NAT_SOURCE) {
 		if (!nat_host_collides(packet))
 			return 0;
-		ct = nat_connection(skb, packet);
+		ret = nat_track(skb, packet);
+		if (ret < 0)
+			return ret;
+		ct = ct_find(&packet->flow);
 		if (!ct)
 			return DROP(NAT, CT_MAP_INSERTION_FAILED);
 	}

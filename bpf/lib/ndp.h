@@ -144,7 +144,7 @@ static __noinline int ndp_from_endpoint(struct __sk_buff *skb, struct packet *pa
 
 	if (!endpoint)
 		return DROP(NDP, INVALID_SOURCE_IP);
-	endpoint_set_source(packet, endpoint);
+	endpoint_set(packet, SRC, endpoint);
 	switch (packet->flow.icmp_type) {
 	case ICMP6_NEIGHBOR_SOLICIT:
 		return ndp_solicited(skb, packet, endpoint);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bpf/lib/base.h"
+#include "abi/policy.h"
 
 enum flow_flag {
 	FLOW_F_IPV6 = 0x01,
@@ -12,6 +13,7 @@ enum flow_flag {
 	FLOW_F_ICMP_ECHO = 0x10,      /* ports are the echo identifier */
 	FLOW_F_ICMP_REPLY = 0x20,     /* the other side asked */
 	FLOW_F_LINK_LOCAL = 0x40,     /* neighbour discovery or multicast listener messages */
+	FLOW_F_EXPLAIN = 0x80,        /* nothing may be written but to cilium_explain */
 };
 
 #define FLOW_F_FRAGMENT (FLOW_F_FRAGMENT_FIRST | FLOW_F_FRAGMENT_LATER)
@@ -38,28 +40,40 @@ enum ct_change {
 	CT_CHANGE_INTERVAL = 0x02, /* the report interval has passed */
 };
 
+/* The two ends of a packet. */
+enum packet_end {
+	SRC = 0,
+	DST = 1,
+	PACKET_END__MAX,
+};
+
 struct packet {
 	struct flow flow;
-	__u32 src_identity; /* 0: not known (yet) */
-	__u32 dst_identity;
-	__u32 src_generation; /* of local endpoints, else 0 */
-	__u32 dst_generation;
-	__u16 src_endpoint; /* id, 0: not local */
-	__u16 dst_endpoint;
-	__u8 ct_state;      /* enum event_ct_state */
-	__u8 ct_changes;    /* enum ct_change */
-	__u8 new_tcp_flags; /* seen for the first time from this side */
-	__u8 trace;         /* 0: off, else 1 + enum trace_aggregation */
-	__u8 trace_point;   /* enum trace_point: where it went */
-	__s8 ext_error;     /* of the helper that failed */
-	__u8 counted;       /* another program of this node accounts the packet */
-	__u8 via_stack;     /* the host's stack forwarded this, or what this answers */
-	__u8 nat_reply;     /* came to a masqueraded port: nat_addr and nat_port, now replaced */
-	__u16 src_flags;    /* ENDPOINT_F_* of local endpoints, else 0 */
-	__u16 dst_flags;
-	__be16 nat_port;
+	/* By enum packet_end, in the order of struct ct_entry. */
+	__u32 generation[PACKET_END__MAX];     /* of local endpoints, else 0 */
+	__u32 policy_version[PACKET_END__MAX]; /* CT_POLICY_VERSION(); 0: nobody to judge for */
+	__u32 identity[PACKET_END__MAX];       /* 0: not known (yet) */
+	__u16 endpoint[PACKET_END__MAX];       /* id, 0: not local */
+	__u16 endpoint_flags[PACKET_END__MAX]; /* ENDPOINT_F_* of local endpoints, else 0 */
+	__u8 policy_flags[PACKET_END__MAX];    /* POLICY_F_*, with policy_version */
+	__u8 ct_state;                         /* enum event_ct_state */
+	__u8 ct_changes;                       /* enum ct_change */
+	__u8 new_tcp_flags;                    /* seen for the first time from this side */
+	__u8 trace;                            /* 0: off, else 1 + enum trace_aggregation */
+	__u8 trace_point;                      /* enum trace_point: where it went */
+	__s8 ext_error;                        /* of the helper that failed */
+	__u8 counted;   /* another program of this node accounts the packet */
+	__u8 via_stack; /* the host's stack forwarded this, or what this answers */
+	__u8 dst_flags; /* IPCACHE_F_* of a destination that is no endpoint here */
+	__u8 nat_reply; /* came to a masqueraded port: nat_addr and nat_port, now replaced */
+	/* What stands from here on is not zero before it is set. */
+	__be16 nat_port; /* with nat_reply */
 	__u32 nat_generation;
 	struct addr nat_addr;
+	struct policy_judgement policy; /* the last */
+	__s32 policy_result;            /* 0, or a drop */
+	__u16 judge_flags;              /* ENDPOINT_F_* of the endpoint that judged */
+	__u8 policy_how;                /* enum policy_how */
 };
 
 /*
@@ -69,28 +83,53 @@ struct packet {
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, 2); /* the packet, and what an ICMP error carries */
 	__type(key, __u32);
 	__type(value, struct packet);
 } packet_scratch SEC(".maps") __weak;
 
 /* All zero but for the offset; never NULL, which only the verifier does not know. */
+static __always_inline struct packet *packet_get(void)
+{
+	__u32 index = 0;
+
+	return bpf_map_lookup_elem(&packet_scratch, &index);
+}
+
+/* The packet inside an ICMP error. */
+static __always_inline struct packet *packet_inner_get(void)
+{
+	__u32 index = 1;
+
+	return bpf_map_lookup_elem(&packet_scratch, &index);
+}
+
+static __always_inline struct packet *packet_clear(struct packet *packet)
+{
+
+	if (packet)
+		__builtin_memset(packet, 0, offsetof(struct packet, nat_port));
+	return packet;
+}
+
 static __always_inline struct packet *packet_begin(__u32 l3_off)
 {
-	__u32 zero = 0;
-	struct packet *packet = bpf_map_lookup_elem(&packet_scratch, &zero);
+	struct packet *packet = packet_clear(packet_get());
 
-	if (!packet)
-		return NULL;
-	__builtin_memset(packet, 0, sizeof(*packet));
-	packet->flow.l3_off = l3_off;
+	if (packet)
+		packet->flow.l3_off = l3_off;
 	return packet;
+}
+
+static __always_inline struct packet *packet_inner_begin(void)
+{
+	return packet_clear(packet_inner_get());
 }
 
 /* The host's stack forwards what either end sends and gets. */
 static __always_inline bool packet_needs_stack(const struct packet *packet)
 {
-	return (packet->src_flags | packet->dst_flags) & ENDPOINT_F_VIA_STACK;
+	return (packet->endpoint_flags[SRC] | packet->endpoint_flags[DST]) & ENDPOINT_F_VIA_STACK;
 }
 
 static __always_inline bool packet_is_ipv6(const struct packet *packet)

@@ -22,6 +22,12 @@ static __always_inline enum metric_dir trace_direction(__u8 point)
 									 : METRIC_DIR_EGRESS;
 }
 
+/* Of the rules that judged last, as seen from the endpoint whose they are. */
+static __always_inline enum metric_dir trace_policy_direction(const struct packet *packet)
+{
+	return packet->policy.direction == POLICY_INGRESS ? METRIC_DIR_INGRESS : METRIC_DIR_EGRESS;
+}
+
 /* Bits 0..7: type, 8..15: subtype, 16..23: direction. */
 #define EVENT_HEAD(type, subtype, dir) ((type) | (subtype) << 8 | (dir) << 16)
 
@@ -44,20 +50,44 @@ static __always_inline __u32 event_read_packet(struct __sk_buff *skb, struct eve
 	return n_bytes;
 }
 
-/* verdict: of a drop, else 0. */
-static __noinline void event_emit(struct __sk_buff *skb, const struct packet *packet, __u32 head,
-				  int verdict)
+/* Who decided, where policy did; the rest of what is in the ring is not zero by itself. */
+static __always_inline void event_set_policy(struct event *event, const struct packet *packet,
+					     int verdict)
+{
+	bool is_verdict = event->type == EVENT_POLICY_VERDICT;
+	bool is_judged = is_verdict || (verdict && drop_file(verdict) == SOURCE_POLICY);
+
+	event->rule = 0;
+	event->rule_set = 0;
+	event->match = 0;
+	event->policy_endpoint = 0;
+	if (is_judged) {
+		event->rule = packet->policy.leaf.rule;
+		event->rule_set = packet->policy.rule_set;
+		event->match = packet->policy.leaf.match;
+		event->policy_endpoint = packet->policy.endpoint;
+	}
+	event->drop_reason = is_verdict && verdict ? drop_reason(verdict) : 0;
+	event->pad[0] = event->pad[1] = 0;
+}
+
+/*
+ * verdict: of a drop, or of what only audit lets go; else 0. Returns 0. A global function, which the
+ * verifier follows once and not for each of its callers.
+ */
+__weak __attribute__((noinline)) int event_emit(struct __sk_buff *skb, __u32 head, int verdict)
 {
 	const struct runtime_config *runtime = runtime_config_get();
+	const struct packet *packet = packet_get();
 	__u32 n_bytes = skb->len;
 	struct event *event;
 
-	if (!runtime)
-		return;
+	if (!runtime || !packet)
+		return 0;
 	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
 	if (!event) {
 		metrics_add(METRIC_REASON_EVENT_LOST, METRIC_DIR_UNKNOWN, sizeof(*event));
-		return;
+		return 0;
 	}
 	event->type = head;
 	event->subtype = head >> 8;
@@ -73,19 +103,16 @@ static __noinline void event_emit(struct __sk_buff *skb, const struct packet *pa
 	event->hash = bpf_get_hash_recalc(skb);
 	event->mark = skb->mark;
 	event->ifindex = skb->ifindex;
-	event->src_identity = packet->src_identity;
-	event->dst_identity = packet->dst_identity;
-	event->src_endpoint = packet->src_endpoint;
-	event->dst_endpoint = packet->dst_endpoint;
+	event->src_identity = packet->identity[SRC];
+	event->dst_identity = packet->identity[DST];
+	event->src_endpoint = packet->endpoint[SRC];
+	event->dst_endpoint = packet->endpoint[DST];
 	event->orig_len = n_bytes;
-	event->rule = 0;
-	event->rule_set = 0;
-	event->match = 0;
-	event->drop_reason = 0;
-	event->pad[0] = event->pad[1] = event->pad[2] = 0;
+	event_set_policy(event, packet, verdict);
 	event->cpu = bpf_get_smp_processor_id();
 	event->cap_len = event_read_packet(skb, event, n_bytes);
 	bpf_ringbuf_submit(event, event_wakeup(runtime));
+	return 0;
 }
 
 /* At the entry of each program: one array element says whether anybody listens. */
@@ -104,16 +131,16 @@ static __always_inline void trace_init(struct packet *packet)
 static __always_inline bool trace_is_wanted(const struct packet *packet,
 					    const struct runtime_config *runtime)
 {
-	bool src_off = packet->src_flags & ENDPOINT_F_NO_TRACE;
-	bool dst_off = packet->dst_flags & ENDPOINT_F_NO_TRACE;
+	bool src_off = packet->endpoint_flags[SRC] & ENDPOINT_F_NO_TRACE;
+	bool dst_off = packet->endpoint_flags[DST] & ENDPOINT_F_NO_TRACE;
 
-	if ((packet->src_flags | packet->dst_flags) & ENDPOINT_F_TRACE)
+	if ((packet->endpoint_flags[SRC] | packet->endpoint_flags[DST]) & ENDPOINT_F_TRACE)
 		return true;
 	if (runtime->trace_events != TRACE_EVENTS_ON)
 		return false;
 	if (src_off)
-		return packet->dst_endpoint && !dst_off;
-	return packet->src_endpoint || !dst_off;
+		return packet->endpoint[DST] && !dst_off;
+	return packet->endpoint[SRC] || !dst_off;
 }
 
 static __noinline void trace_report_entry(struct __sk_buff *skb, struct packet *packet,
@@ -124,7 +151,7 @@ static __noinline void trace_report_entry(struct __sk_buff *skb, struct packet *
 	if (!runtime || !trace_is_wanted(packet, runtime))
 		return;
 	packet->ct_state = EVENT_CT_UNKNOWN;
-	event_emit(skb, packet, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
+	event_emit(skb, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
 }
 
 /* Where the packet came in; only when every packet is to be reported. */
@@ -145,7 +172,7 @@ static __noinline void trace_report(struct __sk_buff *skb, const struct packet *
 	if (packet->trace > 1 + TRACE_AGGREGATION_LOW && !packet->ct_changes &&
 	    !(packet->new_tcp_flags & runtime->trace_tcp_flags))
 		return;
-	event_emit(skb, packet, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
+	event_emit(skb, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
 }
 
 /* Where the packet went. */

@@ -31,10 +31,10 @@ static __always_inline int host_send(struct __sk_buff *skb, struct packet *packe
 		return TC_ACT_OK;
 	endpoint_set_destination(packet, destination);
 	ipcache_resolve_source(packet);
-	packet->via_stack = packet->src_identity != IDENTITY_HOST;
+	packet->via_stack = packet->identity[SRC] != IDENTITY_HOST;
 	trace_entry(skb, packet, TRACE_FROM_HOST);
 	/* Otherwise cil_to_container, which the packet passes next, does this. */
-	if (!config_to_container_attached()) {
+	if (!config_to_container_attached() || explain_is_on(packet)) {
 		ret = ct_track(skb, packet);
 		if (unlikely(ret < 0))
 			return ret;
@@ -59,4 +59,12 @@ SEC("tc") int cil_from_host(struct __sk_buff *skb)
 	if (config_to_container_attached() && verdict == TC_ACT_REDIRECT)
 		return verdict;
 	return packet_finish(skb, packet, verdict, METRIC_DIR_INGRESS);
+}
+
+/* As cil_from_host, and where that is attached cil_to_container behind it: see abi/explain.h. */
+SEC("tc") int cil_explain_host(struct __sk_buff *skb)
+{
+	struct packet *packet = explain_begin(ETH_HLEN);
+
+	return packet ? explain_finish(packet, host_send(skb, packet)) : TC_ACT_SHOT;
 }

@@ -8,6 +8,7 @@
 #include "bpf/lib/drop.h"
 #include "bpf/lib/endpoint.h"
 #include "bpf/lib/fragment.h"
+#include "bpf/lib/host_firewall.h"
 #include "bpf/lib/ipcache.h"
 #include "bpf/lib/nat.h"
 
@@ -20,9 +21,14 @@ static __always_inline const struct device_info *netdev_get(struct __sk_buff *sk
 	return bpf_map_lookup_elem(&cilium_devices, &ifindex);
 }
 
+static __always_inline __u32 netdev_l3_off(const struct device_info *device)
+{
+	return device && device->flags & DEVICE_F_L3 ? 0 : ETH_HLEN;
+}
+
 static __always_inline struct packet *netdev_begin(const struct device_info *device)
 {
-	struct packet *packet = packet_begin(device && device->flags & DEVICE_F_L3 ? 0 : ETH_HLEN);
+	struct packet *packet = packet_begin(netdev_l3_off(device));
 
 	if (packet)
 		trace_init(packet);
@@ -41,14 +47,16 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	if (endpoint_get(&packet->flow.saddr))
 		return DROP(NETDEV, INVALID_SOURCE_IP);
 	endpoint_set_destination(packet, destination);
-	packet->src_identity = ipcache_identity(packet, ipcache_get(&packet->flow.saddr));
+	ipcache_resolve_remote(packet, SRC);
 	trace_entry(skb, packet, TRACE_FROM_NETWORK);
 	/* The stack routes it to the endpoint's programs, which do what follows. */
-	if (node_config.enable_host_legacy_routing || unlikely(packet_needs_stack(packet))) {
+	if ((node_config.enable_host_legacy_routing || unlikely(packet_needs_stack(packet))) &&
+	    !explain_is_on(packet)) {
 		/* But for a forgotten connection: nobody behind this knows that it answers. */
 		packet->counted = true;
-		if (packet->nat_reply && ct_track(skb, packet) < 0)
-			return DROP(NETDEV, CT_MAP_INSERTION_FAILED);
+		ret = packet->nat_reply ? ct_track(skb, packet) : 0;
+		if (ret < 0)
+			return ret;
 		packet->trace_point = TRACE_TO_STACK;
 		return TC_ACT_OK;
 	}
@@ -87,31 +95,59 @@ static __always_inline const struct endpoint_info *netdev_opener(const struct pa
 	return NULL;
 }
 
+/* To the node itself. parsed: what parsing the headers has returned. */
+static __always_inline int netdev_receive_host(struct __sk_buff *skb, struct packet *packet,
+					       int parsed)
+{
+	int ret = 0;
+
+	if (node_config.enable_host_firewall)
+		ret = host_firewall_receive(skb, packet, parsed);
+	return ret < 0 ? ret : TC_ACT_OK;
+}
+
+/*
+ * To an address of this node, under which its endpoints go out too: 1 when it belongs to a translated
+ * connection, and now goes to who opened that; else a verdict.
+ */
+static __always_inline int netdev_receive_translated(struct __sk_buff *skb, struct packet *packet)
+{
+	int parsed, ret = 0;
+
+	if (!nat_enabled(packet) && !node_config.enable_host_firewall)
+		return TC_ACT_OK;
+	parsed = netdev_parse_l4(skb, packet);
+	if (parsed >= 0 && nat_enabled(packet))
+		ret = nat_receive(skb, packet);
+	return ret ? ret : netdev_receive_host(skb, packet, parsed);
+}
+
 static __always_inline int netdev_receive(struct __sk_buff *skb, struct packet *packet)
 {
 	const struct endpoint_info *destination;
-	int ret;
+	int ret = parse_l3(skb, &packet->flow);
 
-	if (parse_l3(skb, &packet->flow) < 0)
+	if (ret < 0 && !node_config.enable_host_firewall)
 		return TC_ACT_OK;
 	destination = endpoint_get(&packet->flow.daddr);
-	if (!destination || (endpoint_is_host(destination) && !nat_enabled(packet)))
+	if (!destination)
 		return TC_ACT_OK;
-	ret = netdev_parse_l4(skb, packet);
+	if (ret < 0)
+		return endpoint_is_host(destination) ? netdev_receive_host(skb, packet, ret)
+						     : TC_ACT_OK;
 	if (endpoint_is_host(destination)) {
-		if (ret >= 0)
-			ret = nat_receive(skb, packet);
-		else
-			ret = 0;
+		ret = netdev_receive_translated(skb, packet);
 		if (ret <= 0)
 			return ret;
 		destination = netdev_opener(packet);
 		if (!destination)
 			return DROP(NETDEV, STALE_OR_UNROUTABLE_IP);
 		if (endpoint_is_host(destination))
-			return TC_ACT_OK;
-	} else if (ret < 0) {
-		return ret;
+			return netdev_receive_host(skb, packet, 0);
+	} else {
+		ret = netdev_parse_l4(skb, packet);
+		if (ret < 0)
+			return ret;
 	}
 	return netdev_deliver(skb, packet, destination);
 }
@@ -130,6 +166,22 @@ SEC("tc") int cil_from_netdev(struct __sk_buff *skb)
 	return packet_finish(skb, packet, verdict, METRIC_DIR_INGRESS);
 }
 
+/* Of the node itself. parsed: what parsing the headers has returned. */
+static __always_inline int netdev_send_host(struct __sk_buff *skb, struct packet *packet,
+					    const struct device_info *device, int parsed)
+{
+	endpoint_set_host(packet, SRC);
+	if (node_config.enable_host_firewall) {
+		int ret = host_firewall_send(skb, packet, parsed);
+
+		if (ret < 0)
+			return ret;
+	}
+	if (parsed < 0 || !nat_enabled(packet) || explain_is_on(packet))
+		return TC_ACT_OK;
+	return nat_send_host(skb, packet, device);
+}
+
 static __always_inline int netdev_send(struct __sk_buff *skb, struct packet *packet,
 				       const struct device_info *device)
 {
@@ -139,22 +191,25 @@ static __always_inline int netdev_send(struct __sk_buff *skb, struct packet *pac
 	/* A device upon a device: the upper one has done it. */
 	if (!device || (skb->mark & MARK_MAGIC_MASK) == MARK_MAGIC_SNAT_DONE)
 		return TC_ACT_OK;
-	if (parse_l3(skb, &packet->flow) < 0 || !nat_enabled(packet))
+	ret = parse_l3(skb, &packet->flow);
+	if ((ret < 0 || !nat_enabled(packet)) && !node_config.enable_host_firewall)
 		return TC_ACT_OK;
 	source = endpoint_get(&packet->flow.saddr);
 	if (!source)
 		return TC_ACT_OK;
-	ret = netdev_parse_l4(skb, packet);
-	if (packet->flow.flags & FLOW_F_LINK_LOCAL)
-		return TC_ACT_OK;
-	packet->trace_point = TRACE_TO_NETWORK;
-	if (endpoint_is_host(source)) {
-		packet->src_identity = IDENTITY_HOST;
-		packet->counted = true;
-		return ret < 0 ? TC_ACT_OK : nat_send_host(skb, packet, device);
+	if (ret >= 0) {
+		ret = netdev_parse_l4(skb, packet);
+		if (packet->flow.flags & FLOW_F_LINK_LOCAL)
+			return TC_ACT_OK;
 	}
-	endpoint_set_source(packet, source);
+	packet->trace_point = TRACE_TO_NETWORK;
 	packet->counted = true;
+	if (endpoint_is_host(source))
+		return netdev_send_host(skb, packet, device, ret);
+	/* To explain it, cil_explain_container is asked. */
+	if (!nat_enabled(packet) || explain_is_on(packet))
+		return TC_ACT_OK;
+	endpoint_set(packet, SRC, source);
 	if (ret < 0)
 		return ret;
 	return nat_send(skb, packet, device);
@@ -173,4 +228,21 @@ SEC("tc") int cil_to_netdev(struct __sk_buff *skb)
 	if (unlikely(verdict < 0))
 		return drop_packet(skb, packet, verdict, METRIC_DIR_EGRESS);
 	return packet_verdict(verdict);
+}
+
+/* As cil_from_netdev: see abi/explain.h. */
+SEC("tc") int cil_explain_netdev(struct __sk_buff *skb)
+{
+	struct packet *packet = explain_begin(netdev_l3_off(netdev_get(skb)));
+
+	return packet ? explain_finish(packet, netdev_receive(skb, packet)) : TC_ACT_SHOT;
+}
+
+/* As cil_to_netdev, without what masquerading would make of the packet. */
+SEC("tc") int cil_explain_to_netdev(struct __sk_buff *skb)
+{
+	const struct device_info *device = netdev_get(skb);
+	struct packet *packet = explain_begin(netdev_l3_off(device));
+
+	return packet ? explain_finish(packet, netdev_send(skb, packet, device)) : TC_ACT_SHOT;
 }

@@ -12,15 +12,10 @@
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
-/* To where no endpoint of this node is: another node, or the world. */
-static __noinline int pod_send_out(struct __sk_buff *skb, struct packet *packet)
+/* Where no endpoint of this node is: another node, or the world. */
+static __noinline void pod_resolve_remote(struct packet *packet)
 {
-	const struct ipcache_info *info = ipcache_get(&packet->flow.daddr);
-
-	packet->dst_identity = ipcache_identity(packet, info);
-	if (info && info->flags & IPCACHE_F_LOCAL_HOST)
-		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
-	return deliver_by_route(skb, packet);
+	ipcache_resolve_remote(packet, DST);
 }
 
 static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet)
@@ -48,6 +43,8 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	destination = endpoint_get(&packet->flow.daddr);
 	if (likely(destination))
 		endpoint_set_destination(packet, destination);
+	else
+		pod_resolve_remote(packet);
 	ret = ct_track(skb, packet);
 	if (unlikely(ret < 0))
 		return ret;
@@ -60,7 +57,9 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	if (likely(destination))
 		return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_ENDPOINT);
-	return pod_send_out(skb, packet);
+	if (packet->dst_flags & IPCACHE_F_LOCAL_HOST)
+		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
+	return deliver_by_route(skb, packet);
 }
 
 SEC("tc") int cil_from_container(struct __sk_buff *skb)
@@ -73,6 +72,14 @@ SEC("tc") int cil_from_container(struct __sk_buff *skb)
 	trace_init(packet);
 	verdict = pod_send(skb, packet);
 	return packet_finish(skb, packet, verdict, METRIC_DIR_EGRESS);
+}
+
+/* As cil_from_container: see abi/explain.h. */
+SEC("tc") int cil_explain_container(struct __sk_buff *skb)
+{
+	struct packet *packet = explain_begin(ETH_HLEN);
+
+	return packet ? explain_finish(packet, pod_send(skb, packet)) : TC_ACT_SHOT;
 }
 
 /* From the host's stack; who sent it is told by its address, which was checked where it came in. */
@@ -97,7 +104,7 @@ static __always_inline int pod_receive(struct __sk_buff *skb, struct packet *pac
 		return DROP(POD, STALE_OR_UNROUTABLE_IP);
 	endpoint_set_destination(packet, destination);
 	ipcache_resolve_source(packet);
-	packet->via_stack = packet->src_identity != IDENTITY_HOST;
+	packet->via_stack = packet->identity[SRC] != IDENTITY_HOST;
 	ret = ct_track(skb, packet);
 	return unlikely(ret < 0) ? ret : TC_ACT_OK;
 }

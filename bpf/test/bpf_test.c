@@ -207,6 +207,32 @@ static void run_case(void **state)
 	}
 }
 
+static void run_scenario(void **state)
+{
+	const struct scenario *scenario = *state;
+
+	load(scenario->configure);
+	harness_reset(&harness);
+	scenario->run(&harness);
+}
+
+static size_t add_scenarios(struct CMUnitTest *tests)
+{
+	static const struct scenario_group *const groups[] = {
+		&policy_scenarios, &policy_live_scenarios, &policy_event_scenarios,
+		&policy_host_scenarios, &explain_scenarios};
+	size_t n_tests = 0;
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		for (size_t j = 0; j < groups[i]->n_scenarios; j++)
+			tests[n_tests++] = (struct CMUnitTest){
+				.name = groups[i]->scenarios[j].name,
+				.test_func = run_scenario,
+				.initial_state = (void *)&groups[i]->scenarios[j],
+			};
+	return n_tests;
+}
+
 static void run_events(void **state)
 {
 	load(NULL);
@@ -256,6 +282,7 @@ int main(void)
 			};
 		}
 	}
+	n_tests += add_scenarios(tests + n_tests);
 	tests[n_tests++] =
 		(struct CMUnitTest){.name = "which packets are reported", .test_func = run_events};
 	tests[n_tests++] = (struct CMUnitTest){.name = "random frames", .test_func = run_fuzz};

@@ -57,6 +57,23 @@ extern const struct case_group pod_cases, malformed_cases, conntrack_cases, neig
 	fragment_cases, host_cases, netdev_cases, nat_cases, nat_error_cases, queued_cases,
 	nat_change_cases, options_cases;
 
+/* What is easier said by a function: on maps that were just reset. */
+struct scenario {
+	const char *name;
+	void (*configure)(struct node_config *config);
+	void (*run)(struct harness *harness);
+};
+
+struct scenario_group {
+	const struct scenario *scenarios;
+	size_t n_scenarios;
+};
+
+extern const struct scenario_group policy_scenarios, policy_live_scenarios, policy_event_scenarios,
+	policy_host_scenarios, explain_scenarios;
+
+#define SCENARIOS(scenarios_) {scenarios_, sizeof(scenarios_) / sizeof(scenarios_[0])}
+
 /* What a delivery to pod b does to the link layer. */
 #define TO_B .dst_mac = MAC_B, .src_mac = MAC_B_NODE
 #define TO_A .dst_mac = MAC_A, .src_mac = MAC_A_NODE

@@ -118,7 +118,7 @@ static void check_opening(struct harness *harness, const struct run *run)
 
 	if (!harness_get_ct(harness, &(struct frame_spec){AB4}, &key, &entry) ||
 	    entry.flags & CT_F_INITIATOR_1 || entry.generation[0] != 100 ||
-	    entry.generation[1] != 200 || entry.src_identity != IDENTITY_A)
+	    entry.generation[1] != 200 || ct_entry_initiator_identity(&entry) != IDENTITY_A)
 		abort();
 }
 
@@ -129,7 +129,7 @@ static void check_opening_by_b(struct harness *harness, const struct run *run)
 
 	if (!harness_get_ct(harness, &(struct frame_spec){AB4}, &key, &entry) ||
 	    !(entry.flags & CT_F_INITIATOR_1) || entry.generation[0] != 100 ||
-	    entry.generation[1] != 200 || entry.src_identity != IDENTITY_B)
+	    entry.generation[1] != 200 || ct_entry_initiator_identity(&entry) != IDENTITY_B)
 		abort();
 }
 

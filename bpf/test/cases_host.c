@@ -28,7 +28,8 @@ static void check_node_connection(struct harness *harness, const struct run *run
 	struct ct_entry entry;
 
 	if (!harness_get_ct(harness, &(struct frame_spec){FROM_NODE4}, &key, &entry) ||
-	    entry.src_identity != 1 || entry.generation[0] != 0 || entry.generation[1] != 200)
+	    ct_entry_initiator_identity(&entry) != 1 || entry.generation[0] != 0 ||
+	    entry.generation[1] != 200)
 		abort();
 }
 

@@ -23,7 +23,8 @@ static void check_identity(struct harness *harness, const char *source, __u32 id
 	struct ct_key key;
 	struct ct_entry entry;
 
-	if (!harness_get_ct(harness, &spec, &key, &entry) || entry.src_identity != identity)
+	if (!harness_get_ct(harness, &spec, &key, &entry) ||
+	    ct_entry_initiator_identity(&entry) != identity)
 		abort();
 }
 

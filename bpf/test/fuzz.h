@@ -12,6 +12,22 @@ void fuzz_run(struct harness *harness);
 /* What a program made of a frame; NULL: nothing is wrong with it, else what is. */
 const char *fuzz_check_frame(enum test_program program, const struct frame *in,
 			     const struct run *run);
+/* What a frame says of its ends; ports are in host byte order. */
+struct fuzz_flow {
+	struct addr src, dst;
+	__u8 protocol;
+	__u8 type; /* ICMP */
+	__u16 sport, dport;
+	bool is_link_local; /* neighbour discovery or group membership */
+};
+
+/* False for what is not IP, or has no L4 header here: other fragments, for one. */
+bool fuzz_parse_frame(const struct frame *frame, struct fuzz_flow *ret_flow);
+
+/* Gives both pods random rule sets, and what became of a frame under them; NULL: what should. */
+void fuzz_put_policy(struct harness *harness);
+const char *fuzz_check_policy(struct harness *harness, enum test_program program,
+			      const struct run *run);
 /* What is wrong with what the programs have put into maps and events, or NULL. Takes the events. */
 const char *fuzz_check_maps(struct harness *harness);
 /* Drops since the reset; all were for a reason that drop_help.def has, else −1. */

@@ -220,6 +220,32 @@ static bool is_link_local_message(const struct frame *frame, const struct layout
 	       ((type >= 130 && type <= 137) || type == 143);
 }
 
+static struct addr addr_at(const struct frame *frame, const struct layout *layout, size_t off)
+{
+	struct addr addr = {.bytes = {[10] = 0xff, [11] = 0xff}};
+
+	memcpy(addr.bytes + sizeof(addr) - layout->n_addr, frame->data + off, layout->n_addr);
+	return addr;
+}
+
+bool fuzz_parse_frame(const struct frame *frame, struct fuzz_flow *ret_flow)
+{
+	struct layout layout;
+
+	if (!find_l4(frame, &layout) || !layout.is_whole || layout.l4 + 4 > layout.end)
+		return false;
+	*ret_flow = (struct fuzz_flow){
+		.src = addr_at(frame, &layout, layout.addrs),
+		.dst = addr_at(frame, &layout, layout.addrs + layout.n_addr),
+		.protocol = layout.protocol,
+		.type = frame->data[layout.l4],
+		.sport = get16(frame, layout.l4),
+		.dport = get16(frame, layout.l4 + 2),
+		.is_link_local = is_link_local_message(frame, &layout),
+	};
+	return true;
+}
+
 /* Only what a pod sends under its own address goes on: whoever it says that it is. */
 static const char *check_source(const struct frame *in)
 {

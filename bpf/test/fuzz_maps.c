@@ -184,7 +184,8 @@ static int check_event(void *context, void *data, size_t n_bytes)
 	if (n_bytes != sizeof(*event) || event->cap_len > EVENT_PACKET_BYTES ||
 	    event->cap_len > event->orig_len)
 		*wrong = "event of a wrong length";
-	else if (event->type != EVENT_DROP && event->type != EVENT_TRACE)
+	else if (event->type != EVENT_DROP && event->type != EVENT_TRACE &&
+		 event->type != EVENT_POLICY_VERDICT)
 		*wrong = "event of no type";
 	else if (event->type == EVENT_DROP &&
 		 (!is_known_reason(event->subtype) || !event->file || !event->line))

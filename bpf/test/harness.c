@@ -83,18 +83,23 @@ void harness_load(struct harness *harness, const struct node_config *config)
 	CHECK(harness->skel);
 	*(struct node_config *)&harness->skel->rodata->node_config = *config;
 	harness->config = *config;
+	harness->ring = NULL;
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_lxc, 1024));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_lxc_device, 1024));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_ipcache, 1024));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_ct_tcp_global, 131072));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_ct_any_global, 65536));
 	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_snat_external, 131072));
+	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_policy_peer, 4096));
+	CHECK(!bpf_map__set_max_entries(harness->skel->maps.cilium_policy_class, 4096));
 	CHECK(!datapath_bpf__load(harness->skel));
 	harness_reset(harness);
 }
 
 void harness_unload(struct harness *harness)
 {
+	ring_buffer__free(harness->ring);
+	harness->ring = NULL;
 	datapath_bpf__destroy(harness->skel);
 }
 
@@ -165,9 +170,9 @@ static void put_exclusion(struct harness *harness, const char *text, unsigned in
 static void put_endpoints(struct harness *harness)
 {
 	struct endpoint_info a = {
-		.ifindex = IFINDEX_A, .identity = IDENTITY_A, .generation = 100, .id = 10};
+		.ifindex = IFINDEX_A, .identity = IDENTITY_A, .generation = 100, .id = ENDPOINT_A};
 	struct endpoint_info b = {
-		.ifindex = IFINDEX_B, .identity = IDENTITY_B, .generation = 200, .id = 20};
+		.ifindex = IFINDEX_B, .identity = IDENTITY_B, .generation = 200, .id = ENDPOINT_B};
 	struct endpoint_info host = {.flags = ENDPOINT_F_HOST};
 
 	frame_parse_mac(MAC_A, a.mac.bytes);
@@ -178,6 +183,25 @@ static void put_endpoints(struct harness *harness)
 	put_endpoint(harness, B4, B6, &b);
 	put_endpoint(harness, NODE4, NODE6, &host);
 	put_endpoint(harness, HOST4, HOST6, &host);
+}
+
+void harness_put_policy(struct harness *harness, __u32 endpoint, __u32 version, __u32 flags)
+{
+	const struct policy_endpoint policy = {.version = version, .flags = flags};
+
+	put(harness->skel->maps.cilium_policy_endpoint, &endpoint, &policy);
+}
+
+/* Everything is allowed. */
+static void open_policy(struct harness *harness)
+{
+	static const __u32 endpoints[] = {POLICY_ENDPOINT_HOST, ENDPOINT_A, ENDPOINT_B};
+
+	empty_map(harness->skel->maps.cilium_policy_peer);
+	empty_map(harness->skel->maps.cilium_policy_class);
+	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+		harness_put_policy(harness, endpoints[i], VERSION_OPEN,
+				   POLICY_F_OPEN_INGRESS | POLICY_F_OPEN_EGRESS);
 }
 
 void harness_reset(struct harness *harness)
@@ -198,6 +222,7 @@ void harness_reset(struct harness *harness)
 	empty_map(harness->skel->maps.cilium_frag_datagrams);
 	empty_map(harness->skel->maps.cilium_drop_sites);
 	put_endpoints(harness);
+	open_policy(harness);
 	put_ipcache(harness, "192.0.2.77", 6, IPCACHE_F_REMOTE_NODE);
 	put_ipcache(harness, "192.0.2.78", 1, IPCACHE_F_LOCAL_HOST);
 	put_prefix(harness, "198.51.100.0", 96 + 24, 77);
@@ -213,12 +238,16 @@ void harness_reset(struct harness *harness)
 
 int harness_program_fd(struct harness *harness, enum test_program program)
 {
-	const struct bpf_program *const programs[PROGRAM__MAX] = {
+	const struct bpf_program *const programs[PROGRAM_ALL__MAX] = {
 		[FROM_CONTAINER] = harness->skel->progs.cil_from_container,
 		[TO_CONTAINER] = harness->skel->progs.cil_to_container,
 		[FROM_HOST] = harness->skel->progs.cil_from_host,
 		[FROM_NETDEV] = harness->skel->progs.cil_from_netdev,
 		[TO_NETDEV] = harness->skel->progs.cil_to_netdev,
+		[EXPLAIN_CONTAINER] = harness->skel->progs.cil_explain_container,
+		[EXPLAIN_HOST] = harness->skel->progs.cil_explain_host,
+		[EXPLAIN_NETDEV] = harness->skel->progs.cil_explain_netdev,
+		[EXPLAIN_TO_NETDEV] = harness->skel->progs.cil_explain_to_netdev,
 	};
 
 	return bpf_program__fd(programs[program]);
@@ -298,15 +327,12 @@ static int copy_event(void *context, void *data, size_t n_bytes)
 bool harness_take_event(struct harness *harness, struct event *ret_event)
 {
 	static struct event event;
-	struct ring_buffer *ring;
-	int ret;
 
-	ring = ring_buffer__new(bpf_map__fd(harness->skel->maps.cilium_events), copy_event, &event,
-				NULL);
-	CHECK(ring);
-	ret = ring_buffer__consume(ring);
-	ring_buffer__free(ring);
-	if (ret != -ECANCELED)
+	if (!harness->ring)
+		harness->ring = ring_buffer__new(bpf_map__fd(harness->skel->maps.cilium_events),
+						 copy_event, &event, NULL);
+	CHECK(harness->ring);
+	if (ring_buffer__consume(harness->ring) != -ECANCELED)
 		return false;
 	*ret_event = event;
 	return true;

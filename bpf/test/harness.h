@@ -20,10 +20,12 @@
 #include "abi/drop.h"
 #include "abi/endpoint.h"
 #include "abi/event.h"
+#include "abi/explain.h"
 #include "abi/fragment.h"
 #include "abi/ipcache.h"
 #include "abi/metrics.h"
 #include "abi/nat.h"
+#include "abi/policy.h"
 #include "bpf/test/frame.h"
 #include "datapath.skel.h"
 
@@ -50,8 +52,14 @@
 #define MAC_B      "02:00:00:00:02:01"
 #define MAC_B_NODE "02:00:00:00:02:00"
 
+#define ENDPOINT_A 10
+#define ENDPOINT_B 20
+
 #define IDENTITY_A 1010
 #define IDENTITY_B 1020
+
+/* Of both pods and the host after a reset: everything is allowed. */
+#define VERSION_OPEN 1
 
 enum test_program {
 	FROM_CONTAINER,
@@ -60,11 +68,18 @@ enum test_program {
 	FROM_NETDEV,
 	TO_NETDEV,
 	PROGRAM__MAX,
+	/* Not attached to anything: only asked. */
+	EXPLAIN_CONTAINER = PROGRAM__MAX,
+	EXPLAIN_HOST,
+	EXPLAIN_NETDEV,
+	EXPLAIN_TO_NETDEV,
+	PROGRAM_ALL__MAX,
 };
 
 struct harness {
 	struct datapath_bpf *skel;
 	struct node_config config;
+	struct ring_buffer *ring; /* of events; NULL before anybody has looked */
 };
 
 struct run {
@@ -87,6 +102,9 @@ void harness_reset(struct harness *harness);
 struct run harness_run(struct harness *harness, enum test_program program,
 		       const struct frame *frame, __u32 ifindex, __u32 mark, __u32 gso_size);
 int harness_program_fd(struct harness *harness, enum test_program program);
+
+/* Puts a version of a rule set in force. flags: POLICY_F_*. */
+void harness_put_policy(struct harness *harness, __u32 endpoint, __u32 version, __u32 flags);
 
 struct addr harness_addr(const char *text);
 __u64 harness_metric(struct harness *harness, __u32 reason, enum metric_dir dir);

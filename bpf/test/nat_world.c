@@ -48,7 +48,6 @@ void nat_world_put(struct harness *harness, const struct frame_spec *spec, __u16
 		.nat = CT_NAT_SOURCE,
 		.nat_addr = nat_key.addr,
 		.nat_port = nat_key.port,
-		.src_identity = IDENTITY_A,
 	};
 	entry.generation[side] = 100;
 	harness_put_ct(harness, &key, &entry);

@@ -16,6 +16,8 @@
 #include "src/agent/node_report.h"
 #include "src/agent/notify.h"
 #include "src/agent/persist.h"
+#include "src/agent/pid_file.h"
+#include "src/agent/policy_log.h"
 #include "src/agent/privilege.h"
 #include "src/agent/program_wait.h"
 #include "src/agent/queued_delete.h"
@@ -24,9 +26,7 @@
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
-#include "src/base/atomic_file.h"
 #include "src/base/log.h"
-#include "src/base/trusted_dir.h"
 #include "src/datapath/devices.h"
 #include "src/derive/node.h"
 #include "src/model/source_problem.h"
@@ -37,24 +37,18 @@
 #include "src/source/masquerade_file.h"
 
 #define BOOT_ID_PATH "/proc/sys/kernel/random/boot_id"
-#define PID_FILE     "cilium.pid"
 #define DEFAULT_MTU  1500
 
-static int write_pid(struct agent *agent, GError **error)
+/* A full disk is no reason not to start. */
+static void write_pid(struct agent *agent)
 {
-	g_autofree char *text = g_strdup_printf("%d\n", getpid());
-	int fd = trusted_dir_open(agent->settings->state_dir, 0755, error);
-	g_autoptr(GError) cause = NULL;
+	const char *state_dir = agent->settings->state_dir;
+	g_autoptr(GError) error = NULL;
 
-	if (fd < 0)
-		return fd;
-	agent->pid_path = g_build_filename(agent->settings->state_dir, PID_FILE, NULL);
-	/* Nothing of ours reads it: a full disk is no reason not to start. */
-	if (atomic_file_write(fd, PID_FILE, text, strlen(text), ATOMIC_FILE_PUBLIC, &cause))
+	agent->pid_path = g_build_filename(state_dir, PID_FILE_NAME, NULL);
+	if (pid_file_write(state_dir, &error))
 		log_warning("agent", "The file with the process id is not written",
-			    "directory=%s error=%s", agent->settings->state_dir, cause->message);
-	close(fd);
-	return 0;
+			    "directory=%s error=%s", state_dir, error->message);
 }
 
 /* Whoever starts second must find out before it has changed anything. */
@@ -75,7 +69,7 @@ static int lock_state(struct agent *agent, GError **error)
 	if (!err)
 		err = state_dir_check_versions(agent->run_state, error);
 	if (!err)
-		err = write_pid(agent, error);
+		write_pid(agent);
 	if (!err && !g_file_get_contents(BOOT_ID_PATH, &agent->boot_id, NULL, error))
 		err = -EIO;
 	if (!err)
@@ -376,6 +370,7 @@ static int serve(struct agent *agent, GError **error)
 	int fd = agent->api_fd;
 
 	agent->agent_events = agent_events_new(agent);
+	agent->policy_log = policy_log_new(agent->store, &agent->tables);
 	store_settle(agent->store);
 	agent->events = events_new(agent);
 	if (events_listen(agent->events, error))
@@ -535,6 +530,7 @@ void agent_free(struct agent *agent)
 	generation_free(agent->generation);
 	identity_file_free(agent->identity_file);
 	agent_events_free(agent->agent_events);
+	policy_log_free(agent->policy_log);
 	metrics_free(agent->metrics);
 	policy_activation_free(agent->activation);
 	derive_free(agent->derive);

@@ -59,6 +59,7 @@ struct agent {
 	struct node_report *node_report;
 	struct events *events;
 	struct agent_events *agent_events;
+	struct policy_log *policy_log;
 	struct http_server *api_server;
 	struct health *health; /* NULL: switched off */
 	struct loop_watch *loop_watch;

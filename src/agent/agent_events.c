@@ -5,6 +5,7 @@
 #include <string.h>
 #include "src/agent/agent.h"
 #include "src/agent/events.h"
+#include "src/agent/policy_view.h"
 #include "src/model/ipcache_entry.h"
 #include "src/observe/agent_event_text.h"
 #include "src/observe/monitor_message.h"
@@ -15,6 +16,7 @@ struct agent_events {
 	/* As they were told last; empty while nobody listens. */
 	GHashTable *endpoints; /* id to struct seen_endpoint */
 	GHashTable *ipcache;   /* struct cidr in the row to struct ipcache_entry */
+	GHashTable *policies;  /* key in the row to struct policy */
 };
 
 struct seen_endpoint {
@@ -59,9 +61,9 @@ static gboolean equal_cidr(const void *a, const void *b)
 	return !memcmp(a, b, CIDR_KEY_BYTES);
 }
 
-static void unref_entry(void *data)
+static void unref_row(void *row)
 {
-	row_unref(&((struct ipcache_entry *)data)->row);
+	row_unref(row);
 }
 
 static void see_entry(struct agent_events *events, const struct ipcache_entry *entry)
@@ -69,6 +71,13 @@ static void see_entry(struct agent_events *events, const struct ipcache_entry *e
 	struct ipcache_entry *seen = (struct ipcache_entry *)row_ref(&entry->row);
 
 	g_hash_table_replace(events->ipcache, &seen->cidr, seen);
+}
+
+static void see_policy(struct agent_events *events, const struct policy *policy)
+{
+	struct policy *seen = (struct policy *)row_ref(&policy->row);
+
+	g_hash_table_replace(events->policies, seen->meta.key, seen);
 }
 
 /* Takes json. */
@@ -182,6 +191,55 @@ static void look_at_entry(struct agent_events *events, const struct row_key *key
 	see_entry(events, entry);
 }
 
+/* ---- policies ---- */
+
+static json_t *policy_json(const struct agent_events *events, const struct policy *policy)
+{
+	json_t *labels = json_array();
+
+	for (guint i = 0; i < policy->specs->len; i++) {
+		const struct policy_spec *spec = policy->specs->pdata[i];
+
+		for (size_t j = 0; spec->labels && j < label_set_n(spec->labels); j++) {
+			g_autofree char *text = label_format(label_set_get(spec->labels, j));
+
+			json_array_append_new(labels, json_string(text));
+		}
+	}
+	return json_pack("{s:o, s:I, s:i}", "labels", labels, "revision",
+			 (json_int_t)policy_view_get_revision(events->agent), "rule_count",
+			 (int)policy->specs->len);
+}
+
+static void look_at_policy(struct agent_events *events, const struct row_key *key)
+{
+	const struct policy *policy = (const struct policy *)table_get(
+		events->agent->tables.active_policies, key->data, key->n_bytes);
+	g_autofree char *name = g_strndup(key->data, key->n_bytes);
+	const struct policy *seen = g_hash_table_lookup(events->policies, name);
+
+	if (policy == seen)
+		return;
+	if (!policy) {
+		publish(events, AGENT_EVENT_POLICY_DELETED, policy_json(events, seen));
+		g_hash_table_remove(events->policies, name);
+		return;
+	}
+	/* One that only moved within its file is judged as before. */
+	if (!seen || !policy_is_same(policy, seen))
+		publish(events, AGENT_EVENT_POLICY_UPDATED, policy_json(events, policy));
+	see_policy(events, policy);
+}
+
+/* The endpoint is the one that was seen, and other rules are in force for it. */
+static void look_at_endpoint_policy(struct agent_events *events, uint16_t id)
+{
+	struct seen_endpoint *seen = g_hash_table_lookup(events->endpoints, GUINT_TO_POINTER(id));
+
+	if (seen && policy_view_get(events->agent, id))
+		tell_regenerated(events, seen);
+}
+
 /* ---- life ---- */
 
 static void run(struct watch *watch, void *data)
@@ -199,8 +257,15 @@ static void run(struct watch *watch, void *data)
 			look_at_entry(events, &key);
 			continue;
 		}
+		if (table == events->agent->tables.active_policies) {
+			look_at_policy(events, &key);
+			continue;
+		}
 		memcpy(&id, key.data, sizeof(id));
-		look_at_endpoint(events, id);
+		if (table == events->agent->tables.endpoint_policies)
+			look_at_endpoint_policy(events, id);
+		else
+			look_at_endpoint(events, id);
 	}
 }
 
@@ -211,10 +276,13 @@ struct agent_events *agent_events_new(struct agent *agent)
 
 	events->agent = agent;
 	events->endpoints = g_hash_table_new_full(NULL, NULL, NULL, seen_endpoint_free);
-	events->ipcache = g_hash_table_new_full(hash_cidr, equal_cidr, NULL, unref_entry);
+	events->ipcache = g_hash_table_new_full(hash_cidr, equal_cidr, NULL, unref_row);
+	events->policies = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, unref_row);
 	watch_add(watch, agent->tables.ipcache);
 	watch_add(watch, agent->tables.endpoints);
 	watch_add(watch, agent->tables.endpoint_states);
+	watch_add(watch, agent->tables.active_policies);
+	watch_add(watch, agent->tables.endpoint_policies);
 	return events;
 }
 
@@ -224,6 +292,7 @@ void agent_events_free(struct agent_events *events)
 		return;
 	g_hash_table_unref(events->endpoints);
 	g_hash_table_unref(events->ipcache);
+	g_hash_table_unref(events->policies);
 	g_free(events);
 }
 
@@ -244,15 +313,24 @@ static bool take_entry(const struct row *row, void *data)
 	return true;
 }
 
+static bool take_policy(const struct row *row, void *data)
+{
+	see_policy(data, (const struct policy *)row);
+	return true;
+}
+
 void agent_events_set_wanted(struct agent_events *events, bool wanted)
 {
 	events->wanted = wanted;
 	g_hash_table_remove_all(events->endpoints);
 	g_hash_table_remove_all(events->ipcache);
+	g_hash_table_remove_all(events->policies);
 	if (!wanted)
 		return;
 	table_foreach (events->agent->tables.endpoints, take_endpoint, events)
 		;
 	table_foreach (events->agent->tables.ipcache, take_entry, events)
+		;
+	table_foreach (events->agent->tables.active_policies, take_policy, events)
 		;
 }

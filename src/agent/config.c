@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "src/agent/config_private.h"
 #include "src/agent/option.h"
+#include "src/agent/socket_group.h"
 
 #define VALUE_BYTES_MAX (1024 * 1024) /* a whole ConfigMap is no larger */
 
@@ -260,6 +261,16 @@ static void replace_file(struct config *config, const struct config_sources *sou
 		   g_build_filename(directory, sources->key, NULL));
 }
 
+/* Here, so that a group that is not there is told when it is configured, not when the agent is restarted. */
+static void check_socket_group(struct config *config)
+{
+	g_autoptr(GError) error = NULL;
+	gid_t group;
+
+	if (socket_group_find(config, &group, &error))
+		add_problem(config, "%s", error->message);
+}
+
 int config_load_sources(const struct config_sources *sources, struct config **ret_config,
 			GError **error)
 {
@@ -286,6 +297,7 @@ int config_load_sources(const struct config_sources *sources, struct config **re
 	}
 	read_node_name(config, sources->envp);
 	settings_check(&config->settings, config->problems);
+	check_socket_group(config);
 
 	/* Somebody who asks for help gets it, whatever else is wrong. */
 	if (config->problems->len && config->action == CONFIG_ACTION_RUN) {

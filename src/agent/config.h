@@ -133,6 +133,7 @@ struct settings {
 
 	/* Events. */
 	bool bpf_events_drop_enabled;
+	bool bpf_events_policy_verdict_enabled;
 	bool bpf_events_trace_enabled;
 	unsigned int monitor_aggregation; /* enum monitor_aggregation */
 	int64_t monitor_aggregation_interval_ns;

@@ -2,6 +2,7 @@
 /* Endpoints in the shapes of Cilium's API. */
 #include "src/agent/endpoint_history.h"
 #include "src/agent/endpoint_options.h"
+#include "src/agent/endpoint_policy_json.h"
 #include "src/agent/rest_private.h"
 #include "src/base/clock.h"
 
@@ -196,12 +197,12 @@ json_t *endpoint_to_json(const struct agent *agent, const struct endpoint *endpo
 	const struct endpoint_state *state = state_of(agent, endpoint);
 	enum endpoint_phase phase = endpoint_manager_get_phase(agent->endpoints, endpoint->id);
 	json_t *status = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:{s:{s:s}}, s:s}", "external-identifiers",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "external-identifiers",
 		external_identifiers(endpoint), "health", endpoint_health_to_json(agent, endpoint),
 		"labels", labels_status(endpoint, state), "log",
 		endpoint_log_to_json(agent, endpoint, 1), "networking", networking(agent, endpoint),
 		"realized", spec(endpoint, options_in_force(agent, endpoint, true)), "policy",
-		"realized", "policy-enabled", "none", "state", endpoint_phase_name(phase));
+		endpoint_policy_to_json(agent, endpoint->id), "state", endpoint_phase_name(phase));
 
 	if (state)
 		json_object_set_new(status, "identity",

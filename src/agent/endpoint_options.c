@@ -11,8 +11,7 @@ static const struct {
 	{"DebugLB", "the programs make no debug events"},
 	{"DebugPolicy", "the programs make no debug events"},
 	{"MonitorAggregationLevel", "it is the node's: cilium config MonitorAggregationLevel=…"},
-	{"PolicyAccounting", "this version has no network policy"},
-	{"PolicyVerdictNotification", "this version has no network policy"},
+	{"PolicyAccounting", "packets and bytes are counted for each connection"},
 };
 
 static int parse_value(const char *text, enum endpoint_option_value *ret_value)
@@ -39,7 +38,7 @@ int endpoint_options_set(const struct agent *agent, struct endpoint *endpoint, c
 	enum endpoint_option_value value;
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(refused); i++)
-		if (!strcmp(refused[i].name, name))
+		if (!g_ascii_strcasecmp(refused[i].name, name))
 			return error_set(error, EINVAL,
 					 "option %s cannot be set for an endpoint: %s", name,
 					 refused[i].reason);
@@ -70,6 +69,8 @@ static bool node_value(const struct agent *agent, enum endpoint_option option)
 		return agent->settings->bpf_events_drop_enabled;
 	case ENDPOINT_OPTION_POLICY_AUDIT_MODE:
 		return agent->derive_config.policy_audit;
+	case ENDPOINT_OPTION_POLICY_VERDICT_NOTIFICATION:
+		return agent->settings->bpf_events_policy_verdict_enabled;
 	case ENDPOINT_OPTION_SOURCE_IP_VERIFICATION:
 		return agent->datapath_config.node.enable_source_ip_verification;
 	case ENDPOINT_OPTION_TRACE_NOTIFICATION:

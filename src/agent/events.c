@@ -99,11 +99,22 @@ void events_publish_agent(struct events *events, uint64_t number, const char *js
 		monitor_publish_agent(events->monitor, number, json);
 }
 
+char *events_socket_path(const struct agent *agent)
+{
+	g_autofree char *directory = g_path_get_dirname(agent->settings->socket_path);
+
+	return g_build_filename(directory, MONITOR_SOCKET_NAME, NULL);
+}
+
+void events_listen_again(struct events *events, int listen_fd)
+{
+	monitor_listen_again(events->monitor, listen_fd);
+}
+
 int events_listen(struct events *events, GError **error)
 {
 	struct agent *agent = events->agent;
-	g_autofree char *directory = g_path_get_dirname(agent->settings->socket_path);
-	g_autofree char *path = g_build_filename(directory, MONITOR_SOCKET_NAME, NULL);
+	g_autofree char *path = events_socket_path(agent);
 	const struct monitor_callbacks callbacks = {
 		.event = on_event,
 		.wanted = on_wanted,

@@ -16,6 +16,10 @@ struct events *events_new(struct agent *agent);
 void events_free(struct events *events); /* takes NULL */
 /* Opens the ring and the monitor socket. Without it (the fake datapath) there are no events. */
 NODISCARD int events_listen(struct events *events, GError **error);
+/* Where the monitor socket is. g_free. */
+char *events_socket_path(const struct agent *agent);
+/* From now on at this socket, which it takes; who is connected stays so. */
+void events_listen_again(struct events *events, int listen_fd);
 
 /* Tells whoever listens what the agent did: enum agent_event, and its JSON. */
 void events_publish_agent(struct events *events, uint64_t number, const char *json);

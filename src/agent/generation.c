@@ -66,15 +66,30 @@ void generation_raise(struct generation *generation, uint32_t used)
 	}
 }
 
+static int write_end(struct generation *generation, uint32_t end, GError **error)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "next", json_integer(end));
+	return state_dir_write(generation->dir, FILE_NAME, object, error);
+}
+
+int generation_mend(struct generation *generation, GError **error)
+{
+	int err;
+
+	if (generation->end == 1 || state_dir_has(generation->dir, FILE_NAME))
+		return 0;
+	err = write_end(generation, generation->end, error);
+	return err ? err : 1;
+}
+
 int generation_take(struct generation *generation, uint32_t *ret_generation, GError **error)
 {
 	if (generation->next == generation->end) {
 		uint32_t end = generation->next + BLOCK;
-		json_t *object = json_object();
-		int err;
+		int err = write_end(generation, end, error);
 
-		json_object_set_new(object, "next", json_integer(end));
-		err = state_dir_write(generation->dir, FILE_NAME, object, error);
 		if (err)
 			return err;
 		generation->end = end;

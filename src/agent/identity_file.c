@@ -280,6 +280,56 @@ int identity_file_retry(struct identity_file *file)
 	return file->error ? write_files(file) : 0;
 }
 
+struct row_search {
+	enum file file;
+	bool found;
+};
+
+static bool find_row(const struct row *row, void *data)
+{
+	struct row_search *search = data;
+	enum file file;
+
+	search->found =
+		find_file(((const struct identity *)row)->number, &file) && file == search->file;
+	return !search->found;
+}
+
+static bool has_rows(const struct identity_file *file, enum file which)
+{
+	struct row_search search = {.file = which};
+
+	table_foreach (file->tables->identities, find_row, &search)
+		;
+	return search.found;
+}
+
+/* A file is there once a row of it has been written. */
+static bool is_missing(const struct identity_file *file, enum file which)
+{
+	return !file->is_old[which] && has_rows(file, which) &&
+	       !state_dir_has(file->dir, file_names[which]);
+}
+
+int identity_file_mend(struct identity_file *file, GError **error)
+{
+	int n = identity_limit_mend(file->limit, error);
+	int err;
+
+	if (n < 0 || file->error)
+		return n;
+	for (int which = 0; which < FILE__MAX; which++) {
+		if (!is_missing(file, which))
+			continue;
+		file->is_old[which] = true;
+		n++;
+	}
+	err = write_files(file);
+	if (err && error)
+		*error = g_error_copy(file->error);
+	return err ? err : n;
+}
+
 uint32_t identity_file_get_last(const struct identity_file *file, enum identity_scope scope)
 {
 	return file->last[scope];

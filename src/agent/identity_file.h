@@ -31,6 +31,8 @@ void identity_file_set_controllers(struct identity_file *file, struct controller
 void identity_file_free(struct identity_file *file); /* takes NULL */
 /* Why the file is older than the table, or NULL. */
 const GError *identity_file_get_error(const struct identity_file *file);
+/* Writes the files that somebody has deleted. How many; or −errno. */
+NODISCARD int identity_file_mend(struct identity_file *file, GError **error);
 /* Sees to it that the next numbers need not wait for the disk. */
 void identity_file_reserve_soon(struct identity_file *file, uv_loop_t *loop);
 /* Writes again what could not be written. 0 or −errno. */

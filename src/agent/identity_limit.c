@@ -134,6 +134,26 @@ static json_t *encode(struct identity_limit *limit, enum identity_scope changed,
 	return object;
 }
 
+int identity_limit_mend(struct identity_limit *limit, GError **error)
+{
+	bool is_used = false;
+	uint32_t labels;
+	int result = 0;
+
+	g_mutex_lock(&limit->mutex);
+	labels = g_atomic_int_get(&limit->limits[IDENTITY_SCOPE_LABELS].reserved);
+	for (enum identity_scope scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		is_used |= g_atomic_int_get(&limit->limits[scope].reserved) != 0;
+	if (is_used && !state_dir_has(limit->dir, FILE_NAME)) {
+		result = state_dir_write_through(
+			limit->dir, FILE_NAME, encode(limit, IDENTITY_SCOPE_LABELS, labels), error);
+		if (!result)
+			result = 1;
+	}
+	g_mutex_unlock(&limit->mutex);
+	return result;
+}
+
 /* In either thread: whoever comes second finds it done. */
 static int reserve(struct identity_limit *limit, enum identity_scope scope, uint32_t wanted,
 		   GError **error)

@@ -26,6 +26,8 @@ void identity_limit_free(struct identity_limit *limit); /* takes NULL; no job ma
 uint32_t identity_limit_get_start(const struct identity_limit *limit, enum identity_scope scope);
 /* That the number may be used: waits for the disk where it is not reserved. 0 or −errno. */
 NODISCARD int identity_limit_ensure(struct identity_limit *limit, uint32_t number, GError **error);
+/* Writes the file where somebody has deleted it. 1: written; 0: it was there, or never was; or −errno. */
+NODISCARD int identity_limit_mend(struct identity_limit *limit, GError **error);
 /* Of that helper thread's work. Borrowed: it outlives it. */
 void identity_limit_set_controller(struct identity_limit *limit, struct controller *controller);
 /* Reserves more in a helper thread when few are left above the number of a scope that was used last. */

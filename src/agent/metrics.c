@@ -20,6 +20,7 @@ struct metrics *metrics_new(struct agent *agent)
 	metrics_table_select(agent->settings->metrics, metrics->on, warn_unknown, NULL);
 	controllers_set_observer(agent->controllers, metrics_on_run, metrics);
 	metrics->changes = metrics_changes_new(agent->store, &agent->tables, metrics->on);
+	metrics->policy = metrics_policy_new(agent->store, &agent->tables);
 	return metrics;
 }
 
@@ -35,6 +36,7 @@ void metrics_free(struct metrics *metrics)
 		return;
 	controllers_set_observer(metrics->agent->controllers, NULL, NULL);
 	metrics_changes_free(metrics->changes);
+	metrics_policy_free(metrics->policy);
 	g_free(metrics->error);
 	g_free(metrics);
 }
@@ -46,6 +48,7 @@ struct metric_set *metrics_collect(struct metrics *metrics)
 	metrics_collect_agent(metrics, set);
 	metrics_collect_objects(metrics, set);
 	metrics_changes_collect(metrics->changes, set);
+	metrics_collect_policy(metrics, set);
 	metrics_collect_packets(metrics, set);
 	metrics_collect_connections(metrics, set);
 	metrics_collect_bpf(metrics, set);

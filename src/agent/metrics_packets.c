@@ -2,6 +2,8 @@
 /* What the programs count in cilium_metrics, and what became of their events. */
 #include "src/agent/metrics_private.h"
 
+#include <string.h>
+#include "abi/drop.h"
 #include "src/agent/events.h"
 #include "src/base/log.h"
 #include "src/observe/event_text.h"
@@ -14,6 +16,10 @@
 struct packet_counts {
 	struct metric forwarded[METRIC_DIR__MAX];
 	GHashTable *dropped; /* text of the reason to struct metric[METRIC_DIR__MAX] */
+	/* By policy. */
+	uint64_t n_denied[METRIC_DIR__MAX];
+	uint64_t n_allowed[METRIC_DIR__MAX];
+	uint64_t n_audited[METRIC_DIR__MAX];
 	uint64_t n_events_lost;
 };
 
@@ -36,6 +42,18 @@ static struct metric *ensure_dropped(struct packet_counts *counts, unsigned int 
 	return metrics;
 }
 
+static bool is_of_policy(unsigned int reason)
+{
+	static const uint8_t reasons[] = {
+		DROP_POLICY_DENIED,
+		DROP_POLICY_DENY,
+		DROP_AUTH_REQUIRED,
+		DROP_PROXY_REDIRECTION_NOT_SUPPORTED_FOR_PROTOCOL,
+	};
+
+	return memchr(reasons, reason, sizeof(reasons));
+}
+
 static void count(const struct datapath_metric *metric, void *data)
 {
 	struct packet_counts *counts = data;
@@ -43,10 +61,16 @@ static void count(const struct datapath_metric *metric, void *data)
 
 	if (metric->reason == METRIC_REASON_EVENT_LOST)
 		counts->n_events_lost += metric->sum.packets;
+	else if (metric->reason == METRIC_REASON_POLICY_ALLOWED)
+		counts->n_allowed[direction] += metric->sum.packets;
+	else if (metric->reason == METRIC_REASON_POLICY_AUDITED)
+		counts->n_audited[direction] += metric->sum.packets;
 	else if (metric->reason >= DROP_REASON_MIN)
 		add_up(&ensure_dropped(counts, metric->reason)[direction], &metric->sum);
 	else
 		add_up(&counts->forwarded[direction], &metric->sum);
+	if (is_of_policy(metric->reason))
+		counts->n_denied[direction] += metric->sum.packets;
 }
 
 static const char *direction_text(unsigned int direction)
@@ -96,6 +120,20 @@ static void add_dropped(struct metric_set *set, const struct packet_counts *coun
 	}
 }
 
+static void add_judged(struct metric_set *set, const struct packet_counts *counts)
+{
+	for (unsigned int i = METRIC_DIR_INGRESS; i <= METRIC_DIR_EGRESS; i++) {
+		g_autofree char *direction = g_ascii_strdown(direction_text(i), -1);
+
+		metric_set_add(set, AGENT_METRIC_policy_l3_l4_denied_total,
+			       METRIC_LABELS(direction), counts->n_denied[i]);
+		metric_set_add(set, AGENT_METRIC_policy_l3_l4_allowed_total,
+			       METRIC_LABELS(direction), counts->n_allowed[i]);
+		metric_set_add(set, AGENT_METRIC_policy_l3_l4_audited_total,
+			       METRIC_LABELS(direction), counts->n_audited[i]);
+	}
+}
+
 static void add_events(struct metrics *metrics, struct metric_set *set)
 {
 	struct monitor_statistics statistics;
@@ -125,6 +163,7 @@ void metrics_collect_packets(struct metrics *metrics, struct metric_set *set)
 	} else {
 		add_forwarded(set, &counts);
 		add_dropped(set, &counts);
+		add_judged(set, &counts);
 		metric_set_add(set, AGENT_METRIC_monitor_lost_events_total, METRIC_LABELS("ring"),
 			       counts.n_events_lost);
 	}

@@ -226,6 +226,11 @@ static char *ip_file(const struct addr *addr)
 	return g_strdup_printf(IPAM_FOLDER "/%s.json", addr_format(addr, text));
 }
 
+static int put_boot(struct state_dir *dir, const char *boot_id, GError **error)
+{
+	return state_dir_write(dir, BOOT_FILE, json_pack("{s:s}", "boot_id", boot_id), error);
+}
+
 int persist_put_ip(struct state_dir *dir, const struct ip_allocation *allocation, GError **error)
 {
 	g_autofree char *name = ip_file(&allocation->addr);
@@ -237,6 +242,39 @@ int persist_put_ip(struct state_dir *dir, const struct ip_allocation *allocation
 	set_text(object, "expiration_uuid", allocation->expiration_uuid);
 	json_object_set_new(object, "expires_ns", json_integer(allocation->expires_ns));
 	return state_dir_write(dir, name, object, error);
+}
+
+int persist_mend_endpoint(struct state_dir *dir, const struct endpoint *endpoint, GError **error)
+{
+	g_autofree char *name = g_strdup_printf(ENDPOINT_FILE, endpoint->id);
+	int err;
+
+	if (state_dir_has(dir, name))
+		return 0;
+	err = persist_put_endpoint(dir, endpoint, error);
+	return err ? err : 1;
+}
+
+int persist_mend_ip(struct state_dir *dir, const struct ip_allocation *allocation, GError **error)
+{
+	g_autofree char *name = ip_file(&allocation->addr);
+	int err;
+
+	/* One that rests has no file. */
+	if (allocation->released_ns || state_dir_has(dir, name))
+		return 0;
+	err = persist_put_ip(dir, allocation, error);
+	return err ? err : 1;
+}
+
+int persist_mend_boot(struct state_dir *dir, const char *boot_id, GError **error)
+{
+	int err;
+
+	if (state_dir_has(dir, BOOT_FILE))
+		return 0;
+	err = put_boot(dir, boot_id, error);
+	return err ? err : 1;
 }
 
 int persist_remove_ip(struct state_dir *dir, const struct addr *addr, GError **error)
@@ -401,8 +439,7 @@ int persist_check_boot(struct state_dir *dir, const char *boot_id, bool *ret_sam
 	if (!same) {
 		err = forget_all(dir, error);
 		if (!err)
-			err = state_dir_write(dir, BOOT_FILE,
-					      json_pack("{s:s}", "boot_id", boot_id), error);
+			err = put_boot(dir, boot_id, error);
 		if (err)
 			return err;
 	}

@@ -35,6 +35,16 @@ NODISCARD int persist_put_ip(struct state_dir *dir, const struct ip_allocation *
 			     GError **error);
 NODISCARD int persist_remove_ip(struct state_dir *dir, const struct addr *addr, GError **error);
 
+/*
+ * Each writes a file that somebody has deleted, and does nothing where it is there. 1: written; 0: it was there;
+ * or −errno.
+ */
+NODISCARD int persist_mend_endpoint(struct state_dir *dir, const struct endpoint *endpoint,
+				    GError **error);
+NODISCARD int persist_mend_ip(struct state_dir *dir, const struct ip_allocation *allocation,
+			      GError **error);
+NODISCARD int persist_mend_boot(struct state_dir *dir, const char *boot_id, GError **error);
+
 /* Zero addresses: none. A cursor that cannot be read is none. */
 NODISCARD int persist_put_cursor(struct state_dir *dir, const struct addr *addr4,
 				 const struct addr *addr6, GError **error);

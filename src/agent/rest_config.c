@@ -6,8 +6,9 @@
 #include <unistd.h>
 #include "src/agent/events.h"
 #include "src/agent/live.h"
+#include "src/agent/policy_view.h"
 
-/* Cilium's names of run-time options, and the keys that they are. */
+/* Cilium's names of run-time options, in any case, and the keys that they are. */
 static const struct {
 	const char *name;
 	const char *key;
@@ -16,6 +17,8 @@ static const struct {
 	{"Debug", "debug"},
 	{"DropNotification", "bpf-events-drop-enabled"},
 	{"MonitorAggregationLevel", "monitor-aggregation"},
+	{"PolicyAuditMode", "policy-audit-mode"},
+	{"PolicyVerdictNotification", "bpf-events-policy-verdict-enabled"},
 	{"SourceIPVerification", "enable-source-ip-verification"},
 	{"TraceNotification", "bpf-events-trace-enabled"},
 };
@@ -23,7 +26,7 @@ static const struct {
 static const char *find_key(const char *name)
 {
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++)
-		if (!strcmp(names[i].name, name))
+		if (!g_ascii_strcasecmp(names[i].name, name))
 			return names[i].key;
 	return NULL;
 }
@@ -45,9 +48,12 @@ static json_t *options_to_json(const struct agent *agent)
 	};
 	const struct settings *settings = agent->settings;
 
-	return json_pack("{s:s, s:s, s:s, s:s}", "Debug", enabled_text(settings->debug),
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "Debug", enabled_text(settings->debug),
 			 "DropNotification", enabled_text(settings->bpf_events_drop_enabled),
 			 "MonitorAggregationLevel", levels[settings->monitor_aggregation],
+			 "PolicyAuditMode", enabled_text(agent->derive_config.policy_audit),
+			 "PolicyVerdictNotification",
+			 enabled_text(settings->bpf_events_policy_verdict_enabled),
 			 "TraceNotification", enabled_text(settings->bpf_events_trace_enabled));
 }
 
@@ -116,7 +122,7 @@ static json_t *config_status_to_json(const struct agent *agent)
 		"masqueradeProtocols", "ipv4", settings->enable_ipv4_masquerade, "ipv6",
 		settings->enable_ipv6_masquerade, "realized", "options", options_to_json(agent),
 		"immutable", immutable_to_json(agent), "nodeMonitor", ring_to_json(agent),
-		"policy-enforcement", "never", "axoneme", "config-dir", settings->config_dir,
+		"policy-enforcement", policy_view_get_enforcement(agent), "axoneme", "config-dir", settings->config_dir,
 		"keys", keys_to_json(agent));
 }
 
@@ -124,10 +130,9 @@ void rest_config_get(struct rest_call *call)
 {
 	const struct agent *agent = call->agent;
 
-	/* No policy is enforced by this version, whatever enable-policy says. */
 	rest_reply(call, 200,
 		   json_pack("{s:{s:o, s:s}, s:o}", "spec", "options", options_to_json(agent),
-			     "policy-enforcement", "never", "status",
+			     "policy-enforcement", policy_view_get_enforcement(agent), "status",
 			     config_status_to_json(agent)));
 }
 
@@ -176,18 +181,33 @@ static int override(struct config_edit *edit, const char *name, const json_t *va
 	return err;
 }
 
-static int change_options(struct agent *agent, const json_t *options, GError **error)
+/* The mode of enforcement has a member of its own, and is the key enable-policy. */
+static int change_enforcement(struct config_edit *edit, const json_t *value, GError **error)
+{
+	const char *text = json_string_value(value);
+
+	if (!value)
+		return 0;
+	if (!text || config_edit_override(edit, "enable-policy", text, error))
+		return error_set(error, EINVAL,
+				 "policy-enforcement \"%s\": expected default, always or never",
+				 text ? text : "");
+	return 0;
+}
+
+static int change(struct agent *agent, const json_t *options, const json_t *enforcement,
+		  GError **error)
 {
 	struct config_edit *edit = config_edit_new(agent->config);
 	const char *name;
 	json_t *value;
-	int err = 0;
+	int err = change_enforcement(edit, enforcement, error);
 
 	json_object_foreach((json_t *)options, name, value)
 	{
-		err = override(edit, name, value, error);
 		if (err)
 			break;
+		err = override(edit, name, value, error);
 	}
 	if (!err)
 		err = config_edit_check(edit, error);
@@ -201,21 +221,15 @@ void rest_config_patch(struct rest_call *call)
 {
 	json_auto_t *body = json_loadb(call->request->body, call->request->n_body_bytes, 0, NULL);
 	json_t *options = json_object_get(body, "options");
-	json_t *policy = json_object_get(body, "policy-enforcement");
+	json_t *enforcement = json_object_get(body, "policy-enforcement");
 	g_autoptr(GError) error = NULL;
 	int err;
 
-	if (policy && g_strcmp0(json_string_value(policy), "never")) {
-		rest_refuse(call, 400,
-			    "policy-enforcement: this version enforces no policy, it can only be "
-			    "\"never\"");
-		return;
-	}
-	if (!json_is_object(options) && !(policy && !options)) {
+	if (!json_is_object(options) && !(enforcement && !options)) {
 		rest_refuse(call, 400, "the body has no object options");
 		return;
 	}
-	err = change_options(call->agent, options, &error);
+	err = change(call->agent, options, enforcement, &error);
 	/* The name stands in the body, not in the path. */
 	if (err)
 		rest_refuse_error(call, err == -ENOENT ? -EINVAL : err, error);

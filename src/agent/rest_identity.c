@@ -34,25 +34,44 @@ static const struct identity *get_identity(const struct agent *agent, uint32_t n
 
 static json_t *reserved_to_json(uint32_t number)
 {
-	return json_pack("{s:i, s:[o]}", "id", number, "labels",
-			 json_sprintf("reserved:%s", identity_reserved_name(number)));
+	const struct label_set *labels = identity_reserved_labels(number);
+	json_t *json = json_pack("{s:i, s:o}", "id", number, "labels", labels_to_json(labels));
+
+	label_set_unref(labels);
+	return json;
 }
 
-/* The reserved identities that no table needs to hold, then the allocated ones, by number. */
+/* By number; a reserved one is in the table only where it has labels that its number does not tell. */
 static json_t *all_identities(const struct agent *agent)
 {
 	g_autoptr(GPtrArray) rows = g_ptr_array_new();
 	json_t *list = json_array();
+	size_t n_reserved_rows = 0;
 
-	for (uint32_t number = 1; number < IDENTITY_ALLOCATED_MIN; number++)
-		if (identity_reserved_name(number) && !get_identity(agent, number))
-			json_array_append_new(list, reserved_to_json(number));
 	table_foreach (agent->tables.identities, append_row, rows)
 		;
 	g_ptr_array_sort(rows, compare_identities);
-	for (size_t i = 0; i < rows->len; i++)
+	for (uint32_t number = 1; number < IDENTITY_ALLOCATED_MIN; number++)
+		if (get_identity(agent, number))
+			json_array_append_new(list,
+					      identity_to_json(rows->pdata[n_reserved_rows++]));
+		else if (identity_reserved_name(number))
+			json_array_append_new(list, reserved_to_json(number));
+	for (size_t i = n_reserved_rows; i < rows->len; i++)
 		json_array_append_new(list, identity_to_json(g_ptr_array_index(rows, i)));
 	return list;
+}
+
+/* A reserved identity has one label, its name. */
+static void append_reserved(json_t *list, const struct label_set *labels)
+{
+	const struct label *label = label_set_n(labels) == 1 ? label_set_get(labels, 0) : NULL;
+
+	if (!label || strcmp(label->source, "reserved"))
+		return;
+	for (uint32_t number = 1; number < IDENTITY_ALLOCATED_MIN; number++)
+		if (!g_strcmp0(identity_reserved_name(number), label->key))
+			json_array_append_new(list, reserved_to_json(number));
 }
 
 void rest_identity_list(struct rest_call *call)
@@ -81,6 +100,8 @@ void rest_identity_list(struct rest_call *call)
 		if (identity->labels == labels) /* sets are interned */
 			json_array_append_new(list, identity_to_json(identity));
 	}
+	if (!json_array_size(list))
+		append_reserved(list, labels);
 	label_set_unref(labels);
 	if (json_array_size(list)) {
 		rest_reply(call, 200, list);
@@ -179,29 +200,63 @@ struct entry_filter {
 	const struct label_set *labels; /* an identity with all of these; NULL: any */
 };
 
-static bool filter_accepts(const struct agent *agent, const struct entry_filter *filter,
-			   const struct ipcache_entry *entry)
+/* NULL for a number that nobody knows. Unref it. */
+static const struct label_set *labels_of(const struct agent *agent, uint32_t number)
 {
-	const struct identity *identity = get_identity(agent, entry->identity);
+	const struct identity *identity = get_identity(agent, number);
 
-	if (filter->cidr && !cidr_equal(&entry->cidr, filter->cidr))
-		return false;
-	for (size_t i = 0; filter->labels && i < label_set_n(filter->labels); i++) {
-		const struct label *label = label_set_get(filter->labels, i);
-		const char *reserved = identity_reserved_name(entry->identity);
+	return identity ? label_set_ref(identity->labels) : identity_reserved_labels(number);
+}
+
+static bool has_labels(const struct label_set *labels, const struct label_set *wanted)
+{
+	for (size_t i = 0; i < label_set_n(wanted); i++) {
+		const struct label *label = label_set_get(wanted, i);
 		bool any_source = !strcmp(label->source, "any") || !strcmp(label->source, "unspec");
-		const char *value = NULL;
+		const char *value =
+			label_set_find(labels, any_source ? NULL : label->source, label->key);
 
-		if (identity)
-			value = label_set_find(identity->labels, any_source ? NULL : label->source,
-					       label->key);
-		else if ((any_source || !strcmp(label->source, "reserved")) &&
-			 !g_strcmp0(reserved, label->key))
-			value = "";
 		if (!value || strcmp(value, label->value) != 0)
 			return false;
 	}
 	return true;
+}
+
+static bool filter_accepts(const struct agent *agent, const struct entry_filter *filter,
+			   const struct ipcache_entry *entry)
+{
+	const struct label_set *labels;
+	bool accepts;
+
+	if (filter->cidr && !cidr_equal(&entry->cidr, filter->cidr))
+		return false;
+	if (!filter->labels)
+		return true;
+	labels = labels_of(agent, entry->identity);
+	accepts = labels && has_labels(labels, filter->labels);
+	label_set_unref(labels);
+	return accepts;
+}
+
+static void refuse_entry(struct rest_call *call, const struct entry_filter *filter)
+{
+	char text[CIDR_TEXT_BYTES], addr_text[ADDR_TEXT_BYTES];
+
+	if (!filter->cidr)
+		rest_refuse(call, 404,
+			    "no address has an identity with all of these labels: see "
+			    "\"cilium ip list\"");
+	/* An address without an entry of its own belongs to the prefix around it. */
+	else if (filter->cidr->prefix_len == 128)
+		rest_refuse(
+			call, 404,
+			"%s has no entry of its own: \"cilium bpf ipcache get %s\" says what it "
+			"belongs to",
+			cidr_format(filter->cidr, text),
+			addr_format(&filter->cidr->addr, addr_text));
+	else
+		rest_refuse(call, 404, "%s has no entry of its own: see \"cilium ip list\"",
+			    cidr_format(filter->cidr, text));
 }
 
 static void list_entries(struct rest_call *call, const struct entry_filter *filter)
@@ -220,9 +275,7 @@ static void list_entries(struct rest_call *call, const struct entry_filter *filt
 	}
 	if ((filter->cidr || filter->labels) && !json_array_size(list)) {
 		json_decref(list);
-		rest_refuse(call, 404, "%s was not found",
-			    filter->cidr ? http_request_query(call->request, "cidr")
-					 : "an address whose identity has these labels");
+		refuse_entry(call, filter);
 	} else {
 		rest_reply(call, 200, list);
 	}

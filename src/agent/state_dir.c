@@ -91,6 +91,43 @@ int state_dir_lock(struct state_dir *dir, GError **error)
 	return 0;
 }
 
+/* Whether name, below dir_fd, is what fd is open on. */
+static bool is_same_file(int fd, int dir_fd, const char *name)
+{
+	struct stat open_one, named;
+
+	return !fstat(fd, &open_one) && !fstatat(dir_fd, name, &named, 0) &&
+	       open_one.st_dev == named.st_dev && open_one.st_ino == named.st_ino;
+}
+
+static int ensure_lock(struct state_dir *dir, GError **error)
+{
+	int old_fd = dir->lock_fd;
+	int err;
+
+	if (old_fd < 0 || is_same_file(old_fd, dir->fd, LOCK_NAME))
+		return 0;
+	err = state_dir_lock(dir, error);
+	if (!err)
+		close(old_fd);
+	return err;
+}
+
+int state_dir_ensure(struct state_dir *dir, GError **error)
+{
+	int fd;
+
+	if (!is_same_file(dir->fd, AT_FDCWD, dir->path)) {
+		fd = trusted_dir_open(dir->path, 0750, error);
+		if (fd < 0)
+			return fd;
+		/* Under the same number: a helper thread may be about to use it. */
+		dup3(fd, dir->fd, O_CLOEXEC);
+		close(fd);
+	}
+	return ensure_lock(dir, error);
+}
+
 /*
  * Splits "folder/file" and opens the folder, made where make is set. Returns a descriptor to close, or
  * −errno; *ret_file points into name.
@@ -189,6 +226,11 @@ static int write_file(struct state_dir *dir, const char *name, json_t *object, u
 
 int state_dir_write(struct state_dir *dir, const char *name, json_t *object, GError **error)
 {
+	struct stat info;
+
+	/* Deleted under us: nothing can be written there any more, and nobody would find it. */
+	if (!fstat(dir->fd, &info) && !info.st_nlink)
+		(void)!state_dir_ensure(dir, NULL);
 	dir->is_dirty = true;
 	return write_file(dir, name, object, 0, error);
 }
@@ -254,6 +296,13 @@ static int read_file(struct state_dir *dir, const char *name, json_t **ret_objec
 	if (err)
 		error_prefix(error, "%s/%s", dir->path, name);
 	return err;
+}
+
+bool state_dir_has(struct state_dir *dir, const char *name)
+{
+	struct stat info;
+
+	return !fstatat(dir->fd, name, &info, AT_SYMLINK_NOFOLLOW);
 }
 
 int state_dir_read(struct state_dir *dir, const char *name, json_t **ret_object, GError **error)

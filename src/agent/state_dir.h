@@ -12,6 +12,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <uv.h>
 #include "src/base/controller.h"
 
@@ -25,6 +26,13 @@ void state_dir_free(struct state_dir *dir); /* takes NULL; gives the lock up */
 
 /* Locks the directory for this process. −EBUSY, with who has it: another agent runs on this state. */
 NODISCARD int state_dir_lock(struct state_dir *dir, GError **error);
+/*
+ * Where the path leads elsewhere now, because somebody has deleted the directory or mounted something over it:
+ * makes it again, empty, and locks it. The same for the lock alone. 0; −EBUSY: another agent has it.
+ */
+NODISCARD int state_dir_ensure(struct state_dir *dir, GError **error);
+/* Whether the file is there. */
+bool state_dir_has(struct state_dir *dir, const char *name);
 
 /*
  * Writes object, whose reference it takes, to the file called name, which may lie in one folder below

@@ -29,7 +29,6 @@ static void add_absent(json_t *status)
 
 	for (size_t i = 0; i < G_N_ELEMENTS(disabled); i++)
 		json_object_set_new(status, disabled[i], state_to_json("Disabled"));
-	json_object_set_new(status, "host-firewall", json_pack("{s:s}", "mode", "Disabled"));
 	json_object_set_new(status, "srv6", json_pack("{s:b}", "enabled", 0));
 	json_object_set_new(status, "cni-chaining", json_pack("{s:s}", "mode", "none"));
 	json_object_set_new(status, "ipv4-big-tcp", json_pack("{s:b}", "enabled", 0));

@@ -168,6 +168,7 @@ json_t *status_own_to_json(const struct agent *agent)
 	json_object_set_new(own, "unknown-keys", unknown_keys_to_json(agent));
 	json_object_set_new(own, "state-problems", state_problems_to_json(agent));
 	json_object_set_new(own, "node-problems", node_problems_to_json(agent));
+	json_object_set_new(own, "policy", status_policy_to_json(agent));
 	json_object_set_new(own, "kernel", status_kernel_to_json(agent));
 	json_object_set_new(own, "loop", loop_to_json(agent));
 	return own;

@@ -27,6 +27,9 @@ json_t *status_ipam_to_json(const struct agent *agent);
 /* status_kernel.c. NULL: the kernel is none (the fake datapath). */
 json_t *status_kernel_to_json(const struct agent *agent);
 
+/* status_policy.c */
+json_t *status_policy_to_json(const struct agent *agent);
+
 /* status_own.c: what only this agent has. */
 json_t *status_own_to_json(const struct agent *agent);
 /* Whether the last change of each directory of state was possible. */

@@ -9,6 +9,8 @@
 #include "src/agent/node_report.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
+#include "src/agent/socket_mend.h"
+#include "src/agent/state_mend.h"
 #include "src/base/log.h"
 
 /* Hints come in bursts: look once, when one is over. */
@@ -19,8 +21,9 @@
 
 struct upkeep {
 	struct agent *agent;
-	struct controller *ensure, *vanished;
+	struct controller *ensure, *vanished, *sockets;
 	struct map_pressure *pressure;
+	struct state_mend *state_mend;
 	uv_timer_t *timer;
 	int64_t resync_at_ns; /* CLOCK_MONOTONIC */
 	int64_t hint_at_ns;   /* when to look after a hint; 0: there was none */
@@ -55,6 +58,18 @@ static void remove_vanished_endpoints(struct upkeep *upkeep)
 		log_warning("endpoint", "An endpoint without interface stays, will try again",
 			    "error=%s", error->message);
 	controller_end(upkeep->vanished, error);
+}
+
+static void mend_sockets(struct upkeep *upkeep)
+{
+	g_autoptr(GError) error = NULL;
+
+	controller_begin(upkeep->sockets);
+	if (socket_mend_run(upkeep->agent, &error) && !controller_is_failing(upkeep->sockets))
+		log_error("api", "A socket was deleted and cannot be made again, will try again",
+			  "error=%s hint=%s", error->message,
+			  "nobody can ask the agent meanwhile; traffic goes on");
+	controller_end(upkeep->sockets, error);
 }
 
 /* Not everything: only what a hint of the kernel can be about, which leaves out the maps. */
@@ -106,6 +121,8 @@ static void on_timer(uv_timer_t *timer)
 	int64_t next_ns, now_ns = clock_monotonic_ns();
 
 	if (now_ns >= upkeep->resync_at_ns) {
+		state_mend_run(upkeep->state_mend);
+		mend_sockets(upkeep);
 		retry(agent);
 		resync(upkeep, true);
 		map_pressure_run(upkeep->pressure);
@@ -142,6 +159,9 @@ struct upkeep *upkeep_new(struct agent *agent)
 					UPKEEP_RESYNC_INTERVAL_NS);
 	upkeep->vanished = controller_new(agent->controllers, "endpoint-gc", "endpoint",
 					  UPKEEP_RESYNC_INTERVAL_NS);
+	upkeep->sockets =
+		controller_new(agent->controllers, "socket-mend", "api", UPKEEP_RESYNC_INTERVAL_NS);
+	upkeep->state_mend = state_mend_new(agent);
 	upkeep->pressure = map_pressure_new(agent->datapath, agent->conntrack_gc);
 	upkeep->timer = g_new0(uv_timer_t, 1);
 	upkeep->timer->data = upkeep;
@@ -162,6 +182,7 @@ void upkeep_free(struct upkeep *upkeep)
 		return;
 	uv_close((uv_handle_t *)upkeep->timer, free_handle);
 	map_pressure_free(upkeep->pressure);
+	state_mend_free(upkeep->state_mend);
 	g_free(upkeep);
 }
 

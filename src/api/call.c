@@ -38,20 +38,39 @@ static bool pattern_fits(const char *pattern, const char *path, const char **ret
 }
 
 /*
- * An id may hold slashes ("cep-name:ns/name"): then the rest of the path is the argument of a
- * pattern that ends in it.
+ * An id may hold slashes ("cep-name:ns/name"): then all that stands between what the pattern has before
+ * and behind its {…} is the argument.
  */
+static bool pattern_fits_slashes(const char *pattern, const char *path, const char **ret_arg,
+				 size_t *ret_n_arg_bytes)
+{
+	size_t n_prefix = strcspn(pattern, "{"), n_bytes = strlen(path);
+	const char *brace = strchr(pattern, '}'), *suffix = brace ? brace + 1 : NULL;
+	const char *colon, *slash;
+
+	if (!suffix || strncmp(pattern, path, n_prefix) || !g_str_has_suffix(path, suffix) ||
+	    n_bytes <= n_prefix + strlen(suffix))
+		return false;
+	*ret_arg = path + n_prefix;
+	*ret_n_arg_bytes = n_bytes - n_prefix - strlen(suffix);
+	colon = memchr(*ret_arg, ':', *ret_n_arg_bytes);
+	slash = memchr(*ret_arg, '/', *ret_n_arg_bytes);
+	return colon && slash && *ret_n_arg_bytes <= API_ARG_MAX_BYTES;
+}
+
+/* "/endpoint/cep-name:ns/name/log" is the log of one, and no endpoint of the name "name/log". */
+static bool pattern_fits_inner(const char *pattern, const char *path, const char **ret_arg,
+			       size_t *ret_n_arg_bytes)
+{
+	return !g_str_has_suffix(pattern, "}") &&
+	       pattern_fits_slashes(pattern, path, ret_arg, ret_n_arg_bytes);
+}
+
 static bool pattern_fits_rest(const char *pattern, const char *path, const char **ret_arg,
 			      size_t *ret_n_arg_bytes)
 {
-	size_t n_prefix = strcspn(pattern, "{");
-
-	if (!pattern[n_prefix] || !g_str_has_suffix(pattern, "}") ||
-	    strncmp(pattern, path, n_prefix))
-		return false;
-	*ret_arg = path + n_prefix;
-	*ret_n_arg_bytes = strlen(path + n_prefix);
-	return strchr(*ret_arg, ':') && *ret_n_arg_bytes <= API_ARG_MAX_BYTES;
+	return g_str_has_suffix(pattern, "}") &&
+	       pattern_fits_slashes(pattern, path, ret_arg, ret_n_arg_bytes);
 }
 
 typedef bool (*pattern_test)(const char *pattern, const char *path, const char **ret_arg,
@@ -100,6 +119,8 @@ int api_call_find(const char *method, const char *path, struct api_match *ret_ma
 	path += strlen(API_BASE_PATH);
 	allow = g_string_new(NULL);
 	err = find(pattern_fits, method, path, ret_match, allow);
+	if (err == -ENOENT)
+		err = find(pattern_fits_inner, method, path, ret_match, allow);
 	if (err == -ENOENT)
 		err = find(pattern_fits_rest, method, path, ret_match, allow);
 	if (err == -EOPNOTSUPP)

@@ -37,6 +37,11 @@ static void test_find(void **state)
 	check_found("GET", "/v1/endpoint/5/healthz", API_ENDPOINT_HEALTH_GET, "5");
 	check_found("DELETE", "/v1/endpoint/pod-name:ns/web", API_ENDPOINT_DELETE,
 		    "pod-name:ns/web");
+	check_found("GET", "/v1/endpoint/cep-name:ns/web/labels", API_ENDPOINT_LABELS_GET,
+		    "cep-name:ns/web");
+	check_found("POST", "/v1/endpoint/pod-name:ns/web/regenerate", API_ENDPOINT_REGENERATE,
+		    "pod-name:ns/web");
+	check_found("GET", "/v1/endpoint/pod-name:ns/log", API_ENDPOINT_LOG_GET, "pod-name:ns");
 	check_found("GET", "/v1/identity/endpoints", API_IDENTITY_ENDPOINTS, NULL);
 	check_found("GET", "/v1/identity/256", API_IDENTITY_GET, "256");
 	check_found("DELETE", "/v1/ipam/fd00::1", API_IPAM_RELEASE, "fd00::1");

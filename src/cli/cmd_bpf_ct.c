@@ -47,16 +47,21 @@ static int parse_scope(int argc, char *const argv[], GArray **ret_generations)
 	*ret_generations = NULL;
 	if (!strcmp(argv[0], "global") && argc == 1)
 		return EXIT_SUCCESS;
+	if (!strcmp(argv[0], "cluster"))
+		return cli_fail("this version joins no clusters and has no connections of them "
+				"apart: \"global\" has all");
+	if (!strcmp(argv[0], "global"))
+		return cli_fail_usage("unexpected argument \"%s\" behind global", argv[1]);
 	if (strcmp(argv[0], "endpoint"))
-		return cli_fail_usage("\"%s\": expected global, or endpoint ID",
-				      argc > 1 ? argv[1] : argv[0]);
+		return cli_fail_usage("\"%s\": expected global, or endpoint ID", argv[0]);
 	if (argc < 2 || !g_ascii_string_to_unsigned(argv[1], 10, 1, UINT16_MAX, &id, NULL))
 		return cli_fail_usage("expected the number of an endpoint");
 	generations = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 	search = (struct endpoint_search){.id = id, .generations = generations};
 	status = map_dump_foreach("cilium_lxc", find_generation, &search);
 	if (!status && !generations->len)
-		status = cli_fail("endpoint %s is not there", argv[1]);
+		status = cli_fail("there is no endpoint %s: see \"cilium bpf endpoint list\"",
+				  argv[1]);
 	if (!status)
 		*ret_generations = g_steal_pointer(&generations);
 	return status;

@@ -29,6 +29,7 @@ static bool add_config(const void *key, const void *value, void *data)
 
 	add_number(dump, "DropEvents", config->drop_events);
 	add_number(dump, "TraceEvents", config->trace_events);
+	add_number(dump, "VerdictEvents", config->verdict_events);
 	add_number(dump, "TraceAggregation", config->trace_aggregation);
 	map_dump_add(dump, g_strdup("TraceTCPFlags"),
 		     g_strdup_printf("0x%02x", config->trace_tcp_flags));

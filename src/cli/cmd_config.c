@@ -17,8 +17,10 @@ static const struct {
 	{"Debug", "Enable debugging trace statements"},
 	{"DropNotification", "Enable drop notifications"},
 	{"MonitorAggregationLevel", "Set the verbosity of trace notifications"},
+	{"PolicyAuditMode", "Report what policies deny instead of dropping it"},
+	{"PolicyEnforcement", "Policy enforcement: default, always or never"},
+	{"PolicyVerdictNotification", "Enable policy verdicts while somebody listens"},
 	{"TraceNotification", "Enable trace notifications while somebody listens"},
-	{"PolicyEnforcement", "Policy enforcement: never, as this version enforces none"},
 	{"<key>", "Any key that \"cilium config view -v\" marks as live, such as log-opt"},
 };
 
@@ -94,7 +96,8 @@ static int add_word(json_t *body, const char *word)
 
 	if (!equals || equals == word)
 		return cli_fail("Improper configuration format provided: \"%s\" is not "
-				"OPTION=VALUE",
+				"OPTION=VALUE; \"cilium config get NAME\" shows one, \"cilium "
+				"config view\" all",
 				word);
 	name = g_strndup(word, equals - word);
 	if (!strcmp(name, "PolicyEnforcement"))

@@ -281,7 +281,7 @@ static const struct cli_flag flags[] = {
 	{"file-per-command", 0, CLI_FLAG_BOOL, "Write a file for each section",
 	 &arg_file_per_command},
 	{"lib-dir", 0, CLI_FLAG_TEXT, "As the agent's key (default /var/lib/cilium)", &arg_lib_dir},
-	{"output", 0, CLI_FLAG_LIST, "markdown | html | json | jsonpath='{}' (repeatable)",
+	{"output", 'o', CLI_FLAG_LIST, "markdown | html | json | jsonpath='{}' (repeatable)",
 	 &arg_outputs, "markdown html json jsonpath="},
 	{"output-directory", 0, CLI_FLAG_TEXT,
 	 "Where files are written (default: the current directory)", &arg_directory},

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/commands.h"
+#include "src/cli/endpoint_name.h"
 #include "src/cli/json_get.h"
 #include "src/cli/output.h"
 #include "src/cli/tabwriter.h"
@@ -113,6 +114,7 @@ static json_t *get_by_labels(GError **error)
 /* "reserved:host" names the endpoint that has the label. */
 static json_t *get_by_id(const char *id, GError **error)
 {
+	g_autofree char *selector = endpoint_name_selector(id);
 	json_t *endpoint = NULL;
 
 	if (g_str_has_prefix(id, "reserved:")) {
@@ -120,7 +122,7 @@ static json_t *get_by_id(const char *id, GError **error)
 		g_ptr_array_add(arg_labels, (void *)id);
 		return get_by_labels(error);
 	}
-	if (api_client_endpoint_get(cli_api(), id, &endpoint, error) < 0)
+	if (api_client_endpoint_get(cli_api(), selector, &endpoint, error) < 0)
 		return NULL;
 	return json_pack("[o]", endpoint);
 }
@@ -152,7 +154,7 @@ const struct cli_command cmd_endpoint_get = {
 	.path = "endpoint get",
 	.args = "ID | -l label,…",
 	.n_args_max = 1,
-	.help = "Display endpoint information",
+	.help = "Display endpoint information; ID: a number, [NAMESPACE/]POD, ipv4:ADDRESS, …",
 	.flags = get_flags,
 	.words = CLI_WORDS_ENDPOINTS,
 	.run = run_get,
@@ -164,7 +166,8 @@ static const struct cli_flag output_flags[] = {OUTPUT_FLAG, {NULL}};
 
 static int get_part(enum api_call call, const char *id, json_t **ret_json)
 {
-	const struct api_client_request request = {.call = call, .arg = id};
+	g_autofree char *selector = endpoint_name_selector(id);
+	const struct api_client_request request = {.call = call, .arg = selector};
 	GError *error = NULL;
 
 	if (api_client_call(cli_api(), &request, ret_json, &error) == 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/cli/commands.h"
+#include "src/cli/endpoint_name.h"
 #include "src/cli/json_get.h"
 #include "src/cli/output.h"
 #include "src/cli/tabwriter.h"
@@ -15,7 +16,8 @@ static bool arg_list_options;
 static int call(enum api_call number, const char *id, const json_t *body, json_t **ret_json,
 		const char *what)
 {
-	struct api_client_request request = {.call = number, .arg = id};
+	g_autofree char *selector = endpoint_name_selector(id);
+	struct api_client_request request = {.call = number, .arg = selector};
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	GError *error = NULL;
 	int err;

@@ -198,6 +198,12 @@ static int run_events(int argc, char *const argv[])
 
 		if (!status)
 			status = print_events(events, &since);
+		if (!status && !since && !arg_follow)
+			fprintf(stderr,
+				"No changes of %s are kept: the agent has made none of late; -f "
+				"waits "
+				"for the next\n",
+				argv[0]);
 		if (status || !arg_follow)
 			return status;
 		usleep(POLL_US);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include "src/base/clock.h"
 #include "src/cli/commands.h"
-#include "src/cli/json_get.h"
+#include "src/cli/endpoint_arg.h"
 #include "src/observe/agent_event_text.h"
 #include "src/observe/event_text.h"
 #include "src/observe/monitor_client.h"
@@ -46,33 +46,6 @@ static bool passes(const struct filter *filter, const struct event *event)
 				    contains(filter->related, event->dst_endpoint)));
 }
 
-/* "7", "pod-name:ns:name", "ipv4:…", …; a name alone is a pod's, of the namespace default. g_free. */
-static char *endpoint_selector(const char *text)
-{
-	const char *slash = strchr(text, '/');
-
-	if (strchr(text, ':'))
-		return g_strdup(text);
-	if (!slash)
-		return g_strconcat("pod-name:default:", text, NULL);
-	return g_strdup_printf("pod-name:%.*s:%s", (int)(slash - text), text, slash + 1);
-}
-
-/* The number of an endpoint that is named otherwise: the agent knows. 0 or the exit status. */
-static int find_endpoint(const char *flag, const char *text, uint16_t *ret_id)
-{
-	g_autofree char *selector = endpoint_selector(text);
-	json_auto_t *endpoint = NULL;
-	GError *error = NULL;
-
-	if (api_client_endpoint_get(cli_api(), selector, &endpoint, &error) < 0) {
-		error_prefix(&error, "--%s \"%s\"", flag, text);
-		return cli_fail_error(error);
-	}
-	*ret_id = json_get_number(endpoint, "id", NULL);
-	return EXIT_SUCCESS;
-}
-
 /* 0 or the exit status. */
 static int parse_ids(const char *flag, const GPtrArray *texts, GArray **ret_ids)
 {
@@ -82,19 +55,9 @@ static int parse_ids(const char *flag, const GPtrArray *texts, GArray **ret_ids)
 		return EXIT_SUCCESS;
 	*ret_ids = g_array_new(FALSE, FALSE, sizeof(uint16_t));
 	for (size_t i = 0; i < texts->len && !status; i++) {
-		const char *text = g_ptr_array_index(texts, i);
-		guint64 number = 0;
 		uint16_t id;
 
-		if (g_ascii_isdigit(*text) || *text == '-') {
-			if (!g_ascii_string_to_unsigned(text, 10, 0, UINT16_MAX, &number, NULL))
-				return cli_fail_usage("--%s \"%s\": expected the number of an "
-						      "endpoint, 0 to 65535, or its name",
-						      flag, text);
-			id = number;
-		} else {
-			status = find_endpoint(flag, text, &id);
-		}
+		status = endpoint_arg_parse(flag, g_ptr_array_index(texts, i), &id);
 		if (!status)
 			g_array_append_val(*ret_ids, id);
 	}
@@ -314,8 +277,7 @@ static int run_monitor(int argc, char *const argv[])
 
 static const struct cli_flag flags[] = {
 	{"from", 0, CLI_FLAG_LIST,
-	 "Filter by source endpoint: its number, or its name as for endpoint get; [namespace/]pod",
-	 &arg_from},
+	 "Filter by source endpoint: its number, or its name as for endpoint get", &arg_from},
 	{"hex", 0, CLI_FLAG_BOOL, "Do not dissect, print payload in HEX", &arg_hex},
 	{"json", 'j', CLI_FLAG_BOOL, "Enable json output", &arg_json},
 	{"monitor-socket", 0, CLI_FLAG_TEXT,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "src/base/clock.h"
 #include "src/cli/commands.h"
+#include "src/cli/endpoint_arg.h"
 #include "src/cli/map_dump.h"
 #include "src/cli/ping.h"
 #include "src/cli/ping_target.h"
@@ -23,8 +24,8 @@
 #define INTERVAL_MIN_SECONDS 0.002
 #define SECONDS_MAX          3600.0
 
-static unsigned int arg_count = 5, arg_size = 56, arg_endpoint;
-static const char *arg_interval = "1", *arg_timeout = "1";
+static unsigned int arg_count = 5, arg_size = 56;
+static const char *arg_endpoint, *arg_interval = "1", *arg_timeout = "1";
 static bool arg_ipv4, arg_ipv6;
 
 /* 0 or the exit status. */
@@ -79,13 +80,13 @@ static int open_socket(void *data, GError **error)
 }
 
 /* In the namespace of the endpoint, if one is asked for; else in ours. */
-static int make_socket(int family, GError **error)
+static int make_socket(int family, uint16_t endpoint, GError **error)
 {
 	int netns_fd, fd;
 
 	if (!arg_endpoint)
 		return ping_socket_new(family, error);
-	netns_fd = ping_target_open_netns(arg_endpoint, error);
+	netns_fd = ping_target_open_netns(endpoint, error);
 	if (netns_fd < 0)
 		return netns_fd;
 	fd = netns_run(netns_fd, open_socket, &family, error);
@@ -162,13 +163,13 @@ static void print_summary(const struct ping_request *request, const struct ping_
 		     "the way to it or back, or in this node's netfilter.");
 }
 
-static int ping(struct ping_request *request)
+static int ping(struct ping_request *request, uint16_t endpoint)
 {
 	struct addr addr = destination_addr(&request->dst);
 	struct ping_result result;
 	GError *error = NULL;
 
-	request->socket_fd = make_socket(request->dst.ss_family, &error);
+	request->socket_fd = make_socket(request->dst.ss_family, endpoint, &error);
 	if (request->socket_fd < 0) {
 		cli_fail_error(error);
 		return EXIT_ERROR;
@@ -176,7 +177,7 @@ static int ping(struct ping_request *request)
 	request->monitor_fd = connect_monitor();
 	printf("PING %s", request->dst_text);
 	if (arg_endpoint)
-		printf(" from endpoint %u", arg_endpoint);
+		printf(" from endpoint %u", endpoint);
 	printf(" with %u bytes of data\n", request->n_payload_bytes);
 	ping_target_print(&addr);
 	fflush(stdout);
@@ -194,6 +195,7 @@ static int run_ping(int argc, char *const argv[])
 {
 	struct ping_request request = {.count = arg_count, .n_payload_bytes = arg_size};
 	g_autofree char *text = NULL;
+	uint16_t endpoint = 0;
 	int status =
 		parse_seconds("interval", arg_interval, INTERVAL_MIN_SECONDS, &request.interval_ns);
 
@@ -205,23 +207,23 @@ static int run_ping(int argc, char *const argv[])
 		cli_fail_usage("--count %u: expected 1 to %u", arg_count, PING_COUNT_MAX);
 	else if (arg_size > PING_SIZE_MAX)
 		cli_fail_usage("--size %u: expected 0 to %u", arg_size, PING_SIZE_MAX);
-	else if (arg_endpoint > UINT16_MAX)
-		cli_fail_usage("--endpoint %u: expected 1 to %u", arg_endpoint, UINT16_MAX);
 	else if (arg_ipv4 && arg_ipv6)
 		cli_fail_usage("-4 and -6 exclude each other");
-	else
+	else if (!arg_endpoint || !endpoint_arg_parse("endpoint", arg_endpoint, &endpoint))
 		status = resolve(argv[0], &request.dst, &text);
 	if (status || !text)
 		return EXIT_ERROR;
 	request.dst_text = text;
-	return ping(&request);
+	return ping(&request, endpoint);
 }
 
 static const struct cli_flag flags[] = {
 	BPF_ROOT_FLAG,
 	{"count", 'c', CLI_FLAG_NUMBER, "How many requests to send (default 5)", &arg_count},
-	{"endpoint", 0, CLI_FLAG_NUMBER,
-	 "Send from inside this endpoint, by its number, instead of from the node", &arg_endpoint},
+	{"endpoint", 0, CLI_FLAG_TEXT,
+	 "Send from inside this endpoint, instead of from the node; its number, or its name as for "
+	 "endpoint get",
+	 &arg_endpoint},
 	{"interval", 'i', CLI_FLAG_TEXT, "Seconds between two requests (default 1)", &arg_interval},
 	{"ipv4", '4', CLI_FLAG_BOOL, "Use IPv4 only", &arg_ipv4},
 	{"ipv6", '6', CLI_FLAG_BOOL, "Use IPv6 only", &arg_ipv6},

@@ -29,6 +29,20 @@ static void append_kvstore(struct status_text *text)
 	append_state(text, "Kubernetes", json_get(text->status, "kubernetes", NULL));
 }
 
+static void append_host_firewall(struct status_text *text, const char *mode)
+{
+	const json_t *devices = json_get(text->status, "host-firewall", "devices", NULL);
+	json_t *device;
+	size_t i;
+
+	g_string_append_printf(text->out, "Host firewall:\t%s", mode);
+	if (!strcmp(mode, "Enabled"))
+		json_array_foreach(devices, i, device) g_string_append_printf(
+			text->out, "%s%s%s", i ? ", " : "   [", json_string_value(device),
+			i + 1 == json_array_size(devices) ? "]" : "");
+	g_string_append_c(text->out, '\n');
+}
+
 static void append_modes(struct status_text *text)
 {
 	const json_t *srv6 = json_get(text->status, "srv6", NULL);
@@ -38,7 +52,7 @@ static void append_modes(struct status_text *text)
 		g_string_append_printf(text->out, "KubeProxyReplacement:\t%s\t\n", mode);
 	mode = json_get_text(text->status, "host-firewall", "mode", NULL);
 	if (*mode)
-		g_string_append_printf(text->out, "Host firewall:\t%s\n", mode);
+		append_host_firewall(text, mode);
 	if (srv6)
 		g_string_append_printf(text->out, "SRv6:\t%s\n",
 				       enabled_text(json_is_true(json_get(srv6, "enabled", NULL))));

@@ -165,6 +165,45 @@ static void append_keys(struct status_text *text, const json_t *own)
 		g_string_append_c(text->out, '\n');
 }
 
+static void append_policy_maps(struct status_text *text, const json_t *policy)
+{
+	json_t *map;
+	size_t i;
+
+	if (!text->format->verbose || !json_array_size(json_get(policy, "maps", NULL)))
+		return;
+	g_string_append(text->out, "  Map\tEntries\tRoom for\n");
+	json_array_foreach(json_get(policy, "maps", NULL), i, map) g_string_append_printf(
+		text->out, "  %s\t%lld\t%lld\n", json_get_text(map, "name", NULL),
+		json_get_number(map, "entries", NULL), json_get_number(map, "size", NULL));
+}
+
+static void append_policy(struct status_text *text, const json_t *own)
+{
+	const json_t *policy = json_get(own, "policy", NULL);
+	long long n_refused = json_get_number(policy, "refused", NULL);
+	long long n_closed = json_get_number(policy, "fail-closed", NULL);
+
+	if (!policy)
+		return;
+	g_string_append_printf(
+		text->out,
+		"Policy:\tEnforcement: %s%s   Revision: %lld   %lld policies with %lld rules   "
+		"%lld/%lld endpoints enforced\n",
+		json_get_text(policy, "enforcement", NULL),
+		json_is_true(json_get(policy, "audit", NULL)) ? " (Audit)" : "",
+		json_get_number(policy, "revision", NULL),
+		json_get_number(policy, "policies", NULL), json_get_number(policy, "rules", NULL),
+		json_get_number(policy, "enforced-endpoints", NULL),
+		json_get_number(policy, "endpoints", NULL));
+	if (n_refused || n_closed)
+		g_string_append_printf(text->out,
+				       "  refused: %lld, refusing more than they say: %lld; "
+				       "\"cilium policy list\" says why\n",
+				       n_refused, n_closed);
+	append_policy_maps(text, policy);
+}
+
 static void append_metrics(struct status_text *text, const json_t *own)
 {
 	const char *error = json_get_text(own, "metrics-error", NULL);
@@ -178,6 +217,7 @@ void status_append_own(struct status_text *text)
 	const json_t *own = json_get(text->status, "axoneme", NULL);
 
 	append_nodes(text);
+	append_policy(text, own);
 	append_kernel(text, own);
 	append_loop(text, own);
 	append_problems(text, own);

@@ -163,6 +163,35 @@ static void test_verbose_adds(void **state)
 	assert_non_null(strstr(text, "(1h0m5s ago, x7)\n"));
 }
 
+static const char of_policy[] =
+	"{\"cilium\": {\"state\": \"Ok\", \"msg\": \"1.0\"},"
+	" \"host-firewall\": {\"mode\": \"Enabled\", \"devices\": [\"eth0\", \"eth1\"]},"
+	" \"axoneme\": {\"policy\": {\"enforcement\": \"default\", \"audit\": true, \"revision\": "
+	"5,"
+	" \"policies\": 3, \"rules\": 7, \"refused\": 1, \"fail-closed\": 2, \"endpoints\": 6,"
+	" \"enforced-endpoints\": 4, \"maps\": [{\"name\": \"cilium_policy_peer\", \"entries\": 9,"
+	" \"size\": 100}]}}}";
+
+static void test_policy(void **state)
+{
+	const struct status_format plain = {0}, verbose = {.verbose = true};
+	g_autofree char *text = format(of_policy, &plain);
+	g_autofree char *more = format(of_policy, &verbose);
+
+	assert_string_equal(
+		text,
+		"Host firewall:   Enabled   [eth0, eth1]\n"
+		"Cilium:          Ok   1.0\n"
+		"NodeMonitor:     Disabled\n"
+		"Proxy Status:    No managed proxy redirect\n"
+		"Policy:          Enforcement: default (Audit)   Revision: 5   3 policies with "
+		"7 rules   4/6 endpoints enforced\n"
+		"  refused: 1, refusing more than they say: 2; \"cilium policy list\" says "
+		"why\n");
+	assert_non_null(strstr(more, "  Map                  Entries   Room for\n"
+				     "  cilium_policy_peer   9         100\n"));
+}
+
 /* What the agent does not say is not printed. */
 static void test_absent(void **state)
 {
@@ -210,9 +239,8 @@ static void test_brief(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),
-		cmocka_unit_test(test_verbose_adds),
-		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_text),   cmocka_unit_test(test_verbose_adds),
+		cmocka_unit_test(test_policy), cmocka_unit_test(test_absent),
 		cmocka_unit_test(test_brief),
 	};
 

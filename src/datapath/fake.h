@@ -33,8 +33,8 @@ unsigned int fake_n_calls(const struct datapath *dp, enum fake_op op);
 void fake_reset_calls(struct datapath *dp);
 /*
  * A write is an entry of a map that is put or deleted, in a batch or alone, or an endpoint's element of
- * cilium_policy_endpoint. The n-th from now, counted from 0, fails with err, a positive errno (an element's
- * is not done).
+ * cilium_policy_endpoint, which cannot fail. The n-th of the others from now, counted from 0, fails with err, a
+ * positive errno.
  */
 void fake_fail_write(struct datapath *dp, unsigned int n, int err);
 /* After n more writes no other is done: all fail, as for an agent that was killed there. */

@@ -211,10 +211,17 @@ void fake_policy_set(struct datapath *dp, uint16_t endpoint_id,
 {
 	static const struct policy_endpoint none;
 	const uint32_t key = endpoint_id;
+	g_autoptr(GBytes) bytes = g_bytes_new(&key, sizeof(key));
 
-	/* The kernel's store cannot fail; only an agent that is dead does not do it. */
+	/* A store: only an agent that is dead does not do it. */
+	if (fake_get(dp)->n_writes >= fake_get(dp)->dies_at)
+		return;
+	fake_get(dp)->n_writes++;
+	fake_get(dp)->fails_at++;
 	if (memcmp(element, &none, sizeof(none)) == 0)
-		(void)delete_entry(fake_get(dp), PLAN_MAP_cilium_policy_endpoint, &key);
+		g_hash_table_remove(fake_get(dp)->maps[PLAN_MAP_cilium_policy_endpoint], bytes);
 	else
-		(void)put_entry(fake_get(dp), PLAN_MAP_cilium_policy_endpoint, &key, element);
+		g_hash_table_insert(fake_get(dp)->maps[PLAN_MAP_cilium_policy_endpoint],
+				    g_bytes_ref(bytes), g_bytes_new(element, sizeof(*element)));
+	end_write(fake_get(dp));
 }

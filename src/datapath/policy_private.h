@@ -66,7 +66,8 @@ struct policy_set {
 	bool wanted;                /* it is in the plan */
 	bool dirty;                 /* in the list of a run */
 	struct version *current;    /* a reference; NULL: none has fitted yet */
-	GPtrArray *subjects;        /* struct policy_subject that the plan gives it; borrowed */
+	bool is_of_row; /* current is what row says, if not for all peers; else what it said before */
+	GPtrArray *subjects; /* struct policy_subject that the plan gives it; borrowed */
 	struct policy_failing failing;
 	int64_t changed_ns; /* CLOCK_MONOTONIC: since when current is not what the plan wants; 0: it is */
 };

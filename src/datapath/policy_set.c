@@ -76,6 +76,7 @@ static int replace(struct policy_maps *maps, struct policy_set *set)
 	struct version *version;
 	int err = policy_version_build(maps, set->row, &version);
 
+	set->is_of_row = !err;
 	if (!err)
 		set_current(maps, set, version);
 	return err;
@@ -96,6 +97,7 @@ static int apply_row(struct policy_maps *maps, struct policy_set *set)
 		version->revision = set->row->revision;
 	else if (relation == POLICY_OTHER || version->revision != set->row->revision)
 		return replace(maps, set);
+	set->is_of_row = true;
 	return policy_version_add(maps, version, set->row, added);
 }
 
@@ -145,16 +147,15 @@ void policy_set_apply(struct policy_maps *maps, struct policy_set *set)
 	if (err && maps->lockdown && policy_error_is_room(-err))
 		set_current(maps, set, NULL); /* which also makes room */
 	changed_ns = set->changed_ns;
-	if (err)
+	if (err) {
 		policy_set_note_failure(maps, set, err);
-	else
+	} else {
+		policy_set_note_success(maps, set);
 		set->changed_ns = 0;
+	}
 	flip(maps, set);
-	if (err)
-		return;
-	if (maps->n_flips != n_flips && changed_ns)
+	if (!err && changed_ns && maps->n_flips != n_flips)
 		histogram_add_ns(&maps->delays, clock_monotonic_ns() - changed_ns);
-	policy_set_note_success(maps, set);
 }
 
 void policy_set_remove_peers(struct policy_maps *maps, struct policy_set *set)

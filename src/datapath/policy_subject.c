@@ -62,8 +62,8 @@ void policy_subject_write(struct policy_maps *maps, const struct policy_subject 
 }
 
 /*
- * Where nothing of the rule set is there yet what is in force stays: the endpoint's rules of before, or, with
- * lockdown, nothing.
+ * Where there is no room for the rule set what is in force stays: the endpoint's rules of before, be they of
+ * another rule set, or, with lockdown, nothing.
  */
 static struct version *wanted_version(const struct policy_maps *maps,
 				      const struct policy_subject *subject)
@@ -72,7 +72,7 @@ static struct version *wanted_version(const struct policy_maps *maps,
 
 	if (!set || (maps->lockdown && policy_error_is_room(set->failing.error)))
 		return NULL;
-	return set->current ? set->current : subject->version;
+	return set->is_of_row ? set->current : subject->version;
 }
 
 static struct policy_endpoint wanted_element(const struct policy_subject *subject,

@@ -132,7 +132,9 @@ static int make_link(const struct plan_attachment_key *key, const char *path, in
 
 	if (g_mkdir_with_parents(dir, 0700))
 		return -errno;
-	unlink(path); /* that of a device which had the name before */
+	/* That of a device which had the name before; or of our own link, on a bpffs that does not let us read it. */
+	if (unlink(path) && errno != ENOENT)
+		return -errno;
 	fd = tcx_link_new(key->ifindex, key->hook, program_fd);
 	if (fd < 0) {
 		unpin(path); /* its directories */

@@ -125,6 +125,21 @@ static int read_program_ids(struct real *real, GError **error)
 	return 0;
 }
 
+/* Programs that are no attachment's: whoever wants one loads it for itself. */
+static void leave_out_others(const struct bpf_object *object)
+{
+	struct bpf_program *declared;
+
+	bpf_object__for_each_program(declared, object)
+	{
+		bool is_ours = false;
+
+		for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++)
+			is_ours |= !strcmp(bpf_program__name(declared), program_name(program));
+		bpf_program__set_autoload(declared, is_ours);
+	}
+}
+
 static int open_set(struct real *real, struct datapath_bpf *skeleton, GError **error)
 {
 	struct node_config node = node_in_ticks(real);
@@ -134,6 +149,7 @@ static int open_set(struct real *real, struct datapath_bpf *skeleton, GError **e
 	int err;
 
 	memcpy((void *)&skeleton->rodata->node_config, &node, sizeof(node));
+	leave_out_others(skeleton->obj);
 	err = real_adopt_open(real, skeleton->obj, error);
 	if (err)
 		return err;

@@ -226,11 +226,27 @@ static int ensure_rp_filter(struct real *real, GString *repaired, GError **error
 	return err ? err : change(real, "net/ipv4/conf/all/rp_filter", 0, repaired, error);
 }
 
+/* Without the file a cleanup would leave them changed. */
+static int ensure_state(const struct real *real, GString *repaired, GError **error)
+{
+	g_autofree char *path = g_build_filename(real->state_dir, STATE_FILE, NULL);
+	int err;
+
+	if (!real->sysctls->len || !access(path, F_OK))
+		return 0;
+	err = save_state(real, error);
+	if (!err)
+		real_note(repaired, "%s was deleted", path);
+	return err;
+}
+
 int real_sysctl_ensure_node(struct real *real, GString *repaired, GError **error)
 {
 	int err = load_state(real, error);
 	int jit;
 
+	if (!err)
+		err = ensure_state(real, repaired, error);
 	if (!err && real->config.node.enable_ipv4)
 		err = ensure_forwarding(real, "ipv4", repaired, error);
 	if (!err && real->config.node.enable_ipv4)

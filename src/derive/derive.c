@@ -12,6 +12,7 @@
 #include "src/derive/node.h"
 #include "src/derive/node_identity.h"
 #include "src/derive/policy.h"
+#include "src/derive/remote_pod.h"
 #include "src/derive/route.h"
 #include "src/derive/row_set.h"
 
@@ -35,6 +36,7 @@ struct derive {
 	struct ipcache_derivation *ipcache;
 	struct node_identity *node_identity;
 	struct prefix_derivation *prefix;
+	struct remote_pods *remote_pods;
 	struct policy_derivation *policy;
 	struct node_plan node_plan;
 	GHashTable *ifindexes; /* of the devices that counted when they were last looked at */
@@ -144,6 +146,8 @@ static void make_derivations(struct derive *derive, struct label_filter *take_fi
 	derive->ipcache = ipcache_derivation_new(store, tables);
 	derive->prefix = prefix_derivation_new(store, tables, derive->config, derive->local,
 					       derive->ipcache);
+	derive->remote_pods = remote_pods_new(store, tables, derive->config, derive->identity,
+					      derive->ipcache);
 	derive->policy = policy_derivation_new(store, tables, derive->config);
 }
 
@@ -203,6 +207,11 @@ struct prefix_derivation *derive_get_prefixes(struct derive *derive)
 	return derive->prefix;
 }
 
+const struct policy_derivation *derive_get_policy(const struct derive *derive)
+{
+	return derive->policy;
+}
+
 void derive_free(struct derive *derive)
 {
 	if (!derive)
@@ -210,6 +219,7 @@ void derive_free(struct derive *derive)
 	identity_derivation_free(derive->identity);
 	endpoint_derivation_free(derive->endpoint);
 	policy_derivation_free(derive->policy);
+	remote_pods_free(derive->remote_pods);
 	prefix_derivation_free(derive->prefix);
 	ipcache_derivation_free(derive->ipcache);
 	node_identity_free(derive->node_identity);

@@ -14,6 +14,7 @@
 
 #include "src/derive/config.h"
 #include "src/derive/local_identity.h"
+#include "src/derive/policy.h"
 #include "src/derive/prefix.h"
 #include "src/store/tables.h"
 
@@ -41,4 +42,6 @@ void derive_reconfigure(struct derive *derive);
 /* For policy_activation.h. Borrowed. */
 struct local_identities *derive_get_local_identities(struct derive *derive);
 struct prefix_derivation *derive_get_prefixes(struct derive *derive);
+/* For whoever shows what policies mean. Borrowed. */
+const struct policy_derivation *derive_get_policy(const struct derive *derive);
 void derive_free(struct derive *derive); /* takes NULL */

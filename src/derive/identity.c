@@ -4,6 +4,7 @@
 #include <string.h>
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
+#include "src/model/ipcache_entry.h"
 #include "src/model/namespace.h"
 #include "src/model/pod.h"
 
@@ -225,6 +226,7 @@ static bool is_of_labels(const struct identity *identity)
 
 struct oldest {
 	const struct identity_derivation *derivation;
+	GHashTable *named; /* numbers that addresses have, those of other nodes' pods among them */
 	const struct identity *found;
 };
 
@@ -235,6 +237,7 @@ static bool take_oldest_unused(const struct row *row, void *data)
 
 	if (is_of_labels(identity) &&
 	    (!oldest->found || row->revision < oldest->found->row.revision) &&
+	    !g_hash_table_contains(oldest->named, GUINT_TO_POINTER(identity->number)) &&
 	    !is_used(oldest->derivation, identity->number))
 		oldest->found = identity;
 	return true;
@@ -250,11 +253,29 @@ static bool take_greatest(const struct row *row, void *data)
 	return true;
 }
 
+static bool add_named(const struct row *row, void *data)
+{
+	g_hash_table_add(data, GUINT_TO_POINTER(((const struct ipcache_entry *)row)->identity));
+	return true;
+}
+
+/* Of labels that nobody has, the longest kept first; 0: there are none. Rare, and goes through all. */
+static uint32_t take_unused_number(const struct identity_derivation *derivation)
+{
+	g_autoptr(GHashTable) named = g_hash_table_new(NULL, NULL);
+	struct oldest oldest = {.derivation = derivation, .named = named};
+
+	table_foreach (derivation->tables->ipcache, add_named, named)
+		;
+	table_foreach (derivation->tables->identities, take_oldest_unused, &oldest)
+		;
+	return oldest.found ? oldest.found->number : 0;
+}
+
 /* A number that no labels have, or 0. */
 static uint32_t take_number(struct identity_derivation *derivation)
 {
 	struct table *identities = derivation->tables->identities;
-	struct oldest oldest = {.derivation = derivation};
 
 	if (!derivation->last_number)
 		table_foreach (identities, take_greatest, &derivation->last_number)
@@ -269,9 +290,7 @@ static uint32_t take_number(struct identity_derivation *derivation)
 		if (!table_get(identities, &number, sizeof(number)))
 			return number;
 	}
-	table_foreach (identities, take_oldest_unused, &oldest)
-		;
-	return oldest.found ? oldest.found->number : 0;
+	return take_unused_number(derivation);
 }
 
 /* The number of a set that consists of one reserved label, or 0. */
@@ -392,6 +411,23 @@ static void run(struct watch *watch, void *data)
 	sorted = g_list_sort(g_hash_table_get_keys(ids), compare_ids);
 	for (const GList *item = sorted; item; item = item->next)
 		derive_endpoint(derivation, GPOINTER_TO_UINT(item->data));
+}
+
+const struct label_set *identity_derivation_pod_labels(const struct identity_derivation *derivation,
+						       const struct pod *pod)
+{
+	const struct label_set *labels =
+		identity_pod_labels(derivation->tables, derivation->config, pod);
+	const struct label_set *kept = identity_labels(derivation, labels);
+
+	label_set_unref(labels);
+	return kept;
+}
+
+uint32_t identity_derivation_find_number(struct identity_derivation *derivation,
+					 const struct label_set *labels, struct txn *txn)
+{
+	return labels_number(derivation, labels, txn);
 }
 
 struct identity_derivation *identity_derivation_new(struct store *store, struct tables *tables,

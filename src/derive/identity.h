@@ -27,4 +27,13 @@ void identity_derivation_set_last(struct identity_derivation *derivation, uint32
 const struct label_set *identity_pod_labels(const struct tables *tables,
 					    const struct derive_config *config,
 					    const struct pod *pod);
+/* Those of the pod that make its identity. Unref it. */
+const struct label_set *identity_derivation_pod_labels(const struct identity_derivation *derivation,
+						       const struct pod *pod);
+/*
+ * The number of labels that make an identity; a new one is put into txn, which is to be committed before the
+ * next call. 0: none is left.
+ */
+uint32_t identity_derivation_find_number(struct identity_derivation *derivation,
+					 const struct label_set *labels, struct txn *txn);
 void identity_derivation_free(struct identity_derivation *derivation); /* takes NULL */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "abi/ipcache.h"
+#include "src/base/intern.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/plan.h"
@@ -220,7 +221,7 @@ static void put_endpoint_entry(struct ipcache_derivation *derivation,
 	entry->cidr = cidr_from_addr(addr);
 	entry->identity = state->identity;
 	entry->source = "local";
-	entry->namespace = g_strdup(endpoint->namespace);
+	entry->namespace = intern_new(endpoint->namespace);
 	entry->name = g_strdup(endpoint->pod_name);
 	ipcache_put(derivation, IPCACHE_LAYER_ENDPOINT, entry);
 }

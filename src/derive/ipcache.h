@@ -18,6 +18,7 @@
 enum ipcache_layer {
 	IPCACHE_LAYER_PREFIX,   /* prefixes that policies use; never a whole family */
 	IPCACHE_LAYER_NODE,     /* this node, the others, the rest of the world */
+	IPCACHE_LAYER_POD,      /* pods of other nodes */
 	IPCACHE_LAYER_ENDPOINT, /* pods of this node */
 	IPCACHE_LAYER__MAX,
 };

@@ -193,8 +193,3 @@ bool local_identities_release(struct local_identities *identities, struct txn *t
 	}
 	return released;
 }
-
-bool local_identities_has_unused(const struct local_identities *identities)
-{
-	return g_hash_table_size(identities->unused);
-}

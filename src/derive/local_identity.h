@@ -34,5 +34,3 @@ void local_identities_drop(struct local_identities *identities, uint32_t number,
  */
 bool local_identities_release(struct local_identities *identities, struct txn *txn,
 			      bool (*is_named)(const struct cidr *cidr, void *data), void *data);
-/* True while some wait for their release. */
-bool local_identities_has_unused(const struct local_identities *identities);

@@ -338,6 +338,51 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 	return derivation;
 }
 
+uint64_t policy_derivation_get_revision(const struct policy_derivation *derivation)
+{
+	return derivation->policy_revision;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+typedef void (*selector_fn)(const struct selector *selector, const GArray *identities,
+			    const struct policy_spec *spec, void *data);
+
+static void foreach_selector_of(const struct policy_derivation *derivation,
+				const struct compiled_spec *spec, selector_fn fn, void *data)
+{
+	for (unsigned int i = 0; i < POLICY_DIRECTION__MAX; i++)
+		for (unsigned int j = 0; j < spec->rules[i]->len; j++) {
+			const struct compiled_rule *rule = spec->rules[i]->pdata[j];
+
+			for (unsigned int k = 0; k < rule->peers->len; k++) {
+				const struct policy_selector *selector = policy_selector_find(
+					derivation->selectors, rule->peers->pdata[k]);
+
+				fn(rule->peers->pdata[k], selector ? selector->identities : NULL,
+				   spec->spec, data);
+			}
+		}
+}
+
+void policy_derivation_foreach_selector(const struct policy_derivation *derivation, selector_fn fn,
+					void *data)
+{
+	GList *keys = g_list_sort(g_hash_table_get_keys(derivation->policies), compare_keys);
+
+	for (GList *key = keys; key; key = key->next) {
+		const struct known_policy *known =
+			g_hash_table_lookup(derivation->policies, key->data);
+
+		for (unsigned int i = 0; known->compiled && i < known->compiled->specs->len; i++)
+			foreach_selector_of(derivation, known->compiled->specs->pdata[i], fn, data);
+	}
+	g_list_free(keys);
+}
+
 void policy_derivation_free(struct policy_derivation *derivation)
 {
 	if (!derivation)

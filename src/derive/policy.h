@@ -25,4 +25,16 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 						const struct derive_config *config);
 /* The configuration has changed: everything is derived anew, before it returns. */
 void policy_derivation_reconfigure(struct policy_derivation *derivation);
+/* 1 at the start; it grows with each policy that comes, changes or goes. */
+uint64_t policy_derivation_get_revision(const struct policy_derivation *derivation);
+/*
+ * Calls fn with each peer selector of the policies in force, once for each rule that uses it, in the order
+ * of the policies. SELECTOR_LABELS or SELECTOR_CIDR: groups and services are resolved. identities:
+ * uint32_t, ascending; NULL where no endpoint of this node asks.
+ */
+void policy_derivation_foreach_selector(const struct policy_derivation *derivation,
+					void (*fn)(const struct selector *selector,
+						   const GArray *identities,
+						   const struct policy_spec *spec, void *data),
+					void *data);
 void policy_derivation_free(struct policy_derivation *derivation); /* takes NULL */

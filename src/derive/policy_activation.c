@@ -168,7 +168,7 @@ static void release(struct policy_activation *activation)
 	struct local_identities *local = derive_get_local_identities(derive);
 	struct txn *txn;
 
-	if (!activation->may_release || !local_identities_has_unused(local))
+	if (!activation->may_release)
 		return;
 	txn = txn_new(activation->parts.store);
 	if (!local_identities_release(local, txn, is_failing_anywhere, activation)) {

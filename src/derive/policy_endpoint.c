@@ -124,15 +124,22 @@ void policy_endpoints_mark_all(struct policy_endpoints *endpoints)
 	g_hash_table_add(endpoints->marked, GUINT_TO_POINTER(POLICY_ENDPOINT_HOST));
 }
 
-/* Those of its Node object, by which a nodeSelector selects it. */
+static const struct node *find_node(const struct policy_endpoints *endpoints, const char *kind)
+{
+	g_autofree char *key = g_strdup_printf("%s/%s", kind, endpoints->config->node_name);
+
+	return (const struct node *)table_get(endpoints->tables->nodes, key, strlen(key));
+}
+
+/* Those of its Node object, by which a nodeSelector selects it; without one, of its CiliumNode. */
 static const struct label_set *host_labels(const struct policy_endpoints *endpoints)
 {
 	static const struct label host = {.source = "reserved", .key = "host", .value = ""};
-	g_autofree char *key = g_strdup_printf("Node/%s", endpoints->config->node_name);
-	const struct node *node =
-		(const struct node *)table_get(endpoints->tables->nodes, key, strlen(key));
+	const struct node *node = find_node(endpoints, "Node");
 	g_autoptr(GArray) labels = g_array_new(false, false, sizeof(struct label));
 
+	if (!node)
+		node = find_node(endpoints, "CiliumNode");
 	for (size_t i = 0; node && i < label_set_n(node->meta.labels); i++)
 		g_array_append_vals(labels, label_set_get(node->meta.labels, i), 1);
 	g_array_append_val(labels, host);

@@ -137,7 +137,8 @@ static void find_worlds(const struct policy_selectors *selectors, struct policy_
 	const struct cidr *cidr = selector_get_cidr(selector->selector);
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(worlds); i++)
-		if (selects_world(selectors, cidr, worlds[i]))
+		if (selects_world(selectors, cidr, worlds[i]) &&
+		    selector_contains(selector->selector, cidr))
 			add_number(selector, worlds[i]);
 }
 
@@ -208,6 +209,12 @@ static void remove_by_cidr(struct policy_selectors *selectors, struct policy_sel
 		return;
 	selectors->n_by_prefix_len[cidr->prefix_len]--;
 	g_hash_table_remove(selectors->by_cidr, cidr);
+}
+
+const struct policy_selector *policy_selector_find(const struct policy_selectors *selectors,
+						   const struct selector *selector)
+{
+	return g_hash_table_lookup(selectors->by_selector, selector);
 }
 
 struct policy_selector *policy_selector_ref(struct policy_selectors *selectors,
@@ -295,8 +302,12 @@ static void foreach_world(const struct policy_selectors *selectors, uint32_t num
 
 		if (!cidr_parse(texts[i], &cidr) && selects_world(selectors, &cidr, number))
 			same = g_hash_table_lookup(selectors->by_cidr, &cidr);
-		for (unsigned int j = 0; same && j < same->len; j++)
-			walk->fn(same->pdata[j], walk->data);
+		for (unsigned int j = 0; same && j < same->len; j++) {
+			struct policy_selector *selector = same->pdata[j];
+
+			if (selector_contains(selector->selector, &cidr))
+				walk->fn(selector, walk->data);
+		}
 	}
 }
 

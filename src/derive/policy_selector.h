@@ -26,6 +26,9 @@ void policy_selectors_free(struct policy_selectors *selectors); /* takes NULL */
 /* SELECTOR_LABELS or SELECTOR_CIDR; the same for the same selector. */
 struct policy_selector *policy_selector_ref(struct policy_selectors *selectors,
 					    const struct selector *selector);
+/* Borrowed; NULL: nobody holds a reference to it. */
+const struct policy_selector *policy_selector_find(const struct policy_selectors *selectors,
+						   const struct selector *selector);
 void policy_selector_unref(struct policy_selectors *selectors, struct policy_selector *selector);
 bool policy_selector_has(const struct policy_selector *selector, uint32_t identity);
 

@@ -65,7 +65,7 @@ void connection_append(GString *text, const struct ct_key *key, const struct ct_
 			       entry->tx_flags, entry->last_report);
 	append_flags(text, entry);
 	g_string_append_printf(text, "RevNAT=0 SourceSecurityID=%u BackendID=0",
-			       entry->src_identity);
+			       ct_entry_initiator_identity(entry));
 	if (entry->nat == CT_NAT_SOURCE) {
 		g_string_append(text, " XLATE_SRC ");
 		connection_append_end(text, &entry->nat_addr, entry->nat_port);

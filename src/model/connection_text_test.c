@@ -39,7 +39,7 @@ static void connections(void **state)
 		.tx_flags = CT_TCP_SYN | CT_TCP_FIN,
 		.rx_flags = CT_TCP_SYN,
 		.generation = {5, 0},
-		.src_identity = 256,
+		.identity = {256, 300},
 		.last_report = 90,
 		.packets = 3,
 		.bytes = 180,
@@ -58,7 +58,7 @@ static void connections(void **state)
 		&key, &entry, &before,
 		"TCP IN 198.51.100.9:80 -> 10.0.0.1:4321 expires=100 (remaining: 40 sec(s)) "
 		"Packets=3 Bytes=180 RxFlagsSeen=0x02 LastRxReport=90 TxFlagsSeen=0x00 "
-		"LastTxReport=90 Flags=0x0009 [ ViaStack ] RevNAT=0 SourceSecurityID=256 "
+		"LastTxReport=90 Flags=0x0009 [ ViaStack ] RevNAT=0 SourceSecurityID=300 "
 		"BackendID=0");
 	entry = (struct ct_entry){.expires = 100,
 				  .nat = CT_NAT_SOURCE,

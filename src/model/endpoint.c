@@ -74,7 +74,7 @@ enum endpoint_option endpoint_option_find(const char *name)
 {
 	unsigned int option = 0;
 
-	while (option < ENDPOINT_OPTION__MAX && strcmp(option_names[option], name) != 0)
+	while (option < ENDPOINT_OPTION__MAX && g_ascii_strcasecmp(option_names[option], name))
 		option++;
 	return option;
 }

@@ -26,7 +26,7 @@ enum endpoint_option_value {
 };
 
 const char *endpoint_option_name(enum endpoint_option option);
-/* The option of the name, or ENDPOINT_OPTION__MAX. */
+/* The option of the name, in any case; or ENDPOINT_OPTION__MAX. */
 enum endpoint_option endpoint_option_find(const char *name);
 
 /* Key: id, 2 bytes in host order. */

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/model/ipcache_entry.h"
 
+#include "src/base/intern.h"
+
 static void ipcache_entry_fini(struct row *row)
 {
 	struct ipcache_entry *entry = (struct ipcache_entry *)row;
 
-	g_free(entry->namespace);
+	intern_unref(entry->namespace);
 	g_free(entry->name);
 }
 
@@ -16,7 +18,7 @@ static bool ipcache_entry_equal(const struct row *row_a, const struct row *row_b
 
 	return cidr_equal(&a->cidr, &b->cidr) && a->identity == b->identity &&
 	       a->flags == b->flags && addr_equal(&a->host, &b->host) &&
-	       g_strcmp0(a->source, b->source) == 0 && g_strcmp0(a->namespace, b->namespace) == 0 &&
+	       g_strcmp0(a->source, b->source) == 0 && a->namespace == b->namespace &&
 	       g_strcmp0(a->name, b->name) == 0;
 }
 

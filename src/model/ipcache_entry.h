@@ -10,10 +10,10 @@ struct ipcache_entry {
 	struct row row;
 	struct cidr cidr;
 	uint32_t identity;
-	uint8_t flags;      /* IPCACHE_F_* of abi/ipcache.h */
-	struct addr host;   /* the node that has it; zero: not known */
-	const char *source; /* "local", "custom-resource", "generated", … : static string */
-	char *namespace;    /* of the pod; may be NULL */
+	uint8_t flags;         /* IPCACHE_F_* of abi/ipcache.h */
+	struct addr host;      /* the node that has it; zero: not known */
+	const char *source;    /* "local", "custom-resource", "generated", … : static string */
+	const char *namespace; /* of the pod, interned; may be NULL */
 	char *name;
 };
 

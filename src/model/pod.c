@@ -118,7 +118,8 @@ static bool pod_equal(const struct row *row_a, const struct row *row_b)
 
 	return object_meta_equal(&a->meta, &b->meta) && a->node_name == b->node_name &&
 	       a->service_account == b->service_account && a->host_network == b->host_network &&
-	       ports_equal(a->ports, b->ports);
+	       addr_equal(&a->addr4, &b->addr4) && addr_equal(&a->addr6, &b->addr6) &&
+	       addr_equal(&a->host, &b->host) && ports_equal(a->ports, b->ports);
 }
 
 const struct row_class pod_class = {

@@ -2,6 +2,7 @@
 /* A Kubernetes Pod: what the node needs of it. */
 #pragma once
 
+#include "src/model/addr.h"
 #include "src/model/object.h"
 
 struct pod_port {
@@ -16,7 +17,11 @@ struct pod {
 	const char *node_name;       /* interned; NULL where not scheduled, or not said */
 	const char *service_account; /* interned; NULL: "default" */
 	bool host_network;           /* it has no endpoint of its own */
-	GArray *ports; /* struct pod_port, of its containers, that have a name; NULL: none */
+	/* While it runs, as its status says; zero: none. */
+	struct addr addr4;
+	struct addr addr6;
+	struct addr host; /* the node's */
+	GArray *ports;    /* struct pod_port, of its containers, that have a name; NULL: none */
 };
 
 extern const struct row_class pod_class;

@@ -230,8 +230,9 @@ static void assert_pair(void *a, void *b, bool equal)
 static void groups_and_services(void **state)
 {
 	struct cidr_group *longer = new_group("10.0.0.0/8");
+	struct cidr first = g_array_index(longer->cidrs, struct cidr, 0);
 
-	g_array_append_val(longer->cidrs, g_array_index(longer->cidrs, struct cidr, 0));
+	g_array_append_val(longer->cidrs, first);
 	assert_pair(new_group("10.0.0.0/8"), new_group("10.0.0.0/8"), true);
 	assert_pair(new_group("10.0.0.0/8"), new_group("10.0.0.0/9"), false);
 	assert_pair(new_group("10.0.0.0/8"), longer, false);

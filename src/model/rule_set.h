@@ -99,6 +99,7 @@ enum {
 	RULE_NUMBER_NONE = 0,
 	RULE_NUMBER_ALLOW_LOCALHOST =
 		1, /* reserved:io.cilium.policy.derived-from=allow-localhost-ingress */
-	RULE_NUMBER_ALLOW_ANY = 2, /* … allow-any-ingress, allow-any-egress: not enforced */
+	RULE_NUMBER_ALLOW_ANY =
+		POLICY_RULE_ALLOW_ANY, /* … allow-any-ingress, allow-any-egress: not enforced */
 	RULE_NUMBER_RESERVED_MAX = 15,
 };

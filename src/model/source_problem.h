@@ -2,6 +2,7 @@
 /* Something a source could not accept. The last good version of the object stays in force. */
 #pragma once
 
+#include <stdbool.h>
 #include "src/base/row.h"
 
 /* Key: "file:line" and the field, as text. */
@@ -13,6 +14,7 @@ struct source_problem {
 	char *object;      /* "Pod default/web"; NULL where it could not be told */
 	char *field;       /* "spec.podCIDR"; NULL for a syntax error */
 	char *reason;      /* what was got, what was expected */
+	bool is_ignored;   /* the object is of a kind that this version does not act on */
 };
 
 extern const struct row_class source_problem_class;

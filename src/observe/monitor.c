@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/observe/monitor.h"
 
+#include <fcntl.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -348,6 +349,15 @@ struct monitor *monitor_new(uv_loop_t *loop, int ring_fd, int listen_fd,
 	uv_poll_start(&monitor->listen_poll, UV_READABLE, on_connection);
 	set_interval(monitor);
 	return monitor;
+}
+
+void monitor_listen_again(struct monitor *monitor, int listen_fd)
+{
+	uv_poll_stop(&monitor->listen_poll);
+	/* The handle keeps the number. */
+	dup3(listen_fd, monitor->listen_fd, O_CLOEXEC);
+	close(listen_fd);
+	uv_poll_start(&monitor->listen_poll, UV_READABLE, on_connection);
 }
 
 static void on_closed(uv_handle_t *handle)

@@ -30,6 +30,8 @@ struct monitor_callbacks {
  */
 struct monitor *monitor_new(uv_loop_t *loop, int ring_fd, int listen_fd,
 			    const struct monitor_callbacks *callbacks, GError **error);
+/* Listens at another such socket from now on; who is connected stays so. Takes listen_fd. */
+void monitor_listen_again(struct monitor *monitor, int listen_fd);
 /* Takes NULL. The memory is freed when the loop has run once more. */
 void monitor_free(struct monitor *monitor);
 

@@ -232,14 +232,14 @@ static void ports(void **state)
 			"port, 3000, and has no effect\n"
 			" warning 16 spec.ingress[0].toPorts[0].ports[7].endPort: has no effect "
 			"with the name of a port\n"
-			" warning 22 spec.ingress[3].toPorts[1].ports[0]: has no effect: the ports "
-			"before it have it already\n"
-			" warning 22 spec.ingress[3].toPorts[1].ports[2]: has no effect: the ports "
-			"before it have it already\n"
-			" warning 22 spec.ingress[3].toPorts[1].ports[3]: has no effect: the ports "
-			"before it have it already\n"
-			" warning 23 spec.ingress[4].icmps[0].fields[4]: has no effect: the ports "
-			"before it have it already\n");
+			" warning 22 spec.ingress[3].toPorts[1].ports[0]: has no effect: what "
+			"stands before it covers it\n"
+			" warning 22 spec.ingress[3].toPorts[1].ports[2]: has no effect: what "
+			"stands before it covers it\n"
+			" warning 22 spec.ingress[3].toPorts[1].ports[3]: has no effect: what "
+			"stands before it covers it\n"
+			" warning 23 spec.ingress[4].icmps[0].fields[4]: has no effect: what "
+			"stands before it covers it\n");
 }
 
 /* What waits for a later version is accepted, and refused when a packet comes. */
@@ -381,6 +381,23 @@ static void warnings(void **state)
 			"the world and nodes are selected too\n");
 }
 
+/* L7 rules of one port add up: the second list is not in vain. */
+static void lists_of_one_port(void **state)
+{
+	assert_policies(
+		CNP "metadata: {name: x}\n"
+		    "spec:\n  endpointSelector: {}\n  ingress:\n  - toPorts:\n"
+		    "    - {ports: [{port: \"80\", protocol: TCP}], rules: {http: [{path: /a}]}}\n"
+		    "    - {ports: [{port: \"80\", protocol: TCP}], rules: {http: [{path: /b}]}}\n",
+		"CiliumNetworkPolicy/default/x\n"
+		" pods {k8s.io.kubernetes.pod.namespace=default} -ingress\n"
+		"  7 spec.ingress[0] ingress: everybody at tcp/80(needs 1) tcp/80(needs 1)\n"
+		" refused 8 spec.ingress[0].toPorts[0]: L7 rules are not acted on yet: what they "
+		"would allow is refused\n"
+		" refused 9 spec.ingress[0].toPorts[1]: L7 rules are not acted on yet: what they "
+		"would allow is refused\n");
+}
+
 /* The name of the cluster is part of what the entity cluster means. */
 static void cluster_name(void **state)
 {
@@ -457,6 +474,7 @@ int main(void)
 		cmocka_unit_test(peers),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(later_parts),
+		cmocka_unit_test(lists_of_one_port),
 		cmocka_unit_test(warnings),
 		cmocka_unit_test(cluster_name),
 		cmocka_unit_test(origin),

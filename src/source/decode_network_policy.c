@@ -107,8 +107,7 @@ static void decode_end_port(const struct field *field, struct policy_port *port)
 		port->end_port = end;
 }
 
-static void decode_port(const struct policy_decoder *decoder, const struct field *item,
-			struct policy_rule *rule)
+static void decode_port(const struct field *item, struct policy_rule *rule)
 {
 	static const char *const members[] = {"protocol", "port", "endPort", NULL};
 	struct field protocol_field = field_member(item, "protocol");
@@ -138,8 +137,13 @@ static void decode_rule(const struct policy_decoder *decoder, const struct field
 	decode_policy_members(item, is_ingress ? ingress_members : egress_members);
 	for (struct field peer = decode_policy_first(&peers); peer.value; peer = field_next(&peer))
 		decode_peer(decoder, &peer, rule->peers);
-	for (struct field port = decode_policy_first(&ports); port.value; port = field_next(&port))
-		decode_port(decoder, &port, rule);
+	for (struct field port = decode_policy_first(&ports); port.value;
+	     port = field_next(&port)) {
+		unsigned int n_before = rule->ports->len;
+
+		decode_port(&port, rule);
+		decode_policy_check_shadowed(decoder, &port, rule, n_before);
+	}
 	rule->any_peer = !field_is_set(&peers) || field_is_empty(&peers);
 	if (rule->any_peer && peers.value)
 		decode_policy_note(decoder, &peers, false, "is empty: everybody is selected");

@@ -60,7 +60,7 @@ static void peers_and_ports(void **state)
 		    "    - ipBlock: {cidr: \"2001:db8::/32\"}\n"
 		    "  egress:\n"
 		    "  - ports: [{port: 53, protocol: UDP}, {port: 53}, {port: Web}, "
-		    "{protocol: SCTP}, {port: 100, endPort: 200}, {}]\n",
+		    "{protocol: SCTP}, {port: 100, endPort: 200}, {port: 150}, {}]\n",
 		"NetworkPolicy/shop/peers\n"
 		" pods {k8s.io.kubernetes.pod.namespace=shop, k8s.tier in (a b)} -ingress "
 		"-egress\n"
@@ -72,7 +72,9 @@ static void peers_and_ports(void **state)
 		"k8s.io.kubernetes.pod.namespace} | {k8s.app, "
 		"k8s.io.kubernetes.pod.namespace} | 10.0.0.0/8 -10.1.0.0/16 | 2001:db8::/32\n"
 		"  19 spec.egress[0] egress: everybody at udp/53 tcp/53 tcp/web sctp/* "
-		"tcp/100-200 tcp/*\n");
+		"tcp/100-200 tcp/150 tcp/*\n"
+		" warning 19 spec.egress[0].ports[5]: has no effect: what stands before it covers "
+		"it\n");
 }
 
 /* The name that operators see is that of the annotation. */

@@ -85,6 +85,10 @@ bool decode_policy_ports(const struct policy_decoder *decoder, const struct fiel
 void decode_policy_add_port(const struct field *field, struct policy_rule *rule,
 			    const struct policy_port *port);
 
+/* Notes where the ports from n_before on, which are those of the item, are all among those before. */
+void decode_policy_check_shadowed(const struct policy_decoder *decoder, const struct field *item,
+				  const struct policy_rule *rule, unsigned int n_before);
+
 /* What an element of toPorts has beside ports: enum policy_need. has_dns: DNS rules are among it. */
 uint8_t decode_policy_l7(const struct policy_decoder *decoder, const struct field *element,
 			 const struct policy_rule *rule, bool *ret_has_l7, bool *ret_has_dns);

@@ -153,9 +153,10 @@ static void decode_port(const struct policy_decoder *decoder, const struct field
 	intern_unref(port.name);
 }
 
+/* L7 rules of the same port add up: none of them is in vain. */
 static bool covers(const struct policy_port *a, const struct policy_port *b)
 {
-	if (a->protocol != b->protocol || a->needs != b->needs)
+	if (a->protocol != b->protocol || a->needs || b->needs)
 		return false;
 	if (a->all_ports || b->all_ports)
 		return a->all_ports;
@@ -164,9 +165,8 @@ static bool covers(const struct policy_port *a, const struct policy_port *b)
 	return a->port <= b->port && a->end_port >= b->end_port;
 }
 
-/* The ports from n_before on are those of the item. */
-static void check_shadowed(const struct policy_decoder *decoder, const struct field *item,
-			   const struct policy_rule *rule, unsigned int n_before)
+void decode_policy_check_shadowed(const struct policy_decoder *decoder, const struct field *item,
+				  const struct policy_rule *rule, unsigned int n_before)
 {
 	unsigned int n_covered = 0;
 
@@ -183,7 +183,7 @@ static void check_shadowed(const struct policy_decoder *decoder, const struct fi
 	}
 	if (n_covered == rule->ports->len - n_before)
 		decode_policy_note(decoder, item, false,
-				   "has no effect: the ports before it have it already");
+				   "has no effect: what stands before it covers it");
 }
 
 static void decode_port_rule(const struct policy_decoder *decoder, const struct field *element,
@@ -215,7 +215,7 @@ static void decode_port_rule(const struct policy_decoder *decoder, const struct 
 			break;
 		}
 		decode_port(decoder, &item, &context, rule);
-		check_shadowed(decoder, &item, rule, n_before);
+		decode_policy_check_shadowed(decoder, &item, rule, n_before);
 	}
 }
 
@@ -343,7 +343,7 @@ static void decode_icmps(const struct policy_decoder *decoder, const struct fiel
 			unsigned int n_before = rule->ports->len;
 
 			decode_icmp_field(decoder, &field, rule);
-			check_shadowed(decoder, &field, rule, n_before);
+			decode_policy_check_shadowed(decoder, &field, rule, n_before);
 		}
 	}
 }

@@ -53,7 +53,7 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool is_manifest_name(const char *name)
+bool directory_is_manifest(const char *name)
 {
 	return name[0] != '.' &&
 	       (g_str_has_suffix(name, ".yaml") || g_str_has_suffix(name, ".yml") ||
@@ -138,7 +138,7 @@ static bool scan(struct directory *directory, const char *subdir)
 			/* Watched before it is read: what changes in between is an event. */
 			watch_subdir(directory, full, name);
 			scan(directory, name);
-		} else if (is_manifest_name(name)) {
+		} else if (directory_is_manifest(name)) {
 			file_reader_add(directory->reader, below, false);
 		}
 	}
@@ -277,7 +277,7 @@ static void on_event(struct directory *directory, const struct inotify_event *ev
 			(event->mask & IN_MOVED_TO) && g_str_has_prefix(event->name, "..");
 		return;
 	}
-	if (!is_manifest_name(event->name))
+	if (!directory_is_manifest(event->name))
 		return;
 	name = g_build_filename(subdir ? subdir : event->name, subdir ? event->name : NULL, NULL);
 	path = g_build_filename(directory->path, name, NULL);

@@ -28,6 +28,8 @@ void directory_set_controller(struct directory *directory, struct controller *co
  * committed and settled from the loop.
  */
 void directory_start(struct directory *directory);
+/* Whether a file of this name is read: one that ends in .yaml, .yml or .json and begins with no dot. */
+bool directory_is_manifest(const char *name);
 unsigned int directory_n_files(const struct directory *directory);
 /* Frees itself once the loop has run: its handles close there. Takes NULL. */
 void directory_free(struct directory *directory);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include "src/base/clock.h"
 #include "src/model/pod.h"
+#include "src/model/policy.h"
 
 #define POD(name, app) \
 	"apiVersion: v1\nkind: Pod\nmetadata: {name: " name ", labels: {app: '" app "'}}\n---\n"
@@ -123,6 +124,49 @@ static void the_last_good_one_stays(void **state)
 	assert_int_equal(table_n_rows(f->tables.source_problems), 0);
 }
 
+#define POLICY(entity)                                                               \
+	"apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: p}\n" \
+	"spec:\n  endpointSelector: {}\n  ingress:\n  - fromEntities: [" entity "]\n"
+
+static const struct policy *policy_of(struct fixture *f)
+{
+	static const char key[] = "CiliumNetworkPolicy/default/p";
+
+	return (const struct policy *)table_get(f->tables.policies, key, strlen(key));
+}
+
+static unsigned int rule_line(const struct policy *policy)
+{
+	const struct policy_spec *spec = g_ptr_array_index(policy->specs, 0);
+
+	return ((const struct policy_rule *)g_ptr_array_index(spec->rules, 0))->line;
+}
+
+/* Who explains a rule points to where it is now, also where nothing else has changed. */
+static void policies_move(void **state)
+{
+	struct fixture *f = *state;
+	const struct policy *first;
+
+	put(f, "x.yaml", POLICY("world"));
+	first = (const struct policy *)row_ref(&policy_of(f)->row);
+	assert_int_equal(rule_line(first), 7);
+	put(f, "x.yaml", POLICY("world") "# behind it\n");
+	assert_ptr_equal(policy_of(f), first);
+	put(f, "x.yaml", "# before it\n" POLICY("world"));
+	assert_int_equal(rule_line(policy_of(f)), 8);
+	assert_int_equal(policy_of(f)->meta.line, 2);
+	assert_true(policy_is_same(policy_of(f), first));
+	put(f, "y.yaml", POLICY("world"));
+	put(f, "x.yaml", NULL);
+	assert_string_equal(policy_of(f)->meta.file, "y.yaml");
+	put(f, "y.yaml", POLICY("universe"));
+	assert_true(policy_is_same(policy_of(f), first));
+	put(f, "y.yaml", POLICY("host"));
+	assert_false(policy_is_same(policy_of(f), first));
+	row_unref(&first->row);
+}
+
 static void problems_are_logged_once(void **state)
 {
 	struct fixture *f = *state;
@@ -234,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(changes_of_a_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_last_good_one_stays, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(policies_move, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(problems_are_logged_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_first_file_owns_an_object, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(objects_move_between_files, set_up, tear_down),

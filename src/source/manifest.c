@@ -100,6 +100,7 @@ static void add_object(struct manifest_builder *builder, const struct field *roo
 {
 	const struct object_kind *kind = decode_find_kind(root);
 	struct manifest_object object = {.kind = kind, .line = root->value->line};
+	const unsigned int n_before = builder->manifest->problems->len;
 	g_autofree char *name = NULL;
 
 	if (kind) {
@@ -122,6 +123,9 @@ static void add_object(struct manifest_builder *builder, const struct field *roo
 
 		add_problem(builder, problem->line, name, problem->path, problem->reason);
 	}
+	for (unsigned int i = n_before;
+	     is_other_kind(root->value) && i < builder->manifest->problems->len; i++)
+		((struct source_problem *)builder->manifest->problems->pdata[i])->is_ignored = true;
 }
 
 /* "List", and what kubectl never writes but the API does: "PodList". */

@@ -19,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/net"))
 
 import joining  # noqa: E402
+import policy  # noqa: E402
 import traffic  # noqa: E402
 from harness.node import PROGRAMS  # noqa: E402
 from harness.site import Site  # noqa: E402
@@ -152,6 +153,20 @@ class Bench:
                 took.append((time.monotonic() - start) * 1000)
         self.report.add("Manifest written to change in force, seen through REST", took, 10, False,
                         " ms", note=f"p99 {quantile(took, 0.99):.1f} ms")
+
+    def run_policy(self):
+        with self.node() as node:
+            policy.report_changes(self.report, node, 100, 1000)
+        with self.node() as node:
+            policy.report_sharing(self.report, node)
+        with self.node() as free, self.node() as loaded:
+            policy.report_throughput(self.report, self.tool("load"), free, loaded, self.rounds,
+                                     self.milliseconds)
+        with self.node(start=False) as node:
+            policy.put_json_list(node, "cluster.json", policy.cluster(50_000, 250, 500))
+            node.start_agent()
+            self.report.add("Agent RSS, 50,000 pods, 250 identities, 500 policies",
+                            [self._rss_mb(node)], 50, False, " MB")
 
     def run_size(self):
         sizes = {}

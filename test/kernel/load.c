@@ -43,10 +43,13 @@ static const struct variant variants[] = {
 	{"endpoint-routes",
 	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
 	  .enable_masquerade6 = 1, .enable_endpoint_routes = 1}},
+	{"host-firewall",
+	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
+	  .enable_masquerade6 = 1, .enable_host_firewall = 1}},
 	{"everything",
 	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
 	  .enable_masquerade6 = 1, .enable_host_legacy_routing = 1, .enable_endpoint_routes = 1,
-	  .enable_ct_accounting = 1, .enable_sctp = 1}},
+	  .enable_ct_accounting = 1, .enable_sctp = 1, .enable_host_firewall = 1}},
 };
 
 static int ignore_text(enum libbpf_print_level level, const char *format, va_list arguments)

@@ -85,7 +85,7 @@ def test_misuse(shared_node):
         done = bpf(shared_node, *command.split(), check=False)
         assert (done.returncode, done.stdout) == (1, "") and text in done.stderr, command
     done = bpf(shared_node, "ct", "flush", "endpoint", "4711", check=False)
-    assert done.stderr == "Error: endpoint 4711 is not there\n"
+    assert done.stderr == 'Error: there is no endpoint 4711: see "cilium bpf endpoint list"\n'
 
 
 def test_pin_of_another_layout(node):

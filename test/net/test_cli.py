@@ -27,6 +27,8 @@ TABLES = {
                          "Connected:        yes",
     "endpoint labels 1": "\n".join(f"{label:{PAD}}   Enabled" for label in LABELS),
     "identity get 1": "ID   LABELS\n1    reserved:host",
+    "identity get --label reserved:host": "ID   LABELS\n1    reserved:host",
+    "identity list reserved:world": "ID   LABELS\n2    reserved:world",
     "identity get 256": "\n".join(["ID    LABELS", f"256   {LABELS[0]}",
                                    *(f"      {label}" for label in LABELS[1:])]),
     "identity list --endpoints": "\n".join(
@@ -81,7 +83,22 @@ FAILURES = {
                        'see "cilium endpoint list"',
     "identity get 9999": "Cannot get identity for given ID 9999: identity 9999 was not found: "
                          'see "cilium identity list"',
-    "ip get 203.0.113.1": "Cannot get ip/cidr list: 203.0.113.1 was not found",
+    "ip get 203.0.113.1": "Cannot get ip/cidr list: 203.0.113.1/32 has no entry of its own: "
+                          '"cilium bpf ipcache get 203.0.113.1" says what it belongs to',
+    "ip get 203.0.113.0/24": "Cannot get ip/cidr list: 203.0.113.0/24 has no entry of its own: "
+                             'see "cilium ip list"',
+    "ip get -l k8s:app=none": "Cannot get ip/cidr list: no address has an identity with all of "
+                              'these labels: see "cilium ip list"',
+    "endpoint get nobody": "cannot get endpoint nobody: there is no endpoint "
+                           'pod-name:default:nobody: see "cilium endpoint list"',
+    "endpoint log shop/nobody": "Cannot get endpoint log of shop/nobody: there is no endpoint "
+                                'pod-name:shop:nobody: see "cilium endpoint list"',
+    "bpf ct list cluster 1": "this version joins no clusters and has no connections of them "
+                             'apart: "global" has all',
+    "bpf ct list endpoint 4711": 'there is no endpoint 4711: see "cilium bpf endpoint list"',
+    "bpf nat retries list": 'unknown command "retries" for "cilium bpf nat": Cilium has it, this '
+                            'version counts no retries: "cilium metrics list -p drop" has the '
+                            "connections that found no port",
     "config get nothing": "Configuration does not exist: nothing is no option and no "
                           'key; see "cilium config view"',
     "config set nothing 1": 'Nothing was written: nothing: no such key; "cilium config view" '
@@ -89,7 +106,8 @@ FAILURES = {
     "config -n 64": 'The ring of events has 256 pages and cannot be changed while the agent '
                     'runs; fewer events: "cilium config MonitorAggregationLevel=max"',
     "config nonsense": 'Improper configuration format provided: "nonsense" is not '
-                       "OPTION=VALUE",
+                       'OPTION=VALUE; "cilium config get NAME" shows one, "cilium config view" '
+                       "all",
     "config Debug=maybe": 'Unable to change agent configuration: Debug "maybe": '
                           "expected Enabled or Disabled",
     "-H unix:///no/such/sock endpoint list": None,
@@ -104,6 +122,8 @@ MISUSES = {
     "status --timeout soon": 'invalid argument "soon" for --timeout: expected a '
                              "duration with units, as 30s, 1m30s or 500ms",
     "bpf ipcache get nonsense": '"nonsense" is not an address',
+    "bpf ct list global 1": 'unexpected argument "1" behind global',
+    "bpf ct list nonsense 1": '"nonsense": expected global, or endpoint ID',
     "bpf ipcache match nonsense": 'identity "nonsense" is not a number',
     "nonsense": 'unknown command "nonsense" for "cilium"',
     "endpoint nonsense": 'unknown command "nonsense" for "cilium endpoint"',
@@ -132,6 +152,17 @@ def test_text(settled, command):
 def test_headers(settled, command):
     done = settled.cli(*command.split())
     assert " ".join(done.stdout.splitlines()[0].split()) == HEADERS[command] and not done.stderr
+
+
+@pytest.mark.parametrize("name", ["shop/web", "pod-name:shop/web", "cep-name:shop/web",
+                                  "pod-name:shop:web", "ipv4:10.200.1.2", "ipv6:fd00:200:1::2"])
+def test_names_of_an_endpoint(settled, name):
+    """Each command knows the endpoint by each of its names."""
+    for command in ("get", "health", "labels", "log", "config"):
+        named, numbered = (settled.cli("endpoint", command, each, "-o", "json").stdout
+                           for each in (name, "1"))
+        assert named == numbered, command
+    assert settled.cli("endpoint", "regenerate", name).stdout.startswith(f"Endpoint {name} succ")
 
 
 def test_no_headers(settled):

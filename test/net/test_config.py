@@ -155,6 +155,7 @@ def test_set_refuses(node):
     assert "no such key" in refused(node, "no-such-key", "1")
     assert 'got "perhaps"' in refused(node, "debug", "perhaps")
     assert "../debug" in refused(node, "../debug", "true")
+    assert 'there is no group "no-such-group"' in refused(node, "socket-group", "no-such-group")
 
 
 def test_set_checks_what_does_not_fit(site):
@@ -281,7 +282,7 @@ def test_killed_while_it_writes(node, call, value):
 
 
 def test_options_until_the_restart(node):
-    node.cli("config", "DropNotification=disable", "MonitorAggregationLevel=None")
+    node.cli("config", "dropnotification=disable", "MonitorAggregationLevel=None")
     assert runtime_config(node)[0] == 0 and runtime_config(node)[2] == 0
     assert "DropNotification                  : Disabled" in node.cli("config").stdout
     assert ("Changed until the agent restarts: bpf-events-drop-enabled=false, "

@@ -64,7 +64,7 @@ def test_json_and_jsonpath(shared_node, pods):
     text = shared_node.cli("debuginfo", "--output", "jsonpath={.cilium-status.cilium.state}").stdout
     assert text == "Ok\n"
     both = shared_node.cli("debuginfo", "--output", "jsonpath={.cilium-version},{.kernel-version}",
-                           "--output", "json").stdout
+                           "-o", "json").stdout
     first, rest = both.split("\n", 1)
     assert first == f"{shown['cilium-version']},{shown['kernel-version']}" and json.loads(rest)
     bad = shared_node.cli("debuginfo", "--output", "jsonpath={.nonsense}", check=False)

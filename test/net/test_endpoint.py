@@ -188,7 +188,7 @@ def test_options(node):
                            "TraceNotification"}
     listed = node.cli("endpoint", "config", "--list-options").stdout
     assert {line.split()[0] for line in listed.splitlines()} == set(before)
-    set_option(node, number, "DropNotification=disable", "TraceNotification=false")
+    set_option(node, number, "DropNotification=disable", "tracenotification=False")
     assert options(node, number) == {**before, "DropNotification": "Disabled",
                                      "TraceNotification": "Disabled"}
     spec = node.cli_json("endpoint", "get", str(number))[0]["spec"]
@@ -325,7 +325,7 @@ def test_ip_by_labels(node):
     assert found == {f"{pod.ipv4}/32", f"{pod.ipv6}/128"}
     assert all(entry["identity"] == 1
                for entry in node.cli_json("ip", "get", "-l", "reserved:host"))
-    assert "was not found" in node.cli("ip", "get", "-l", "k8s:app=none", check=False).stderr
+    assert "no address has" in node.cli("ip", "get", "-l", "k8s:app=none", check=False).stderr
     assert node.cli("ip", "get", check=False).returncode == 1
 
 

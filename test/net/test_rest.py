@@ -216,7 +216,8 @@ def test_nodes_identities_ips_maps(shared_node):
 @pytest.mark.parametrize("path, status", [
     ("/v1/identity/0", 404), ("/v1/identity/99999", 404), ("/v1/identity/4294967296", 400),
     ("/v1/identity/-1", 400), ("/v1/identity/x", 400),
-    ("/v1/identity?labels=k8s:app=none", 404), ("/v1/identity?labels==", 400),
+    ("/v1/identity?labels=k8s:app=none", 404), ("/v1/identity?labels==", 400), ("/v1/identity?labels=", 404),
+    ("/v1/identity?labels=reserved:none", 404), ("/v1/identity?labels=reserved:host,k8s:a=b", 404),
     ("/v1/endpoint?labels=k8s:app=none", 404),
     ("/v1/endpoint?labels==x", 400), ("/v1/ip?cidr=203.0.113.0/24", 404),
     ("/v1/ip?cidr=203.0.113.0/33", 400), ("/v1/ip?cidr=", 400),

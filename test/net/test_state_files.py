@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from harness import paths, probe
+from harness import observe, paths, probe
 
 # Why a write fails, how it is brought about on a small tmpfs, and what is said about it.
 BAD_DISKS = {
@@ -44,6 +44,12 @@ def files(node, path):
                       "while read name; do echo $name; cat $name; echo; done").stdout
     folders = node.exec("find", f"{path}/state", "-type", "d").stdout
     return found + folders
+
+
+def state_names(node):
+    """Of all that is kept, but what need not be."""
+    return sorted(str(path) for top in (node.state_dir, node.lib_dir)
+                  for path in top.rglob("*") if path.is_file() and path.name != "ipam-cursor.json")
 
 
 def wait_serving(node):
@@ -268,6 +274,70 @@ def test_bpffs_directory_of_somebody_else(site):
 
 
 # Sockets.
+
+@pytest.mark.parametrize("what", ["{state}/state", "{state}/*", "{lib}/state", "{state}/state/* {lib}/state/*",
+                                  "{state}/state {lib}/state"])
+def test_deleted_under_the_agent(node, what):
+    """It is written again, as it was; the next agent has all of it, and a second one is refused."""
+    pods = [node.pod(name, labels={"app": name}) for name in ("a", "b")]
+    node.pod("gone").delete()
+    endpoints, identities = node.cli_json("endpoint", "list"), node.cli_json("identity", "list")
+    before, mark = state_names(node), len(node.log())
+    node.exec("sh", "-c", f"rm -r {what.format(state=node.state_dir, lib=node.lib_dir)}")
+    assert state_names(node) != before
+    node.wait_log("deleted from outside", "hint=", since=mark, seconds=15)
+    probe.eventually(lambda: state_names(node) == before, 12, "every file is there again")
+    second = node.exec(node.program("cilium-agent"), "--config-dir", node.config_dir, check=False)
+    assert second.returncode == 1 and "another agent (process" in second.stderr
+    node.kill_agent()
+    node.start_agent()
+    assert identities == node.cli_json("identity", "list")
+    assert [(each["id"], each["status"]["networking"], each["status"]["identity"])
+            for each in endpoints] == \
+        [(each["id"], each["status"]["networking"], each["status"]["identity"])
+         for each in node.cli_json("endpoint", "list")]
+    node.pod("late")
+    for pod in pods:
+        pod.delete()
+
+
+def test_deleted_and_used_at_once(node):
+    """Nothing waits for the repair: a pod can be added, and is known to the next agent."""
+    node.pod("a")
+    node.exec("sh", "-c", f"rm -r {node.state_dir}/* {node.lib_dir}/*")
+    node.pod("b", labels={"app": "new"})
+    node.wait_log("deleted from outside", seconds=15)
+    node.kill_agent()
+    node.start_agent()
+    assert len(node.cli_json("endpoint", "list")) == 2
+
+
+def test_sockets_deleted_under_the_agent(node):
+    """They are made again, and who listens to events stays connected."""
+    a, b = node.pod("a"), node.pod("b")
+    with observe.monitor(node, "--type", "trace") as monitor:
+        for path in sockets(node):
+            path.unlink()
+        probe.eventually(lambda: all(path.is_socket() for path in sockets(node)), 15,
+                         "the sockets are there")
+        assert probe.ping(a, b.ipv4)
+        monitor.wait_line("EchoRequest", b.ipv4)
+    assert [socket_owner(path)[2] for path in sockets(node)] == [0o660] * 2
+    assert len(node.cli_json("endpoint", "list")) == 2
+    with observe.monitor(node, "--type", "trace") as monitor:
+        assert probe.ping(a, b.ipv6)
+        monitor.wait_line("EchoRequest", b.ipv6)
+    node.wait_log("A socket was deleted from outside", str(node.socket_path))
+
+
+def test_sockets_of_a_group_deleted(site):
+    """The agent may not give them away any more: root's alone, and the log says how that ends."""
+    node = site.node(socket_group="4711")
+    node.socket_path.unlink()
+    probe.eventually(node.socket_path.is_socket, 15, "the socket is there")
+    node.wait_log("A socket was deleted from outside", "root's alone until the agent is restarted")
+    assert socket_owner(node.socket_path)[1] == 0 and node.cli("status", "--brief").stdout == "OK\n"
+
 
 def socket_owner(path):
     info = os.stat(path)
