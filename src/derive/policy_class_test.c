@@ -328,7 +328,8 @@ static struct policy_clause random_clause(GRand *random, uint32_t order)
 	if (g_rand_int_range(random, 0, 12) == 0)
 		result.protocol = 0;
 	result.names_peers = g_rand_boolean(random);
-	result.needs = g_rand_boolean(random) ? POLICY_NEEDS_AUTH : POLICY_NEEDS_TLS;
+	/* Of a rule, whichever of its clauses counts. */
+	result.needs = order % 2 ? POLICY_NEEDS_AUTH : POLICY_NEEDS_TLS;
 	return result;
 }
 
