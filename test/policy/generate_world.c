@@ -244,6 +244,8 @@ static json_t *generate_config(struct generate *generate)
 		set(config, "allow-localhost", random_pick(random, localhost));
 	if (random_chance(random, 30))
 		set(config, "enable-host-firewall", "true");
+	if (random_chance(random, 50))
+		set(config, "policy-init-endpoints", "always");
 	if (generate->is_live)
 		return config;
 	if (random_chance(random, 10))
@@ -278,11 +280,11 @@ json_t *generate_world(struct generate *generate)
 	add_pods(generate, world);
 	if (generate->is_live) {
 		/* Its addresses are those that it has. */
-		json_array_append_new(
-			objects, json_pack("{s:s, s:s, s:{s:s, s:o}, s:{}}", "apiVersion",
-					   "cilium.io/v2", "kind", "CiliumNode", "metadata",
-					   "name", WORLD_NODE, "labels",
-					   generate_namespace_labels(generate), "spec"));
+		json_array_append_new(objects,
+				      json_pack("{s:s, s:s, s:{s:s, s:o}, s:{}}", "apiVersion",
+						"cilium.io/v2", "kind", "CiliumNode", "metadata",
+						"name", WORLD_NODE, "labels",
+						generate_namespace_labels(generate), "spec"));
 	} else {
 		add_nodes(generate, objects);
 		add_api_server(generate, objects);

@@ -187,8 +187,11 @@ static GPtrArray *list_policies(const struct world *world)
 static bool mode_enforces(const struct reference_view *view)
 {
 	const char *mode = world_config(view->world, "enable-policy", "default");
+	/* "auto" is "never" where there is no Kubernetes, which would give them labels. */
+	const char *init = world_config(view->world, "policy-init-endpoints", "auto");
 
-	return !strcmp(mode, "always") || party_label(view->subject, "reserved", "init");
+	return !strcmp(mode, "always") ||
+	       (party_label(view->subject, "reserved", "init") && !strcmp(init, "always"));
 }
 
 static bool policy_is_off(const struct reference_view *view)
