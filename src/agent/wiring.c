@@ -104,6 +104,7 @@ static struct node_config node_config(const struct settings *settings)
 		.enable_fragment_tracking = settings->enable_ipv4_fragment_tracking,
 		.enable_ct_accounting = settings->bpf_conntrack_accounting,
 		.enable_sctp = settings->enable_sctp,
+		.enable_host_firewall = settings->enable_host_firewall,
 	};
 }
 

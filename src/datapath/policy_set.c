@@ -113,7 +113,7 @@ static void read_row(struct policy_maps *maps, struct policy_set *set)
 	const struct row *row = table_get(maps->rule_sets, &set->number, sizeof(set->number));
 
 	set->wanted = row;
-	if (!row || row == &set->row->row)
+	if (!row || (set->row && row == &set->row->row))
 		return;
 	if (!set->changed_ns)
 		set->changed_ns = store_changed_ns(maps->store);

@@ -138,6 +138,18 @@ def test_isolated_pods_stay_isolated_without_an_agent(node, pods):
     print(f"{traffic.n_packets} packets over {RESTARTS} kills")
 
 
+def test_an_upgrade_judges_every_packet(node, pods, upgrade_build):
+    a, b, prober = pods
+    with Traffic(a, b, prober) as traffic:
+        for build in upgrade_build, node.build:
+            node.stop_agent()
+            node.build = build
+            node.start_agent()
+            traffic.wait_more()
+    assert traffic.seen == {FIRST, BOTH}
+    print(f"{traffic.n_packets} packets over an upgrade and back")
+
+
 @pytest.mark.core
 def test_a_live_connection_ends_with_its_rule(node, pods, family):
     a, b, prober = pods

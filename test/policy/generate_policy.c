@@ -322,7 +322,7 @@ static void add_list(struct generate *generate, json_t *spec, const char *name,
 static json_t *generate_spec(struct generate *generate, bool is_clusterwide)
 {
 	struct random *random = &generate->random;
-	bool of_nodes = is_clusterwide && !generate->is_live && random_chance(random, 15);
+	bool of_nodes = is_clusterwide && random_chance(random, generate->is_live ? 50 : 15);
 	json_t *spec = json_object();
 
 	generate->of_nodes = of_nodes;

@@ -32,29 +32,6 @@ struct plan {
 	GPtrArray *endpoints; /* char *, each as its JSON, by number */
 };
 
-static bool config_is(const json_t *world, const char *key, const char *value)
-{
-	return !g_strcmp0(object_text(world, "config", key), value);
-}
-
-static void set_policy_config(struct plan *plan, const json_t *world)
-{
-	struct derive_config *config = &plan->derive_config;
-
-	config->policy_mode = config_is(world, "enable-policy", "always")  ? POLICY_MODE_ALWAYS
-			      : config_is(world, "enable-policy", "never") ? POLICY_MODE_NEVER
-									   : POLICY_MODE_DEFAULT;
-	config->enforce_init = true;
-	config->allow_localhost = config_is(world, "allow-localhost", "always");
-	config->enable_host_firewall = config_is(world, "enable-host-firewall", "true");
-	config->enable_non_default_deny =
-		!config_is(world, "enable-non-default-deny-policies", "false");
-	config->cidrs_match_nodes = config_is(world, "policy-cidr-match-mode", "nodes");
-	config->enable_node_labels = config_is(world, "enable-node-selector-labels", "true");
-	for (unsigned int i = 0; i < POLICY_KIND__MAX; i++)
-		config->enable_policy_kind[i] = true;
-}
-
 static void load_config(struct plan *plan, const json_t *world)
 {
 	static char *environment[] = {(char *)"K8S_NODE_NAME=" WORLD_NODE, NULL};
@@ -71,7 +48,6 @@ static void load_config(struct plan *plan, const json_t *world)
 			environment, &plan->config, &error))
 		g_error("configuration: %s", error->message);
 	wiring_init_derive(config_get_settings(plan->config), &plan->derive_config);
-	set_policy_config(plan, world);
 }
 
 static int take_version(uint32_t *ret_version, void *data)
@@ -80,6 +56,14 @@ static int take_version(uint32_t *ret_version, void *data)
 
 	*ret_version = ++plan->last_version;
 	return 0;
+}
+
+static bool entry_is_failing(enum plan_map map, const void *key, size_t n_bytes, void *data)
+{
+	const struct plan *plan = data;
+
+	return plan->reconcilers &&
+	       reconcilers_entry_is_failing(plan->reconcilers, map, key, n_bytes);
 }
 
 static void ignore_problem(const struct source_problem *problem, void *data)
@@ -173,6 +157,7 @@ struct plan *plan_new(const json_t *world)
 		.store = plan->store,
 		.tables = &plan->tables,
 		.derive = plan->derive,
+		.is_failing = entry_is_failing,
 		.data = plan,
 	});
 	plan->files = file_set_new(plan->store, &plan->tables, ignore_problem, NULL);

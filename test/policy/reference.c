@@ -161,12 +161,12 @@ static void add_policy(struct reference_view *view, const json_t *policy)
 
 static int compare_policies(const void *a, const void *b)
 {
-	const json_t *policies[2] = {*(json_t *const *)a, *(json_t *const *)b};
-	g_autofree char *names[2] = {object_name(policies[0]), object_name(policies[1])};
-	int order = strcmp(object_text(policies[0], "kind", NULL),
-			   object_text(policies[1], "kind", NULL));
+	const json_t *one = *(json_t *const *)a, *other = *(json_t *const *)b;
+	g_autofree char *one_name = object_name(one);
+	g_autofree char *other_name = object_name(other);
+	int order = strcmp(object_text(one, "kind", NULL), object_text(other, "kind", NULL));
 
-	return order ? order : strcmp(names[0], names[1]);
+	return order ? order : strcmp(one_name, other_name);
 }
 
 static GPtrArray *list_policies(const struct world *world)
@@ -187,8 +187,11 @@ static GPtrArray *list_policies(const struct world *world)
 static bool mode_enforces(const struct reference_view *view)
 {
 	const char *mode = world_config(view->world, "enable-policy", "default");
+	/* "auto" is "never" where there is no Kubernetes, which would give them labels. */
+	const char *init = world_config(view->world, "policy-init-endpoints", "auto");
 
-	return !strcmp(mode, "always") || party_label(view->subject, "reserved", "init");
+	return !strcmp(mode, "always") ||
+	       (party_label(view->subject, "reserved", "init") && !strcmp(init, "always"));
 }
 
 static bool policy_is_off(const struct reference_view *view)

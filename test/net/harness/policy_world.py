@@ -105,7 +105,8 @@ class PolicyWorld:
         self.endpoints = [{"pod": party.name, "ipv4": party.addresses[V4],
                            "ipv6": party.addresses[V6]} for party in parties]
         self.inside = parties
-        self.outside = [Party(node, dict(node.addresses), "host")]
+        self.host = Party(node, dict(node.addresses), "host")
+        self.outside = [self.host]
         for i, address in enumerate(STRANGERS[V4]):
             addresses = {V4: address}
             if i < len(STRANGERS[V6]):
@@ -133,7 +134,7 @@ class PolicyWorld:
     def packets(self, random, share):
         """Packets of all pairs and both families, a share of all kinds."""
         pairs = [(a, b) for a in self.inside + self.outside for b in self.inside + self.outside
-                 if a is not b and (a in self.inside or b in self.inside)]
+                 if a is not b and {a, b} & {*self.inside, self.host}]
         for origin, target in pairs:
             for family in V4, V6:
                 if family not in origin.addresses or family not in target.addresses:
