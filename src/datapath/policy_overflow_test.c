@@ -25,11 +25,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static const struct rule_class *allow(uint32_t rule)
-{
-	return class_new(ALLOW, rule, 0, 0);
-}
-
 /* n ports of TCP. */
 static const struct rule_class *allow_ports(uint32_t rule, unsigned int n)
 {
@@ -44,29 +39,6 @@ static const struct rule_class *allow_ports(uint32_t rule, unsigned int n)
 			.leaf = {.rule = rule, .verdict = ALLOW},
 		};
 	return rule_class_new(&otherwise, entries, n);
-}
-
-static void apply(struct node *node, struct rule_set *take_set)
-{
-	node_put_set(node, take_set);
-	store_settle(node->store);
-}
-
-static enum policy_verdict verdict(const struct node *node, uint16_t id, uint32_t identity)
-{
-	const struct question question = {POLICY_INGRESS, identity, IPPROTO_TCP, 80};
-
-	return judge(node->dp, id, &question).verdict;
-}
-
-static uint32_t version_of(const struct node *node, uint16_t id)
-{
-	return node->dp->ops->policy_get(node->dp, id).version;
-}
-
-static bool is_incomplete(const struct node *node, uint16_t id)
-{
-	return node->dp->ops->policy_get(node->dp, id).flags & POLICY_F_INCOMPLETE;
 }
 
 struct failures {
@@ -241,17 +213,6 @@ static void test_room_is_kept_for_peers(void **state)
 	apply(node, set_new(1, 2, 101, MAX_PEERS - 1, allow(20)));
 	assert_int_equal(verdict(node, 1, 100 + MAX_PEERS - 1), ALLOW);
 	assert_int_equal(n_failures(node), 0);
-}
-
-/* Everybody may, but n peers from 100 on. */
-static struct rule_set *deny_set(uint64_t revision, uint32_t n, const struct rule_class *take_class)
-{
-	struct rule_set *set = set_new(1, revision, 100, n, take_class);
-	struct rule_set_direction *side = &set->directions[POLICY_INGRESS];
-
-	rule_class_unref(side->others);
-	side->others = allow(30);
-	return set;
 }
 
 static void test_a_peer_that_must_be_denied_closes(void **state)

@@ -128,6 +128,18 @@ void policy_set_note_failure(struct policy_maps *maps, struct policy_set *set, i
 	tell_subjects(maps, set, RECONCILER_FAILED, -err);
 }
 
+void policy_set_note_closed(const struct policy_maps *maps, const struct policy_set *set)
+{
+	g_autofree char *endpoints = endpoints_text(set);
+	g_autofree char *policies = policies_text(set);
+
+	log_warning("datapath", "Rules from before would let in a peer that is new and denied",
+		    "endpoints=%s policies=%s outcome=%s hint=%s", endpoints, policies,
+		    "until the rules fit, whoever has no entry of its own is denied",
+		    "let policies select fewer peers or ports, or raise bpf-policy-map-max");
+	tell_subjects(maps, set, RECONCILER_FAILED, set->failing.error);
+}
+
 void policy_set_note_success(struct policy_maps *maps, struct policy_set *set)
 {
 	g_autofree char *endpoints = NULL;
@@ -284,7 +296,7 @@ static void count_sets(const struct policy_maps *maps,
 
 		if (policy_error_is_room(set->failing.error))
 			statistics->n_unfit++;
-		if (set->current && set->current->n_unfit)
+		if (set->is_closed || (set->current && set->current->n_unfit))
 			statistics->n_incomplete++;
 	}
 	g_hash_table_iter_init(&iter, maps->subjects);
