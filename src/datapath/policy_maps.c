@@ -241,6 +241,13 @@ void policy_maps_set_observer(struct policy_maps *maps, reconciler_observer obse
 	maps->observer_data = data;
 }
 
+void policy_maps_set_room_observer(struct policy_maps *maps, reconciler_room_observer observer,
+				   void *data)
+{
+	maps->room_observer = observer;
+	maps->room_observer_data = data;
+}
+
 void policy_maps_set_write_observer(struct policy_maps *maps, reconciler_write_fn fn, void *data)
 {
 	maps->on_write = fn;

@@ -378,6 +378,43 @@ static void test_tells_the_observer_once(void **state)
 	assert_int_equal(n_notes[RECONCILER_APPLIED], 1);
 }
 
+static void count_room(const struct reconciler_room_note *note, void *data)
+{
+	unsigned int *n_notes = data;
+
+	if (!note->fits)
+		assert_string_equal(note->rules,
+				    "rules of endpoints 1, 2 (NetworkPolicy/default/p), 41 peers");
+	assert_int_equal(note->error, note->fits ? 0 : ENOSPC);
+	n_notes[note->fits]++;
+}
+
+/* Once a rule set, when it happens: the room comes at a try that no change has caused. */
+static void test_tells_of_room_when_it_happens(void **state)
+{
+	struct node *node = *state;
+	unsigned int n_notes[2] = {0};
+
+	reconcilers_set_room_observer(node->reconcilers, count_room, n_notes);
+	for (uint16_t id = 1; id <= 2; id++)
+		node_put_endpoint(node, id, 1, false);
+	node_put_endpoint(node, 3, 2, false);
+	node_put_set(node, set_new(2, 1, 100, 30, allow(20)));
+	store_settle(node->store);
+	apply(node, set_new(1, 1, 100, 40, allow(20)));
+	assert_int_equal(n_notes[false], 1);
+	for (int i = 0; i < 5; i++)
+		test_now_ns += reconcilers_retry(node->reconcilers);
+	assert_int_equal(n_notes[false], 1);
+	assert_int_equal(n_notes[true], 0);
+	node_remove_endpoint(node, 3);
+	node_remove_set(node, 2);
+	store_settle(node->store);
+	node_come_to_rest(node);
+	assert_int_equal(n_notes[false], 1);
+	assert_int_equal(n_notes[true], 1);
+}
+
 /* Deleting fails: that is told, and tried again. */
 static void test_old_versions_that_stay(void **state)
 {
@@ -417,6 +454,7 @@ int main(void)
 		TEST(test_what_nobody_has_makes_room),
 		TEST(test_lockdown),
 		TEST(test_tells_the_observer_once),
+		TEST(test_tells_of_room_when_it_happens),
 		TEST(test_old_versions_that_stay),
 	};
 

@@ -134,6 +134,8 @@ struct policy_maps {
 	struct histogram delays;
 	reconciler_observer observer;
 	void *observer_data;
+	reconciler_room_observer room_observer;
+	void *room_observer_data;
 	reconciler_write_fn on_write;
 	void *on_write_data;
 };

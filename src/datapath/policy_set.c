@@ -144,10 +144,10 @@ static void read_row(struct policy_maps *maps, struct policy_set *set)
 }
 
 /* It is no longer in the plan: what its endpoints have stays until they have another. */
-static void forget_row(struct policy_maps *maps, struct policy_set *set)
+static void forget_row(struct policy_set *set)
 {
 	set->changed_ns = 0;
-	policy_set_note_success(maps, set);
+	set->failing = (struct policy_failing){0};
 }
 
 /* What is there when the rule set does not fit: no endpoint has it, or none is to have it. */
@@ -165,7 +165,7 @@ void policy_set_apply(struct policy_maps *maps, struct policy_set *set)
 
 	read_row(maps, set);
 	if (!set->wanted) {
-		forget_row(maps, set);
+		forget_row(set);
 		return;
 	}
 	set->weighed_version = 0;
