@@ -123,9 +123,10 @@ static int find_set(struct explainer *explainer, const char *bpf_root, GError **
 		return error_set(error, ENOENT,
 				 "no programs are pinned in %s: no agent has run since the boot",
 				 path);
-	return error_set(error, EPROTO,
-			 "the programs in force are not those of this version, or an upgrade goes on: "
-			 "use the cilium of the agent that runs, or restart the agent");
+	return error_set(
+		error, EPROTO,
+		"the programs in force are not those of this version, or an upgrade goes on: "
+		"use the cilium of the agent that runs, or restart the agent");
 }
 
 /* ---- loading ---- */

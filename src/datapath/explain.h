@@ -31,8 +31,8 @@ const char *explain_program_name(enum explain_program program);
 struct explain_packet {
 	const uint8_t *frame; /* Ethernet */
 	size_t n_bytes;       /* EXPLAIN_FRAME_BYTES_MIN..EXPLAIN_FRAME_BYTES_MAX */
-	uint32_t ifindex;     /* of the device, in the network namespace of the caller; 0: of none */
-	uint32_t mark;        /* MARK_* of abi/config.h */
+	uint32_t ifindex; /* of the device, in the network namespace of the caller; 0: of none */
+	uint32_t mark;    /* MARK_* of abi/config.h */
 };
 
 struct explainer;
