@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The answer of cilium explain as text, of its JSON. */
 #include <string.h>
+#include "abi/drop.h"
 #include "src/cli/explain_report.h"
 #include "src/cli/json_get.h"
 
@@ -8,7 +9,7 @@
 #define LABEL_FORMAT "%-11s "
 
 /* Labels that name an identity; it may have many more. */
-#define LABELS_MAX 6
+#define LABELS_MAX 8
 
 static void G_GNUC_PRINTF(3, 4) append(GString *text, const char *label, const char *format, ...)
 {
@@ -33,23 +34,32 @@ static bool is_true(const json_t *object, const char *name)
 
 /* ---- who ---- */
 
-/* "identity 300 (k8s:app=web, …)". */
+/* What every pod has is no name: left out, in the text. */
+static bool is_of_every_pod(const char *label)
+{
+	return g_str_has_prefix(label, "k8s:io.cilium.k8s.") ||
+	       g_str_has_prefix(label, "k8s:io.kubernetes.pod.namespace=");
+}
+
+/* "identity 300 (k8s:app=web, …)". g_free. */
 static char *identity_text(long long number, const json_t *labels)
 {
 	GString *text = g_string_new(NULL);
+	unsigned int n = 0;
 	const json_t *label;
 	size_t i;
 
 	g_string_printf(text, "identity %lld", number);
 	json_array_foreach(labels, i, label)
 	{
-		if (i == LABELS_MAX) {
-			g_string_append(text, ", …");
-			break;
-		}
-		g_string_append_printf(text, "%s%s", i ? ", " : " (", json_string_value(label));
+		const char *name = json_string_value(label);
+
+		if (!name || is_of_every_pod(name) || n > LABELS_MAX)
+			continue;
+		g_string_append_printf(text, "%s%s", n ? ", " : " (", n == LABELS_MAX ? "…" : name);
+		n++;
 	}
-	if (json_array_size(labels))
+	if (n)
 		g_string_append_c(text, ')');
 	return g_string_free(text, FALSE);
 }
@@ -182,7 +192,7 @@ static void append_class(GString *text, const json_t *judgement)
 	if (is(judgement, "entry", "unasked") || is(judgement, "entry", "none"))
 		return;
 	if (!class)
-		append(text, "", "which says the same of all protocols and ports");
+		append(text, "", "and that is the same for all protocols and ports");
 	else if (!ports)
 		append(text, "",
 		       "class %lld says nothing of %s %lld: what it says of all else counts", class,
@@ -198,25 +208,21 @@ static void append_class(GString *text, const json_t *judgement)
 		       protocol, first, last, port);
 }
 
-/* "CiliumNetworkPolicy default/web spec.ingress[0] (web.yaml:12, log \"…\")". g_free. */
+/* "CiliumNetworkPolicy default/web spec.ingress[0] (web.yaml:12)". g_free. */
 static char *rule_text(const json_t *rule)
 {
 	GString *text = g_string_new(NULL);
 	const char *policy = json_get_text(rule, "policy", NULL);
 	const char *file = json_get_text(rule, "file", NULL);
-	const char *log = json_get_text(rule, "log", NULL);
 	g_autofree char *name = policy_text(policy);
 
 	if (!*policy)
-		g_string_append_printf(text, "%lld, whose policy is not known here",
-				       json_get_number(rule, "rule", NULL));
+		g_string_append_printf(text, "%lld", json_get_number(rule, "rule", NULL));
 	else
 		g_string_append_printf(text, "%s %s", name, json_get_text(rule, "path", NULL));
 	if (*file)
 		g_string_append_printf(text, " (%s:%lld)", file,
 				       json_get_number(rule, "line", NULL));
-	if (*log)
-		g_string_append_printf(text, ", log: %s", log);
 	return g_string_free(text, FALSE);
 }
 
@@ -254,8 +260,11 @@ static void append_default_deny(GString *text, const json_t *judgement)
 static void append_notes(GString *text, const json_t *judgement)
 {
 	const json_t *note;
+	const char *log = json_get_text(judgement, "rule", "log", NULL);
 	size_t i;
 
+	if (*log)
+		append(text, "", "log: %s", log);
 	json_array_foreach(json_get(judgement, "notes", NULL), i, note)
 		append(text, "", "%s: %s", json_get_text(note, "path", NULL),
 		       json_get_text(note, "text", NULL));
@@ -302,25 +311,22 @@ static void append_judgement(GString *text, const json_t *judgement)
 {
 	const json_t *policies = json_get(judgement, "policies", NULL);
 	const char *name = json_get_text(judgement, "name", NULL);
+	long long rule_set = json_get_number(judgement, "rule-set", NULL);
 	bool allowed = is(judgement, "verdict", "allow");
-	bool audited = !allowed && is_true(judgement, "audit") &&
-		       json_get_number(judgement, "rule-set", NULL);
-	g_autofree char *peer = identity_text(json_get_number(judgement, "peer", NULL),
-					      json_get(judgement, "peer-labels", NULL));
+	bool audited = !allowed && rule_set && is_true(judgement, "audit");
 	g_autofree char *endpoint =
 		g_strdup_printf("endpoint %lld", json_get_number(judgement, "endpoint", NULL));
 	unsigned int n;
 	g_autofree char *all = list_policies(policies, false, &n);
 
 	append(text, json_get_text(judgement, "direction", NULL),
-	       "%s: the rules of %s, asked about %s",
+	       "%s: the rules of %s, asked about identity %lld",
 	       allowed   ? "allowed"
 	       : audited ? "would be denied, but is only audited"
 			 : "denied",
-	       *name ? name : endpoint, peer);
-	if (json_get_number(judgement, "rule-set", NULL))
-		append(text, "", "rule set version %lld%s%s",
-		       json_get_number(judgement, "rule-set", NULL), all ? ", of " : "",
+	       *name ? name : endpoint, json_get_number(judgement, "peer", NULL));
+	if (rule_set)
+		append(text, "", "rule set version %lld%s%s", rule_set, all ? ", of " : "",
 		       all ? all : "");
 	append_peer(text, judgement);
 	append_class(text, judgement);
@@ -346,10 +352,35 @@ static const char *goes_text(const char *point)
 	return "on, as it is";
 }
 
+/* What to do about a denial, of the judgement that denied. */
+static void append_next(GString *text, const json_t *report, const json_t *result)
+{
+	const json_t *judgements = json_get(report, "judgements", NULL);
+	const json_t *judgement = json_array_get(judgements, json_array_size(judgements) - 1);
+	const char *direction = json_get_text(judgement, "direction", NULL);
+	const char *name = json_get_text(judgement, "name", NULL);
+	const char *cause = json_get_text(result, "cause", NULL);
+
+	if (json_get_number(result, "reason-number", NULL) == DROP_POLICY_DENY)
+		append(text, "",
+		       "A deny rule beats every allow rule: to allow it, take the peer or the port "
+		       "out "
+		       "of that rule.");
+	else if (json_get_number(result, "reason-number", NULL) == DROP_POLICY_DENIED && judgement)
+		append(text, "",
+		       "To allow it, add an %s rule for identity %lld and %s %lld to a policy that "
+		       "selects %s.",
+		       direction, json_get_number(judgement, "peer", NULL),
+		       json_get_text(judgement, "protocol", NULL),
+		       json_get_number(judgement, "port", NULL), *name ? name : "the endpoint");
+	else if (*cause)
+		append(text, "", "That is a packet %s. %s", cause,
+		       json_get_text(result, "next", NULL));
+}
+
 static void append_result(GString *text, const json_t *report)
 {
 	const json_t *result = json_get(report, "result", NULL);
-	const char *cause = json_get_text(result, "cause", NULL);
 
 	if (!json_get(report, "program", NULL)) {
 		append(text, "result", "allowed: no program of this node sees the packet");
@@ -361,9 +392,7 @@ static void append_result(GString *text, const json_t *report)
 		       json_get_text(result, "reason", NULL),
 		       json_get_number(result, "reason-number", NULL),
 		       json_get_text(result, "file", NULL), json_get_number(result, "line", NULL));
-		if (*cause)
-			append(text, "", "That is a packet %s. %s", cause,
-			       json_get_text(result, "next", NULL));
+		append_next(text, report, result);
 	}
 	for (int i = 0; i < 2; i++)
 		if (is(json_get(report, i ? "destination" : "source", NULL), "where", "other-pod"))
