@@ -33,6 +33,11 @@ static int apply(struct events *events, const struct settings *settings)
 	if (events->kinds & MONITOR_KIND_TRACE)
 		runtime.trace_events =
 			settings->bpf_events_trace_enabled ? TRACE_EVENTS_ON : TRACE_EVENTS_ASKED;
+	runtime.verdict_events = VERDICT_EVENTS_OFF;
+	if (events->kinds & MONITOR_KIND_POLICY_VERDICT)
+		runtime.verdict_events = settings->bpf_events_policy_verdict_enabled
+						 ? VERDICT_EVENTS_ON
+						 : VERDICT_EVENTS_ASKED;
 	err = agent->datapath->ops->set_runtime(agent->datapath, &runtime);
 	if (!err)
 		agent->datapath_config.runtime = runtime;
@@ -73,11 +78,11 @@ static void on_wanted(unsigned int kinds, void *data)
 	events->kinds = kinds;
 	if (changed & MONITOR_KIND_AGENT)
 		agent_events_set_wanted(events->agent->agent_events, kinds & MONITOR_KIND_AGENT);
-	if (!(changed & MONITOR_KIND_TRACE))
+	if (!(changed & (MONITOR_KIND_TRACE | MONITOR_KIND_POLICY_VERDICT)))
 		return;
 	err = apply(events, events->agent->settings);
 	if (err < 0)
-		log_warning("monitor", "Switching trace events failed", "map=%s error=%s hint=%s",
+		log_warning("monitor", "Switching events failed", "map=%s error=%s hint=%s",
 			    "cilium_runtime_config", g_strerror(-err),
 			    "disconnect cilium monitor and run it again");
 }

@@ -139,6 +139,18 @@ static void publish(struct monitor *monitor, unsigned int kind, const void *mess
 	}
 }
 
+static unsigned int kind_of(const struct event *event)
+{
+	switch (event->type) {
+	case EVENT_DROP:
+		return MONITOR_KIND_DROP;
+	case EVENT_POLICY_VERDICT:
+		return MONITOR_KIND_POLICY_VERDICT;
+	default:
+		return MONITOR_KIND_TRACE;
+	}
+}
+
 static void publish_event(struct monitor *monitor, const struct event *event)
 {
 	struct {
@@ -149,8 +161,8 @@ static void publish_event(struct monitor *monitor, const struct event *event)
 		.event = *event,
 	};
 
-	publish(monitor, event->type == EVENT_DROP ? MONITOR_KIND_DROP : MONITOR_KIND_TRACE,
-		&message, sizeof(message.header) + offsetof(struct event, packet) + event->cap_len);
+	publish(monitor, kind_of(event), &message,
+		sizeof(message.header) + offsetof(struct event, packet) + event->cap_len);
 }
 
 static size_t fill_agent_message(struct monitor_message *message, uint64_t number, const char *json)

@@ -26,7 +26,8 @@ enum {
 	MONITOR_KIND_DROP = 1 << 0,
 	MONITOR_KIND_TRACE = 1 << 1,
 	MONITOR_KIND_AGENT = 1 << 2,
-	MONITOR_KINDS = (1 << 3) - 1,
+	MONITOR_KIND_POLICY_VERDICT = 1 << 3,
+	MONITOR_KINDS = (1 << 4) - 1,
 };
 
 struct monitor_message_header {
