@@ -5,6 +5,7 @@
 #include <string.h>
 #include "abi/device.h"
 #include "abi/endpoint.h"
+#include "abi/event.h"
 #include "src/cli/explain_party.h"
 #include "src/cli/map_dump.h"
 #include "src/observe/packet_text.h"
@@ -240,6 +241,10 @@ int explain_run_packet(struct explain_run *run, const uint8_t *ip, size_t n_byte
 		asked.n_bytes = make_frame(ip, n_bytes, n_full_bytes, &place, frame);
 		err = explainer_run(run->explainer, place.program, &asked, &report.explain, error);
 	}
+	/* What concerns no endpoint passes without a word where it is going. */
+	if (report.explain.trace_point == TRACE_TO_ENDPOINT && !report.explain.dst_endpoint)
+		report.explain.trace_point = place.program == EXPLAIN_TO_NETDEV ? TRACE_TO_NETWORK
+										: TRACE_TO_STACK;
 	if (!err)
 		*ret_report = report;
 	return err;

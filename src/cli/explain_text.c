@@ -340,10 +340,8 @@ static const char *goes_text(const char *point)
 	static const char *const texts[][2] = {
 		{"to-endpoint", "into the pod"},
 		{"to-host", "to the node itself"},
-		{"to-stack", "to the node's stack, which routes it on"},
+		{"to-stack", "to the node's stack"},
 		{"to-network", "out through the device"},
-		{"from-endpoint", "on, as it is"},
-		{"from-network", "on, as it is"},
 	};
 
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
