@@ -129,7 +129,7 @@ def suites(jobs):
     """(name, function) in the order of running: what is cheap and tells most comes first."""
     return [
         ("build, gcc", lambda: build("build-check", jobs, "gcc", "--buildtype=release")),
-        ("unit, fuzz corpora, golden, bpf", lambda: meson_test("build-check")),
+        ("unit, fuzz corpora, golden, policy, bpf", lambda: meson_test("build-check")),
         ("build, clang", lambda: build("build-clang", jobs, "clang-19", "-Dbpf-flags=-O3")),
         # The upgrade under traffic goes there and back.
         ("build, another version", lambda: other_version(jobs)),

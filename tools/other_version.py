@@ -66,7 +66,9 @@ def replace(old, new):
 
 
 CHANGES = {
-    "abi/conntrack.h": [insert("ct_entry", "__u64 other_version;", 8, ["nat_addr"])],
+    "abi/conntrack.h": [insert(
+        "ct_entry", "__u64 other_version;", 8,
+        ["generation", "policy_version", "identity", "nat_addr"])],
     "abi/nat.h": [swap("created", "generation")],
     "abi/endpoint.h": [insert("endpoint_info", "__u64 other_version;", 8, ["mac"])],
     "abi/ipcache.h": [insert("ipcache_info", "__u64 other_version;", 8)],

@@ -126,30 +126,18 @@ static __always_inline void ct_pair_set(__u32 *of_entry, const __u32 *of_packet,
 	__builtin_memcpy(of_entry, &pair, sizeof(pair));
 }
 
-/* Opens a connection, or opens one again in place of a dead entry, where policy allows it. */
-static __noinline int ct_open(struct __sk_buff *skb, struct packet *packet,
-			      const struct ct_key *key)
+/* The entry of a new connection, opened by the sender of the packet or by its receiver. */
+static __always_inline int ct_insert(struct __sk_buff *skb, struct packet *packet,
+				     const struct ct_key *key, bool forward)
 {
 	const struct flow *flow = &packet->flow;
-	bool side = ct_source_side(flow), forward = ct_opened_by_source(packet);
+	bool side = ct_source_side(flow);
 	struct ct_entry entry = {
 		.flags = side == forward ? CT_F_INITIATOR_1 : 0,
 		.last_report = ct_now(),
 	};
 	long error;
-	int ret;
 
-	if (unlikely(explain_is_on(packet)))
-		explain_connection(packet->ct_state == EVENT_CT_REOPENED
-					   ? EXPLAIN_CONNECTION_REOPENED
-				   : ct_get(key) ? EXPLAIN_CONNECTION_DEAD
-						 : EXPLAIN_CONNECTION_NEW,
-				   forward);
-	if (!forward)
-		packet->ct_state = EVENT_CT_REPLY;
-	ret = policy_judge(skb, POLICY_OPENING | (forward ? POLICY_FORWARD : 0));
-	if (ret < 0 || explain_is_on(packet))
-		return ret;
 	ct_pair_set(entry.generation, packet->generation, side);
 	ct_pair_set(entry.policy_version, packet->policy_version, side);
 	ct_pair_set(entry.identity, packet->identity, side);
@@ -173,13 +161,47 @@ static __noinline int ct_open(struct __sk_buff *skb, struct packet *packet,
 		error = bpf_map_update_elem(&cilium_ct_tcp_global, key, &entry, BPF_ANY);
 	else
 		error = bpf_map_update_elem(&cilium_ct_any_global, key, &entry, BPF_ANY);
-	if (error) {
-		packet->ext_error = error;
+	packet->ext_error = error;
+	return error ? DROP(CONNTRACK, CT_MAP_INSERTION_FAILED) : 0;
+}
+
+static __always_inline void ct_explain_opening(const struct packet *packet,
+					       const struct ct_key *key, bool forward)
+{
+	__u32 connection = EXPLAIN_CONNECTION_NEW;
+
+	if (packet->ct_state == EVENT_CT_REOPENED)
+		connection = EXPLAIN_CONNECTION_REOPENED;
+	else if (ct_get(key))
+		connection = EXPLAIN_CONNECTION_DEAD;
+	explain_connection(connection, forward);
+}
+
+/*
+ * Opens the connection of the packet, or opens it again in place of a dead entry, where policy allows
+ * it: 0, or a drop. Global, as policy_judge().
+ */
+__weak __attribute__((noinline)) int ct_open(struct __sk_buff *skb)
+{
+	struct packet *packet = packet_get();
+	struct ct_key key;
+	bool forward;
+	int ret;
+
+	if (!packet)
 		return DROP(CONNTRACK, CT_MAP_INSERTION_FAILED);
-	}
-	packet->new_tcp_flags = flow->tcp_flags;
+	ct_key_init(&key, &packet->flow);
+	forward = ct_opened_by_source(packet);
+	if (unlikely(explain_is_on(packet)))
+		ct_explain_opening(packet, &key, forward);
+	if (!forward)
+		packet->ct_state = EVENT_CT_REPLY;
+	ret = policy_judge(skb, POLICY_OPENING | (forward ? POLICY_FORWARD : 0));
+	if (ret < 0 || explain_is_on(packet))
+		return ret;
+	packet->new_tcp_flags = packet->flow.tcp_flags;
 	packet->ct_changes = CT_CHANGE_OPENED;
-	return 0;
+	return ct_insert(skb, packet, &key, forward);
 }
 
 static __always_inline void ct_check_interval(struct packet *packet, struct ct_entry *entry,
@@ -306,13 +328,13 @@ static __noinline struct ct_entry *ct_find(const struct flow *flow)
  * Whether the packet is an ICMP error about a connection that is known, and that may be: 1, 0, or a
  * drop.
  */
-static __noinline int ct_related(struct __sk_buff *skb, struct packet *packet)
+__weak __attribute__((noinline)) int ct_related(struct __sk_buff *skb)
 {
-	struct packet *inner = packet_inner_begin();
+	struct packet *packet = packet_get(), *inner = packet_inner_begin();
 	struct ct_entry *entry;
 	int ret;
 
-	if (!inner || icmp_parse_inner(skb, &packet->flow, &inner->flow) < 0)
+	if (!packet || !inner || icmp_parse_inner(skb, &packet->flow, &inner->flow) < 0)
 		return 0;
 	entry = ct_find(&inner->flow);
 	if (!entry)
@@ -348,7 +370,7 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 	int ret;
 
 	if (unlikely(packet->flow.flags & FLOW_F_ICMP_ERROR)) {
-		ret = ct_related(skb, packet);
+		ret = ct_related(skb);
 		if (ret)
 			return ret < 0 ? ret : 0;
 	}
@@ -356,11 +378,11 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 	entry = ct_get(&key);
 	packet->ct_state = EVENT_CT_NEW;
 	if (unlikely(!entry || !ct_entry_matches(entry, packet, side)))
-		return ct_open(skb, packet, &key);
+		return ct_open(skb);
 	if (unlikely((packet->flow.tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) == CT_TCP_SYN &&
 		     ct_entry_closing(entry))) {
 		packet->ct_state = EVENT_CT_REOPENED;
-		return ct_open(skb, packet, &key);
+		return ct_open(skb);
 	}
 	if (unlikely(explain_is_on(packet)))
 		return ct_explain(skb, packet, packet, entry, EXPLAIN_CONNECTION_FOUND);

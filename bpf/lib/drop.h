@@ -40,7 +40,7 @@ static __noinline int drop_packet(struct __sk_buff *skb, const struct packet *pa
 		dir = trace_policy_direction(packet);
 	metrics_add_drop(verdict, dir, skb->len);
 	if (!drop_is_silent(reason) && drop_is_reported(packet, verdict, dir))
-		event_emit(skb, packet, EVENT_HEAD(EVENT_DROP, reason, dir), verdict);
+		event_emit(skb, EVENT_HEAD(EVENT_DROP, reason, dir), verdict);
 	return TC_ACT_SHOT;
 }
 

@@ -39,7 +39,7 @@ static __always_inline int host_firewall_track(struct __sk_buff *skb, struct pac
 		return 0;
 	/* Of an unknown connection: the kernel looks whether one of its sockets is meant. */
 	if (packet->flow.flags & FLOW_F_ICMP_ERROR) {
-		ret = ct_related(skb, packet);
+		ret = ct_related(skb);
 		return ret < 0 ? ret : 0;
 	}
 	return ct_track(skb, packet);

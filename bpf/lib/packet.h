@@ -66,10 +66,11 @@ struct packet {
 	__u8 via_stack; /* the host's stack forwarded this, or what this answers */
 	__u8 dst_flags; /* IPCACHE_F_* of a destination that is no endpoint here */
 	__u8 nat_reply; /* came to a masqueraded port: nat_addr and nat_port, now replaced */
-	__be16 nat_port;
+	/* What stands from here on is not zero before it is set. */
+	__be16 nat_port; /* with nat_reply */
 	__u32 nat_generation;
 	struct addr nat_addr;
-	struct policy_judgement policy; /* the last; nothing before there is one */
+	struct policy_judgement policy; /* the last */
 	__s32 policy_result;            /* 0, or a drop */
 	__u16 judge_flags;              /* ENDPOINT_F_* of the endpoint that judged */
 	__u8 policy_how;                /* enum policy_how */
@@ -87,7 +88,7 @@ struct {
 	__type(value, struct packet);
 } packet_scratch SEC(".maps") __weak;
 
-/* All zero but for the offset and policy; never NULL, which only the verifier does not know. */
+/* All zero but for the offset; never NULL, which only the verifier does not know. */
 static __always_inline struct packet *packet_get(void)
 {
 	__u32 index = 0;
@@ -107,7 +108,7 @@ static __always_inline struct packet *packet_clear(struct packet *packet)
 {
 
 	if (packet)
-		__builtin_memset(packet, 0, offsetof(struct packet, policy));
+		__builtin_memset(packet, 0, offsetof(struct packet, nat_port));
 	return packet;
 }
 

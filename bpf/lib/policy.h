@@ -184,7 +184,7 @@ static __always_inline int policy_conclude(struct __sk_buff *skb, const struct p
 	policy_count(packet, action);
 	if ((action != EVENT_ACTION_ALLOW || packet->policy_how & POLICY_OPENING) &&
 	    policy_is_reported(packet))
-		event_emit(skb, packet,
+		event_emit(skb,
 			   EVENT_HEAD(EVENT_POLICY_VERDICT, action, trace_policy_direction(packet)),
 			   result);
 	return action == EVENT_ACTION_DENY ? result : 0;

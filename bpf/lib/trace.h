@@ -57,28 +57,37 @@ static __always_inline void event_set_policy(struct event *event, const struct p
 	bool is_verdict = event->type == EVENT_POLICY_VERDICT;
 	bool is_judged = is_verdict || (verdict && drop_file(verdict) == SOURCE_POLICY);
 
-	event->rule = is_judged ? packet->policy.leaf.rule : 0;
-	event->rule_set = is_judged ? packet->policy.rule_set : 0;
-	event->match = is_judged ? packet->policy.leaf.match : 0;
-	event->policy_endpoint = is_judged ? packet->policy.endpoint : 0;
+	event->rule = 0;
+	event->rule_set = 0;
+	event->match = 0;
+	event->policy_endpoint = 0;
+	if (is_judged) {
+		event->rule = packet->policy.leaf.rule;
+		event->rule_set = packet->policy.rule_set;
+		event->match = packet->policy.leaf.match;
+		event->policy_endpoint = packet->policy.endpoint;
+	}
 	event->drop_reason = is_verdict && verdict ? drop_reason(verdict) : 0;
 	event->pad[0] = event->pad[1] = 0;
 }
 
-/* verdict: of a drop, or of what only audit lets go; else 0. */
-static __noinline void event_emit(struct __sk_buff *skb, const struct packet *packet, __u32 head,
-				  int verdict)
+/*
+ * verdict: of a drop, or of what only audit lets go; else 0. Returns 0. A global function, which the
+ * verifier follows once and not for each of its callers.
+ */
+__weak __attribute__((noinline)) int event_emit(struct __sk_buff *skb, __u32 head, int verdict)
 {
 	const struct runtime_config *runtime = runtime_config_get();
+	const struct packet *packet = packet_get();
 	__u32 n_bytes = skb->len;
 	struct event *event;
 
-	if (!runtime)
-		return;
+	if (!runtime || !packet)
+		return 0;
 	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
 	if (!event) {
 		metrics_add(METRIC_REASON_EVENT_LOST, METRIC_DIR_UNKNOWN, sizeof(*event));
-		return;
+		return 0;
 	}
 	event->type = head;
 	event->subtype = head >> 8;
@@ -103,6 +112,7 @@ static __noinline void event_emit(struct __sk_buff *skb, const struct packet *pa
 	event->cpu = bpf_get_smp_processor_id();
 	event->cap_len = event_read_packet(skb, event, n_bytes);
 	bpf_ringbuf_submit(event, event_wakeup(runtime));
+	return 0;
 }
 
 /* At the entry of each program: one array element says whether anybody listens. */
@@ -141,7 +151,7 @@ static __noinline void trace_report_entry(struct __sk_buff *skb, struct packet *
 	if (!runtime || !trace_is_wanted(packet, runtime))
 		return;
 	packet->ct_state = EVENT_CT_UNKNOWN;
-	event_emit(skb, packet, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
+	event_emit(skb, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
 }
 
 /* Where the packet came in; only when every packet is to be reported. */
@@ -162,7 +172,7 @@ static __noinline void trace_report(struct __sk_buff *skb, const struct packet *
 	if (packet->trace > 1 + TRACE_AGGREGATION_LOW && !packet->ct_changes &&
 	    !(packet->new_tcp_flags & runtime->trace_tcp_flags))
 		return;
-	event_emit(skb, packet, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
+	event_emit(skb, EVENT_HEAD(EVENT_TRACE, point, trace_direction(point)), 0);
 }
 
 /* Where the packet went. */

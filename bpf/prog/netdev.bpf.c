@@ -38,6 +38,7 @@ static __always_inline struct packet *netdev_begin(const struct device_info *dev
 static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *packet,
 					  const struct endpoint_info *destination)
 {
+	bool by_stack;
 	int ret;
 
 	/* Groups, broadcast, addresses of the link: the stack refuses to forward them. */
@@ -50,8 +51,8 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	ipcache_resolve_remote(packet, SRC);
 	trace_entry(skb, packet, TRACE_FROM_NETWORK);
 	/* The stack routes it to the endpoint's programs, which do what follows. */
-	if ((node_config.enable_host_legacy_routing || unlikely(packet_needs_stack(packet))) &&
-	    !explain_is_on(packet)) {
+	by_stack = node_config.enable_host_legacy_routing || unlikely(packet_needs_stack(packet));
+	if (by_stack && !explain_is_on(packet)) {
 		/* But for a forgotten connection: nobody behind this knows that it answers. */
 		packet->counted = true;
 		ret = packet->nat_reply ? ct_track(skb, packet) : 0;
@@ -67,7 +68,7 @@ static __always_inline int netdev_deliver(struct __sk_buff *skb, struct packet *
 	 * The stack has the rest of the way back; or there is no room for the link-layer header that
 	 * the endpoint's device wants, which the stack makes.
 	 */
-	if (unlikely(packet->via_stack) || !packet->flow.l3_off)
+	if (unlikely(packet->via_stack) || !packet->flow.l3_off || by_stack)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_NETWORK);
 }

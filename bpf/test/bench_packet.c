@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "bpf/test/harness.h"
+#include "bpf/test/policy_world.h"
 #include "bench.skel.h"
 
 #define N_ROUNDS 15
@@ -23,6 +24,7 @@ struct bench {
 	struct frame_spec spec;
 	int verdict;
 	bool opening; /* every packet opens a connection */
+	bool judged;  /* … which the rules of both ends allow; else nothing is enforced */
 	__u32 ns[N_ROUNDS];
 };
 
@@ -79,17 +81,40 @@ static __u32 run_opening(const struct bench *bench)
 	return sum / N_OPENINGS;
 }
 
+/* Both ends say it by the longest port prefix of a class; three lengths are in use. */
+static void put_rules(struct harness *harness)
+{
+	const struct policy_leaf allow = {.rule = 1, .verdict = POLICY_VERDICT_ALLOW};
+	const struct policy_peer peer = {.class = 1, .prefix_lens = 1 << 16 | 1 << 8 | 1};
+
+	policy_put_peer(harness, VERSION_OPEN, POLICY_EGRESS, IDENTITY_B, &peer);
+	policy_put_peer(harness, VERSION_OPEN, POLICY_INGRESS, IDENTITY_A, &peer);
+	policy_put_leaf(harness, 1, IPPROTO_TCP, 16, 2, allow);
+	policy_put_leaf(harness, 1, IPPROTO_TCP, 8, 0x100, allow);
+	policy_put_leaf(harness, 1, IPPROTO_TCP, 0, 0, allow);
+}
+
+static void enforce(struct harness *harness, bool is_enforced)
+{
+	__u32 flags = is_enforced ? 0 : POLICY_F_OPEN_INGRESS | POLICY_F_OPEN_EGRESS;
+
+	harness_put_policy(harness, ENDPOINT_A, VERSION_OPEN, flags);
+	harness_put_policy(harness, ENDPOINT_B, VERSION_OPEN, flags);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return *(const __u32 *)a < *(const __u32 *)b ? -1 : *(const __u32 *)a > *(const __u32 *)b;
 }
 
-static void measure(struct bench *benches, size_t n_benches)
+static void measure(struct harness *harness, struct bench *benches, size_t n_benches)
 {
 	for (int round = 0; round < N_ROUNDS; round++) {
-		for (size_t i = 0; i < n_benches; i++)
+		for (size_t i = 0; i < n_benches; i++) {
+			enforce(harness, benches[i].judged);
 			benches[i].ns[round] = benches[i].opening ? run_opening(&benches[i])
 								  : run_established(&benches[i]);
+		}
 	}
 	for (size_t i = 0; i < n_benches; i++) {
 		qsort(benches[i].ns, N_ROUNDS, sizeof(benches[i].ns[0]), compare);
@@ -145,9 +170,22 @@ int main(void)
 		 {TCP6, .tcp_flags = TCP_SYN},
 		 TC_ACT_REDIRECT,
 		 true},
+		{"pod to pod, opening, judged, IPv4",
+		 whole,
+		 {TCP4, .tcp_flags = TCP_SYN},
+		 TC_ACT_REDIRECT,
+		 true,
+		 true},
+		{"pod to pod, opening, judged, IPv6",
+		 whole,
+		 {TCP6, .tcp_flags = TCP_SYN},
+		 TC_ACT_REDIRECT,
+		 true,
+		 true},
 	};
 
-	measure(benches, sizeof(benches) / sizeof(benches[0]));
+	put_rules(&harness);
+	measure(&harness, benches, sizeof(benches) / sizeof(benches[0]));
 	bench_bpf__destroy(skel);
 	harness_unload(&harness);
 	return 0;

@@ -248,10 +248,37 @@ static void ends(struct harness *harness)
 	assert_int_equal(compare(harness, &sent).connection, EXPLAIN_CONNECTION_UNASKED);
 }
 
+/* What another program would judge behind the stack is told at once. */
+static void legacy_routing(struct node_config *config)
+{
+	config->enable_host_legacy_routing = 1;
+}
+
+static void by_the_stack(struct harness *harness)
+{
+	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
+		const struct policy_sent sent =
+			policy_first(SCENE_WORLD_TO_B, KIND_TCP, ipv6, PORT);
+		const struct policy_sent host = policy_first(SCENE_HOST_TO_B, KIND_TCP, ipv6, PORT);
+		struct explain told;
+
+		put(harness, SCENE_WORLD_TO_B, POLICY_INGRESS, ipv6, 7, deny);
+		told = explain(harness, &sent);
+		assert_int_equal(told.drop_reason, DROP_POLICY_DENY);
+		assert_int_equal(explain(harness, &host).drop_reason, DROP_POLICY_DENIED);
+		put(harness, SCENE_WORLD_TO_B, POLICY_INGRESS, ipv6, 8, allow);
+		told = compare(harness, &sent);
+		assert_int_equal(told.verdict, TC_ACT_OK);
+		assert_int_equal(told.trace_point, TRACE_TO_STACK);
+		check_judgement(&told, SCENE_WORLD_TO_B, POLICY_INGRESS, ipv6, allow);
+	}
+}
+
 static const struct scenario scenarios[] = {
 	{"explain: as it is decided", firewall, everything},
 	{"explain: which entry decides", NULL, entries},
 	{"explain: connections at their ends", NULL, ends},
+	{"explain: legacy routing", legacy_routing, by_the_stack},
 };
 
 const struct scenario_group explain_scenarios = SCENARIOS(scenarios);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/agent.h"
 
+#include <malloc.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -381,6 +382,8 @@ static int serve(struct agent *agent, GError **error)
 		return -EIO;
 	agent->delete_queue = controller_new(agent->controllers, "delete-queue", "endpoint", 0);
 	queued_delete_run(agent->endpoints, agent->settings->socket_path, agent->delete_queue);
+	/* What was needed only to read, to load and to compare. */
+	malloc_trim(0);
 	agent->ready = true;
 	return 0;
 }

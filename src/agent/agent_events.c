@@ -13,6 +13,7 @@
 struct agent_events {
 	struct agent *agent;
 	bool wanted;
+	uint64_t n_overflows; /* of policies that have been told */
 	/* As they were told last; empty while nobody listens. */
 	GHashTable *endpoints; /* id to struct seen_endpoint */
 	GHashTable *ipcache;   /* struct cidr in the row to struct ipcache_entry */
@@ -231,6 +232,22 @@ static void look_at_policy(struct agent_events *events, const struct row_key *ke
 	see_policy(events, policy);
 }
 
+/* A rule set that does not fit is of no endpoint alone. */
+static void look_at_room(struct agent_events *events)
+{
+	struct reconciler_policy_statistics policy =
+		reconcilers_policy_statistics(events->agent->reconcilers);
+
+	if (policy.n_overflows > events->n_overflows && events->wanted)
+		publish(events, AGENT_EVENT_POLICY_OVERFLOW,
+			json_pack("{s:i, s:I, s:I, s:I, s:I}", "rule-sets", policy.n_unfit, "peers",
+				  (json_int_t)policy.n_peers, "max-peers",
+				  (json_int_t)policy.max_peers, "class-entries",
+				  (json_int_t)policy.n_class_entries, "max-class-entries",
+				  (json_int_t)policy.max_class_entries));
+	events->n_overflows = policy.n_overflows;
+}
+
 /* The endpoint is the one that was seen, and other rules are in force for it. */
 static void look_at_endpoint_policy(struct agent_events *events, uint16_t id)
 {
@@ -251,7 +268,7 @@ static void run(struct watch *watch, void *data)
 	while (watch_pop(watch, &table, &key)) {
 		uint16_t id;
 
-		if (!events->wanted)
+		if (!events->wanted || table == events->agent->tables.rule_sets)
 			continue;
 		if (table == events->agent->tables.ipcache) {
 			look_at_entry(events, &key);
@@ -267,6 +284,7 @@ static void run(struct watch *watch, void *data)
 		else
 			look_at_endpoint(events, id);
 	}
+	look_at_room(events);
 }
 
 struct agent_events *agent_events_new(struct agent *agent)
@@ -283,6 +301,7 @@ struct agent_events *agent_events_new(struct agent *agent)
 	watch_add(watch, agent->tables.endpoint_states);
 	watch_add(watch, agent->tables.active_policies);
 	watch_add(watch, agent->tables.endpoint_policies);
+	watch_add(watch, agent->tables.rule_sets);
 	return events;
 }
 

@@ -56,6 +56,12 @@ enum allow_localhost {
 	ALLOW_LOCALHOST_POLICY,
 };
 
+enum policy_init_endpoints {
+	POLICY_INIT_ENDPOINTS_AUTO, /* as never, without Kubernetes: they will not get others */
+	POLICY_INIT_ENDPOINTS_ALWAYS,
+	POLICY_INIT_ENDPOINTS_NEVER,
+};
+
 struct settings {
 	/* Where things are. */
 	char *config_dir;   /* empty: none */
@@ -124,7 +130,8 @@ struct settings {
 	bool enable_endpoint_lockdown_on_policy_overflow;
 	unsigned int enable_policy; /* enum policy_mode */
 	bool policy_audit_mode;
-	unsigned int allow_localhost; /* enum allow_localhost */
+	unsigned int allow_localhost;       /* enum allow_localhost */
+	unsigned int policy_init_endpoints; /* enum policy_init_endpoints */
 	bool enable_host_firewall;
 	bool enable_non_default_deny_policies;
 	bool enable_k8s_networkpolicy;

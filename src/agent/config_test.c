@@ -242,12 +242,14 @@ static void test_policy(void **state)
 	wiring_init_derive(config_get_settings(config), &derive);
 	assert_int_equal(derive.policy_mode, POLICY_MODE_DEFAULT);
 	assert_false(derive.policy_audit || derive.allow_localhost || derive.enable_host_firewall);
+	assert_false(derive.enforce_init);
 	assert_true(derive.enable_non_default_deny);
 	for (unsigned int i = 0; i < POLICY_KIND__MAX; i++)
 		assert_true(derive.enable_policy_kind[i]);
 	wiring_fini_derive(&derive);
 	config_free(config);
 	config = load_good("--enable-policy never --policy-audit-mode --allow-localhost always "
+			   "--policy-init-endpoints always "
 			   "--enable-host-firewall --enable-non-default-deny-policies=false "
 			   "--enable-k8s-networkpolicy=false "
 			   "--enable-cilium-clusterwide-network-policy=false",
@@ -255,6 +257,7 @@ static void test_policy(void **state)
 	wiring_init_derive(config_get_settings(config), &derive);
 	assert_int_equal(derive.policy_mode, POLICY_MODE_NEVER);
 	assert_true(derive.policy_audit && derive.allow_localhost && derive.enable_host_firewall);
+	assert_true(derive.enforce_init);
 	assert_false(derive.enable_non_default_deny);
 	assert_false(derive.enable_policy_kind[POLICY_KIND_KUBERNETES]);
 	assert_true(derive.enable_policy_kind[POLICY_KIND_CILIUM]);
@@ -298,6 +301,8 @@ static void test_map_sizes(void **state)
 	assert_int_equal(sizes[PLAN_MAP_cilium_ct_any_global], 65536);
 	assert_int_equal(sizes[PLAN_MAP_cilium_snat_external], 131072);
 	assert_int_equal(sizes[PLAN_MAP_cilium_frag_datagrams], 8192);
+	assert_int_equal(sizes[PLAN_MAP_cilium_policy_peer], 262144);
+	assert_int_equal(sizes[PLAN_MAP_cilium_policy_class], 262144);
 	assert_int_equal(sizes[PLAN_MAP_cilium_lxc], 0);
 	settings_get_map_sizes(config_get_settings(config), 64ULL << 30, sizes);
 	assert_in_range(sizes[PLAN_MAP_cilium_ct_tcp_global], 700000, 900000);
@@ -312,11 +317,15 @@ static void test_map_sizes(void **state)
 	assert_int_equal(sizes[PLAN_MAP_cilium_snat_external], 524288);
 	config_free(config);
 
-	config = load_good("--bpf-ct-global-tcp-max=2048 --bpf-fragments-map-max=256", "");
+	config = load_good("--bpf-ct-global-tcp-max=2048 --bpf-fragments-map-max=256 "
+			   "--bpf-policy-map-max=256",
+			   "");
 	settings_get_map_sizes(config_get_settings(config), 64ULL << 30, sizes);
 	assert_int_equal(sizes[PLAN_MAP_cilium_ct_tcp_global], 2048);
 	assert_true(sizes[PLAN_MAP_cilium_ct_any_global] > 262144);
 	assert_int_equal(sizes[PLAN_MAP_cilium_frag_datagrams], 256);
+	assert_int_equal(sizes[PLAN_MAP_cilium_policy_peer], 4096);
+	assert_int_equal(sizes[PLAN_MAP_cilium_policy_class], 4096);
 	config_free(config);
 }
 

@@ -136,11 +136,23 @@ json_t *endpoint_log_to_json(const struct agent *agent, const struct endpoint *e
 	return list.list;
 }
 
-/* What the phase means for Cilium's three healths; there is no policy yet that could be unwell. */
+/* Of an endpoint that is well otherwise: with no rules in the kernel it is denied all, else it has older ones. */
+static const char *policy_health(const struct agent *agent, uint16_t id)
+{
+	struct reconciler_policy policy;
+
+	if (!reconcilers_policy_get(agent->reconcilers, id, &policy))
+		return "Pending";
+	if (policy.is_applied)
+		return "OK";
+	return policy.version ? "Warning" : "Failure";
+}
+
+/* What the phase means for Cilium's three healths. */
 json_t *endpoint_health_to_json(const struct agent *agent, const struct endpoint *endpoint)
 {
 	enum endpoint_phase phase = endpoint_manager_get_phase(agent->endpoints, endpoint->id);
-	const char *health = "OK";
+	const char *health = "OK", *policy, *overall;
 
 	if (phase == ENDPOINT_WAITING_FOR_IDENTITY || phase == ENDPOINT_RESTORING)
 		health = "Bootstrap";
@@ -150,8 +162,10 @@ json_t *endpoint_health_to_json(const struct agent *agent, const struct endpoint
 		health = "Disabled";
 	else if (phase == ENDPOINT_INVALID)
 		health = "Failure";
-	return json_pack("{s:s, s:s, s:s, s:b}", "overallHealth", health, "bpf", health, "policy",
-			 phase == ENDPOINT_READY ? "OK" : health, "connected",
+	policy = phase == ENDPOINT_READY ? policy_health(agent, endpoint->id) : health;
+	overall = phase == ENDPOINT_READY ? policy : health;
+	return json_pack("{s:s, s:s, s:s, s:b}", "overallHealth", overall, "bpf", health, "policy",
+			 policy, "connected",
 			 phase != ENDPOINT_INVALID && phase != ENDPOINT_DISCONNECTING);
 }
 

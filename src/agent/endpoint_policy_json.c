@@ -208,17 +208,32 @@ static void add_rules(json_t *json, const struct agent *agent, uint16_t id)
 	}
 }
 
+static json_t *with_revision(const json_t *common, uint64_t revision)
+{
+	json_t *json = json_copy((json_t *)common);
+
+	json_object_set_new(json, "build", json_integer((json_int_t)revision));
+	json_object_set_new(json, "policy-revision", json_integer((json_int_t)revision));
+	return json;
+}
+
+/* What is realized is, where the new rules do not fit, of an older revision; which rules, only the maps know. */
 json_t *endpoint_policy_to_json(const struct agent *agent, uint16_t id)
 {
-	const struct endpoint_policy *policy = policy_view_get(agent, id);
 	const struct rule_set *set = policy_view_get_rule_set(agent, id);
-	json_int_t revision = policy ? (json_int_t)policy->policy_revision : 0;
-	json_t *json =
-		json_pack("{s:i, s:I, s:s, s:I}", "id", id, "build", revision, "policy-enabled",
-			  endpoint_policy_enforcement(agent, id), "policy-revision", revision);
+	struct reconciler_policy applied = {0};
+	json_t *common = json_pack("{s:i, s:s}", "id", id, "policy-enabled",
+				   endpoint_policy_enforcement(agent, id));
+	json_t *json;
 
+	if (agent->reconcilers)
+		(void)!reconcilers_policy_get(agent->reconcilers, id, &applied);
 	for (unsigned int i = 0; i < POLICY_DIRECTION__MAX; i++)
-		add_identities(json, set, i);
-	add_rules(json, agent, id);
-	return json_pack("{s:o, s:O}", "realized", json, "spec", json);
+		add_identities(common, set, i);
+	add_rules(common, agent, id);
+	json = json_pack("{s:o, s:o}", "realized",
+			 with_revision(common, applied.realized_policy_revision), "spec",
+			 with_revision(common, applied.wanted_policy_revision));
+	json_decref(common);
+	return json;
 }

@@ -34,7 +34,7 @@ static int apply(struct events *events, const struct settings *settings)
 		runtime.trace_events =
 			settings->bpf_events_trace_enabled ? TRACE_EVENTS_ON : TRACE_EVENTS_ASKED;
 	runtime.verdict_events = VERDICT_EVENTS_OFF;
-	if (events->kinds & MONITOR_KIND_POLICY_VERDICT)
+	if (events->kinds & MONITOR_KIND_VERDICT)
 		runtime.verdict_events = settings->bpf_events_policy_verdict_enabled
 						 ? VERDICT_EVENTS_ON
 						 : VERDICT_EVENTS_ASKED;
@@ -78,7 +78,7 @@ static void on_wanted(unsigned int kinds, void *data)
 	events->kinds = kinds;
 	if (changed & MONITOR_KIND_AGENT)
 		agent_events_set_wanted(events->agent->agent_events, kinds & MONITOR_KIND_AGENT);
-	if (!(changed & (MONITOR_KIND_TRACE | MONITOR_KIND_POLICY_VERDICT)))
+	if (!(changed & (MONITOR_KIND_TRACE | MONITOR_KIND_VERDICT)))
 		return;
 	err = apply(events, events->agent->settings);
 	if (err < 0)

@@ -56,7 +56,7 @@ static void add_creations(const struct agent *agent, struct metric_set *set)
 
 struct identity_count {
 	unsigned int n_reserved;
-	unsigned int n_cluster_local;
+	unsigned int n[IDENTITY_SCOPE__MAX];
 	GHashTable *sources; /* text, which lives as long as the rows, to its number */
 	unsigned int n_other;
 };
@@ -93,17 +93,23 @@ static bool count_identity(const struct row *row, void *data)
 {
 	const struct identity *identity = (const struct identity *)row;
 	struct identity_count *count = data;
+	enum identity_scope scope;
 
-	if (identity->number < IDENTITY_ALLOCATED_MIN)
-		count->n_reserved++;
+	if (identity_find_scope(identity->number, &scope))
+		count->n[scope]++;
 	else
-		count->n_cluster_local++;
+		count->n_reserved++;
 	count_sources(count, identity->labels);
 	return true;
 }
 
 static void add_identities(const struct agent *agent, struct metric_set *set)
 {
+	static const char *const types[IDENTITY_SCOPE__MAX] = {
+		[IDENTITY_SCOPE_LABELS] = "cluster_local",
+		[IDENTITY_SCOPE_PREFIX] = "node_local",
+		[IDENTITY_SCOPE_NODE] = "remote_node",
+	};
 	struct identity_count count = {.sources = g_hash_table_new(g_str_hash, g_str_equal)};
 	GHashTableIter iter;
 	void *source, *n;
@@ -111,8 +117,9 @@ static void add_identities(const struct agent *agent, struct metric_set *set)
 	table_foreach (agent->tables.identities, count_identity, &count)
 		;
 	metric_set_add(set, AGENT_METRIC_identity, METRIC_LABELS("reserved"), count.n_reserved);
-	metric_set_add(set, AGENT_METRIC_identity, METRIC_LABELS("cluster_local"),
-		       count.n_cluster_local);
+	for (int scope = 0; scope < IDENTITY_SCOPE__MAX; scope++)
+		metric_set_add(set, AGENT_METRIC_identity, METRIC_LABELS(types[scope]),
+			       count.n[scope]);
 	/* A source that is called so itself. */
 	n = g_hash_table_lookup(count.sources, "other");
 	if (count.n_other) {

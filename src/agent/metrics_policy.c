@@ -234,6 +234,20 @@ static void add_features(const struct metrics *metrics, struct metric_set *set)
 	}
 }
 
+static void add_kernel(const struct agent *agent, struct metric_set *set)
+{
+	struct reconciler_policy_statistics kernel;
+
+	if (!agent->reconcilers)
+		return;
+	kernel = reconcilers_policy_statistics(agent->reconcilers);
+	metric_set_add_histogram(set, AGENT_METRIC_policy_implementation_delay,
+				 METRIC_LABELS("directory"), kernel.implementation_delays);
+	metric_set_add(set, AGENT_METRIC_policy_overflows_total, METRIC_NO_LABELS,
+		       kernel.n_overflows);
+	metric_set_add(set, AGENT_METRIC_policy_unfit_rule_sets, METRIC_NO_LABELS, kernel.n_unfit);
+}
+
 void metrics_collect_policy(struct metrics *metrics, struct metric_set *set)
 {
 	const struct agent *agent = metrics->agent;
@@ -250,5 +264,6 @@ void metrics_collect_policy(struct metrics *metrics, struct metric_set *set)
 		       metrics->policy->n_refused);
 	add_enforcement(agent, set);
 	add_selectors(agent, set);
+	add_kernel(agent, set);
 	add_features(metrics, set);
 }

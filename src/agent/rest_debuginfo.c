@@ -80,6 +80,10 @@ static json_t *store_text(const struct agent *agent)
 		tables->namespaces,
 		tables->nodes,
 		tables->pods,
+		tables->policies,
+		tables->cidr_groups,
+		tables->services,
+		tables->endpoint_slices,
 		tables->source_problems,
 		tables->devices,
 		tables->endpoints,
@@ -87,9 +91,13 @@ static json_t *store_text(const struct agent *agent)
 		tables->identities,
 		tables->endpoint_states,
 		tables->ipcache,
+		tables->active_policies,
+		tables->rule_origins,
 		tables->plan_map_entries,
 		tables->plan_attachments,
 		tables->plan_routes,
+		tables->rule_sets,
+		tables->endpoint_policies,
 	};
 	g_autoptr(GString) text = g_string_new(NULL);
 
@@ -122,11 +130,11 @@ void rest_debuginfo_get(struct rest_call *call)
 	const struct agent *agent = call->agent;
 
 	rest_reply(call, 200,
-		   json_pack("{s:s, s:o*, s:o, s:o, s:o*, s:o, s:{s:o, s:o, s:o}}",
+		   json_pack("{s:s, s:o*, s:o, s:o, s:o, s:o*, s:o, s:{s:o, s:o, s:o}}",
 			     "cilium-version", AXONEME_VERSION, "kernel-version", kernel_version(),
 			     "cilium-status", status_to_json(agent, false), "endpoint-list",
-			     endpoints_to_json(agent, NULL), "cilium-memory-map", memory_map(),
-			     "environment-variables", environment(), "subsystem", "monitor",
-			     monitor_text(agent), "reconcilers", reconcilers_text(agent), "store",
-			     store_text(agent)));
+			     endpoints_to_json(agent, NULL), "policy", policy_to_json(agent, NULL),
+			     "cilium-memory-map", memory_map(), "environment-variables",
+			     environment(), "subsystem", "monitor", monitor_text(agent),
+			     "reconcilers", reconcilers_text(agent), "store", store_text(agent)));
 }

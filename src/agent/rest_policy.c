@@ -40,26 +40,30 @@ static json_t *rules_to_json(const struct agent *agent, const struct label_set *
 	return list;
 }
 
+json_t *policy_to_json(const struct agent *agent, const struct label_set *labels)
+{
+	json_t *rules = rules_to_json(agent, labels), *answer;
+	/* The rules are one text inside, laid out as a person reads it: so Cilium's clients want it. */
+	char *text = json_dumps(rules, JSON_INDENT(2));
+
+	answer = json_pack("{s:s, s:I}", "policy", text, "revision",
+			   (json_int_t)policy_view_get_revision(agent));
+	free(text);
+	json_decref(rules);
+	return answer;
+}
+
 void rest_policy_get(struct rest_call *call)
 {
 	const struct label_set *labels = NULL;
 	g_autoptr(GError) error = NULL;
-	json_t *rules, *answer;
-	char *text;
 
 	if (rest_parse_labels(call->request, &labels, &error) < 0) {
 		rest_refuse_error(call, -EINVAL, error);
 		return;
 	}
-	rules = rules_to_json(call->agent, labels);
-	/* The rules are one text inside, laid out as a person reads it: so Cilium's clients want it. */
-	text = json_dumps(rules, JSON_INDENT(2));
-	answer = json_pack("{s:s, s:I}", "policy", text, "revision",
-			   (json_int_t)policy_view_get_revision(call->agent));
-	free(text);
-	json_decref(rules);
+	rest_reply(call, 200, policy_to_json(call->agent, labels));
 	label_set_unref(labels);
-	rest_reply(call, 200, answer);
 }
 
 void rest_policy_selectors(struct rest_call *call)
@@ -191,6 +195,7 @@ void rest_policy_endpoint(struct rest_call *call)
 {
 	const struct endpoint_policy *policy;
 	const struct rule_set *set;
+	struct reconciler_policy applied = {0};
 	struct spec_lists lists;
 	uint16_t id;
 
@@ -208,10 +213,11 @@ void rest_policy_endpoint(struct rest_call *call)
 	for (unsigned int i = 0; i < POLICY_DIRECTION__MAX; i++)
 		lists.directions[i] = direction_to_json(set, i);
 	policy_view_foreach_spec(call->agent, id, add_spec, &lists);
+	(void)!reconcilers_policy_get(call->agent->reconcilers, id, &applied);
 	rest_reply(call, 200,
-		   json_pack("{s:i, s:I, s:I, s:b, s:o, s:o}", "endpoint-id", id, "rule-set",
-			     (json_int_t)set->number, "policy-revision",
-			     (json_int_t)policy->policy_revision, "audit", policy->audit, "ingress",
-			     lists.directions[POLICY_INGRESS], "egress",
+		   json_pack("{s:i, s:I, s:I, s:I, s:b, s:o, s:o}", "endpoint-id", id, "rule-set",
+			     (json_int_t)set->number, "version", (json_int_t)applied.version,
+			     "policy-revision", (json_int_t)policy->policy_revision, "audit",
+			     policy->audit, "ingress", lists.directions[POLICY_INGRESS], "egress",
 			     lists.directions[POLICY_EGRESS]));
 }

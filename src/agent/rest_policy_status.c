@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include "src/agent/policy_view.h"
+#include "src/derive/policy_warning.h"
 #include "src/model/source_problem.h"
 
 /* A policy, accepted or refused. */
@@ -59,12 +60,10 @@ static bool add_problem(const struct row *row, void *data)
 	return true;
 }
 
-static json_t *notes_to_json(const struct policy *policy)
+static void append_notes(json_t *list, const GPtrArray *notes)
 {
-	json_t *list = json_array();
-
-	for (guint i = 0; policy && i < policy->notes->len; i++) {
-		const struct policy_note *note = policy->notes->pdata[i];
+	for (guint i = 0; i < notes->len; i++) {
+		const struct policy_note *note = notes->pdata[i];
 		json_t *json = json_pack("{s:b, s:s, s:s}", "fails-closed", note->fails_closed,
 					 "path", note->path, "text", note->text);
 
@@ -72,11 +71,23 @@ static json_t *notes_to_json(const struct policy *policy)
 			json_object_set_new(json, "line", json_integer(note->line));
 		json_array_append_new(list, json);
 	}
+}
+
+/* What the manifest alone shows, then what only shows beside other objects. */
+static json_t *notes_to_json(const struct policy *policy, const struct policy_warnings *warnings)
+{
+	g_autoptr(GPtrArray) found = policy ? policy_warnings_find(warnings, policy) : NULL;
+	json_t *list = json_array();
+
+	if (policy) {
+		append_notes(list, policy->notes);
+		append_notes(list, found);
+	}
 	return list;
 }
 
 static json_t *entry_to_json(const struct agent *agent, const struct entry *entry,
-			     GHashTable *counts)
+			     GHashTable *counts, const struct policy_warnings *warnings)
 {
 	const struct object_meta *meta = entry->policy ? &entry->policy->meta : NULL;
 	json_t *json = json_pack(
@@ -85,7 +96,7 @@ static json_t *entry_to_json(const struct agent *agent, const struct entry *entr
 		table_get(agent->tables.active_policies, entry->key, strlen(entry->key)) != NULL,
 		"rules", entry->policy ? policy_view_n_rules(entry->policy) : 0, "endpoints",
 		GPOINTER_TO_UINT(g_hash_table_lookup(counts, entry->key)), "notes",
-		notes_to_json(entry->policy), "problems", entry->problems);
+		notes_to_json(entry->policy, warnings), "problems", entry->problems);
 
 	if (meta && meta->file) {
 		g_autofree char *file = g_utf8_make_valid(meta->file, -1);
@@ -108,6 +119,8 @@ void rest_policy_status(struct rest_call *call)
 	g_autoptr(GHashTable) entries =
 		g_hash_table_new_full(g_str_hash, g_str_equal, NULL, entry_free);
 	g_autoptr(GHashTable) counts = policy_view_count_endpoints(agent);
+	struct policy_warnings *warnings =
+		policy_warnings_new(&agent->tables, &agent->derive_config);
 	json_t *list = json_array();
 	GList *keys;
 
@@ -117,10 +130,11 @@ void rest_policy_status(struct rest_call *call)
 		;
 	keys = g_list_sort(g_hash_table_get_keys(entries), compare_keys);
 	for (GList *key = keys; key; key = key->next)
-		json_array_append_new(
-			list,
-			entry_to_json(agent, g_hash_table_lookup(entries, key->data), counts));
+		json_array_append_new(list,
+				      entry_to_json(agent, g_hash_table_lookup(entries, key->data),
+						    counts, warnings));
 	g_list_free(keys);
+	policy_warnings_free(warnings);
 	rest_reply(call, 200,
 		   json_pack("{s:I, s:s, s:o}", "revision",
 			     (json_int_t)policy_view_get_revision(agent), "enforcement",

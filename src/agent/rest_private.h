@@ -54,6 +54,8 @@ json_t *endpoint_log_to_json(const struct agent *agent, const struct endpoint *e
 			     unsigned int n_max);
 json_t *identity_to_json(const struct identity *identity);
 json_t *labels_to_json(const struct label_set *set);
+/* Policy: the rules in force, or, unless labels is NULL, those that have all of the labels. */
+json_t *policy_to_json(const struct agent *agent, const struct label_set *labels);
 /* {waiting: [change], runtime: [{key, value}], error}: where what is configured is not in force. */
 json_t *config_pending_to_json(const struct agent *agent);
 /* {"ipv4": {enabled, ip, alloc-range}, "ipv6": …} of this node. */

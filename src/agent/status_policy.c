@@ -4,7 +4,6 @@
 #include <string.h>
 #include "src/agent/endpoint_policy_json.h"
 #include "src/agent/policy_view.h"
-#include "src/datapath/layout.h"
 
 struct policy_count {
 	unsigned int n_policies;
@@ -58,44 +57,35 @@ static bool count_enforced(const struct row *row, void *data)
 	return true;
 }
 
-static json_t *maps_to_json(const struct agent *agent)
+static json_t *map_to_json(const char *name, uint32_t n_entries, uint32_t max_entries)
 {
-	static const enum plan_map maps[] = {PLAN_MAP_cilium_policy_peer,
-					     PLAN_MAP_cilium_policy_class};
-	const struct datapath_statistics *statistics;
-	json_t *list = json_array();
-
-	if (!agent->datapath)
-		return list;
-	statistics = agent->datapath->ops->get_statistics(agent->datapath);
-	for (size_t i = 0; i < G_N_ELEMENTS(maps); i++) {
-		const struct datapath_map_statistics *map = &statistics->maps[maps[i]];
-
-		if (map->n_entries >= 0 && map->max_entries)
-			json_array_append_new(list,
-					      json_pack("{s:s, s:I, s:I}", "name",
-							map_layout_get(maps[i])->name, "entries",
-							(json_int_t)map->n_entries, "size",
-							(json_int_t)map->max_entries));
-	}
-	return list;
+	return json_pack("{s:s, s:I, s:I}", "name", name, "entries", (json_int_t)n_entries, "size",
+			 (json_int_t)max_entries);
 }
 
 json_t *status_policy_to_json(const struct agent *agent)
 {
 	struct enforced_count enforced = {.agent = agent};
 	struct policy_count count = {0};
+	struct reconciler_policy_statistics kernel = {0};
 
+	if (agent->reconcilers)
+		kernel = reconcilers_policy_statistics(agent->reconcilers);
 	table_foreach (agent->tables.active_policies, count_policy, &count)
 		;
 	table_foreach (agent->tables.endpoints, count_enforced, &enforced)
 		;
-	return json_pack("{s:s, s:b, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:o}", "enforcement",
-			 policy_view_get_enforcement(agent), "audit",
-			 agent->derive_config.policy_audit, "revision",
-			 (json_int_t)policy_view_get_revision(agent), "policies", count.n_policies,
-			 "rules", count.n_rules, "refused", count_refused(agent), "fail-closed",
-			 count.n_fail_closed, "rule-sets", table_n_rows(agent->tables.rule_sets),
-			 "endpoints", table_n_rows(agent->tables.endpoints), "enforced-endpoints",
-			 enforced.n, "maps", maps_to_json(agent));
+	return json_pack(
+		"{s:s, s:b, s:I, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:[o, o]}",
+		"enforcement", policy_view_get_enforcement(agent), "audit",
+		agent->derive_config.policy_audit, "revision",
+		(json_int_t)policy_view_get_revision(agent), "policies", count.n_policies, "rules",
+		count.n_rules, "refused", count_refused(agent), "fail-closed", count.n_fail_closed,
+		"rule-sets", table_n_rows(agent->tables.rule_sets), "endpoints",
+		table_n_rows(agent->tables.endpoints), "enforced-endpoints", enforced.n, "unfit",
+		kernel.n_unfit, "incomplete", kernel.n_incomplete, "locked-down",
+		kernel.n_locked_down, "maps",
+		map_to_json("cilium_policy_peer", kernel.n_peers, kernel.max_peers),
+		map_to_json("cilium_policy_class", kernel.n_class_entries,
+			    kernel.max_class_entries));
 }

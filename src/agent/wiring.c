@@ -54,6 +54,7 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 		.enable_endpoint_routes = settings->enable_endpoint_routes,
 		.enable_host_legacy_routing = settings->enable_host_legacy_routing,
 		.allow_localhost = settings->allow_localhost == ALLOW_LOCALHOST_ALWAYS,
+		.enforce_init = settings->policy_init_endpoints == POLICY_INIT_ENDPOINTS_ALWAYS,
 		.enable_host_firewall = settings->enable_host_firewall,
 		.enable_non_default_deny = settings->enable_non_default_deny_policies,
 		.enable_policy_kind =
@@ -103,6 +104,7 @@ static struct node_config node_config(const struct settings *settings)
 		.enable_fragment_tracking = settings->enable_ipv4_fragment_tracking,
 		.enable_ct_accounting = settings->bpf_conntrack_accounting,
 		.enable_sctp = settings->enable_sctp,
+		.enable_host_firewall = settings->enable_host_firewall,
 	};
 }
 

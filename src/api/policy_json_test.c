@@ -209,11 +209,10 @@ static void empty_members(void **state)
 	rule = add_rule(spec, POLICY_INGRESS, false);
 	add_port(rule, (struct policy_port){.protocol = IPPROTO_TCP, .port = 1, .end_port = 1});
 	spec->default_deny[POLICY_EGRESS] = true;
-	assert_json(spec, SUBJECT
-		    "\"ingress\":[{\"toPorts\":[]},{},{\"fromEndpoints\":[{}]},"
-		    "{\"fromEndpoints\":[],\"toPorts\":[{\"ports\":[{\"port\":\"1\","
-		    "\"protocol\":\"TCP\"}]}]}],\"egress\":[{}]," LABELS
-		    "\"enableDefaultDeny\":{\"ingress\":false,\"egress\":true}}");
+	assert_json(spec, SUBJECT "\"ingress\":[{\"toPorts\":[]},{},{\"fromEndpoints\":[{}]},"
+				  "{\"fromEndpoints\":[],\"toPorts\":[{\"ports\":[{\"port\":\"1\","
+				  "\"protocol\":\"TCP\"}]}]}],\"egress\":[{}]," LABELS
+				  "\"enableDefaultDeny\":{\"ingress\":false,\"egress\":true}}");
 }
 
 /* What this version refuses is told, and does not look like more than it is. */

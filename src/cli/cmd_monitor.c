@@ -76,7 +76,7 @@ static int parse_types(struct filter *filter)
 		{"debug", 0},
 		{"drop", MONITOR_KIND_DROP},
 		{"l7", 0},
-		{"policy-verdict", MONITOR_KIND_POLICY_VERDICT},
+		{"policy-verdict", MONITOR_KIND_VERDICT},
 		{"recorder", 0},
 		{"trace", MONITOR_KIND_TRACE},
 		{"trace-sock", 0},

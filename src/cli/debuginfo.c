@@ -141,6 +141,10 @@ static const struct {
 	{"cilium-bpf-metrics-list", "BPF metrics list", {"bpf", "metrics", "list"}},
 	{"cilium-bpf-ct-list", "BPF connection tracking", {"bpf", "ct", "list", "global"}},
 	{"cilium-bpf-nat-list", "BPF NAT mappings", {"bpf", "nat", "list"}},
+	{"cilium-policy", "Policy get", {"policy", "get"}},
+	{"cilium-policy-list", "Policy list", {"policy", "list"}},
+	{"cilium-policy-selectors", "Policy selectors", {"policy", "selectors"}},
+	{"cilium-bpf-policy-list", "BPF policy maps", {"bpf", "policy", "list", "--verbose"}},
 	{"cilium-endpoint-list", "Endpoint list", {"endpoint", "list"}},
 };
 

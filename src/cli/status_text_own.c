@@ -201,6 +201,14 @@ static void append_policy(struct status_text *text, const json_t *own)
 				       "  refused: %lld, refusing more than they say: %lld; "
 				       "\"cilium policy list\" says why\n",
 				       n_refused, n_closed);
+	if (json_get_number(policy, "unfit", NULL) || json_get_number(policy, "incomplete", NULL))
+		g_string_append_printf(text->out,
+				       "  rule sets that do not fit: %lld, incomplete: %lld, "
+				       "endpoints denied all: "
+				       "%lld; raise bpf-policy-map-max\n",
+				       json_get_number(policy, "unfit", NULL),
+				       json_get_number(policy, "incomplete", NULL),
+				       json_get_number(policy, "locked-down", NULL));
 	append_policy_maps(text, policy);
 }
 

@@ -225,7 +225,6 @@ void policy_class_adopt(struct policy_maps *maps, uint32_t number, GArray *take_
 	add_class(maps, number, (const struct rule_class_entry *)take_entries->data,
 		  take_entries->len);
 	maps->n_class_entries += take_entries->len;
-	maps->last_class = MAX(maps->last_class, number);
 	g_array_unref(take_entries);
 }
 

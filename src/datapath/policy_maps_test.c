@@ -381,6 +381,27 @@ static void test_a_version_is_never_used_again(void **state)
 	assert_true(is_allowed(node, 1, 100, 1));
 }
 
+/* A class that somebody has deleted while no agent ran: its peers must not find another under its number. */
+static void test_a_lost_class_is_no_other(void **state)
+{
+	struct node *node = *state;
+	const struct policy_class_key key = {1, IPPROTO_TCP, 16, htons(80)};
+
+	node_put_endpoint(node, 1, 1, false);
+	node_put_set(node, set_new(1, 1, 100, 1, allow_port(20, 80)));
+	store_settle(node->store);
+	assert_int_equal(node->dp->ops->map_delete(node->dp, CLASSES, &key), 0);
+	assert_entries(node, 2, 0);
+	restart(node);
+	node_put_endpoint(node, 2, 2, false);
+	node_put_set(node, set_new(2, 1, 100, 1, allow_port(30, 443)));
+	store_settle(node->store);
+	assert_true(is_allowed(node, 2, 100, 443));
+	assert_null(
+		fake_map_value(node->dp, CLASSES,
+			       &(const struct policy_class_key){1, IPPROTO_TCP, 16, htons(443)}));
+}
+
 /* ---- what others do ---- */
 
 static void test_repairs_what_others_did(void **state)
@@ -500,6 +521,7 @@ int main(void)
 		TEST(test_adopts_what_is_equal),
 		TEST(test_replaces_what_differs),
 		TEST(test_a_version_is_never_used_again),
+		TEST(test_a_lost_class_is_no_other),
 		TEST(test_repairs_what_others_did),
 		TEST(test_reapplies_an_endpoint),
 		TEST(test_tells_of_writes),

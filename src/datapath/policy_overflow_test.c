@@ -358,6 +358,23 @@ static void test_without_a_number(void **state)
 	assert_int_equal(verdict(node, 1, 100), ALLOW);
 }
 
+/* The old version of a rule set that all endpoints have left is in the way of the new one. */
+static void test_what_nobody_has_makes_room(void **state)
+{
+	struct node *node = *state;
+
+	node_put_endpoint(node, 1, 1, false);
+	apply(node, set_new(1, 1, 100, 40, allow(20)));
+	apply(node, set_new(1, 2, 100, 40, allow(21)));
+	node_remove_endpoint(node, 1);
+	store_settle(node->store);
+	node_put_endpoint(node, 1, 1, false);
+	store_settle(node->store);
+	node_come_to_rest(node);
+	assert_int_equal(verdict(node, 1, 100), ALLOW);
+	assert_int_equal(n_failures(node), 0);
+}
+
 static void test_lockdown(void **state)
 {
 	struct node *node = *state;
@@ -436,6 +453,7 @@ int main(void)
 		TEST(test_classes_overflow_too),
 		TEST(test_a_version_that_fails_leaves_nothing),
 		TEST(test_without_a_number),
+		TEST(test_what_nobody_has_makes_room),
 		TEST(test_lockdown),
 		TEST(test_tells_the_observer_once),
 		TEST(test_old_versions_that_stay),

@@ -109,7 +109,8 @@ static void log_failure(const struct policy_maps *maps, const struct policy_set 
 		return;
 	}
 	log_warning("datapath", "Rules do not fit into the kernel's maps, will try again",
-		    "endpoints=%s policies=%s outcome=%s wants=%u peers=%u/%u ports=%u/%u hint=%s",
+		    "endpoints=%s policies=%s outcome=%s wants=%u peers=%u peers_max=%u ports=%u "
+		    "ports_max=%u hint=%s",
 		    endpoints, policies, find_outcome(maps, set), policy_set_n_peers(set->row),
 		    now.n_peers, now.max_peers, now.n_class_entries, now.max_class_entries,
 		    "let policies select fewer peers or ports, or raise bpf-policy-map-max");

@@ -113,7 +113,7 @@ static void read_row(struct policy_maps *maps, struct policy_set *set)
 	const struct row *row = table_get(maps->rule_sets, &set->number, sizeof(set->number));
 
 	set->wanted = row;
-	if (!row || row == &set->row->row)
+	if (!row || (set->row && row == &set->row->row))
 		return;
 	if (!set->changed_ns)
 		set->changed_ns = store_changed_ns(maps->store);
@@ -132,6 +132,13 @@ static void forget_row(struct policy_maps *maps, struct policy_set *set)
 	policy_set_note_success(maps, set);
 }
 
+/* What is there when the rule set does not fit: no endpoint has it, or none is to have it. */
+static bool is_of_no_use(const struct policy_maps *maps, const struct policy_set *set, int err)
+{
+	return (maps->lockdown && policy_error_is_room(-err)) ||
+	       (!set->is_of_row && set->current->n_refs == 1);
+}
+
 void policy_set_apply(struct policy_maps *maps, struct policy_set *set)
 {
 	uint64_t n_flips = maps->n_flips;
@@ -144,8 +151,8 @@ void policy_set_apply(struct policy_maps *maps, struct policy_set *set)
 		return;
 	}
 	err = apply_row(maps, set);
-	if (err && maps->lockdown && policy_error_is_room(-err))
-		set_current(maps, set, NULL); /* which also makes room */
+	if (err && set->current && is_of_no_use(maps, set, err))
+		set_current(maps, set, NULL); /* which makes room */
 	changed_ns = set->changed_ns;
 	if (err) {
 		policy_set_note_failure(maps, set, err);

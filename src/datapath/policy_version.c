@@ -335,7 +335,7 @@ static int take_number(struct policy_maps *maps, uint32_t *ret_number)
 		err = maps->take_version(ret_number, maps->take_version_data);
 	} while (!err && g_hash_table_contains(maps->versions, GUINT_TO_POINTER(*ret_number)));
 	/* Whoever takes it has said why. No room on the disk must not look like none in the map. */
-	return err ? -EIO : 0;
+	return err || *ret_number > POLICY_VERSION_MAX ? -EIO : 0;
 }
 
 int policy_version_build(struct policy_maps *maps, const struct rule_set *set,

@@ -41,6 +41,7 @@ struct derive_config {
 	enum policy_mode policy_mode;
 	bool policy_audit;            /* what would be denied is reported and goes on */
 	bool allow_localhost;         /* the host reaches its endpoints, unless a rule denies it */
+	bool enforce_init;            /* endpoints without labels, as if a policy selected them */
 	bool enable_host_firewall;    /* policies of nodes count */
 	bool enable_non_default_deny; /* a policy may select without denying what it does not allow */
 	bool enable_policy_kind[POLICY_KIND__MAX];

@@ -146,8 +146,8 @@ static void make_derivations(struct derive *derive, struct label_filter *take_fi
 	derive->ipcache = ipcache_derivation_new(store, tables);
 	derive->prefix = prefix_derivation_new(store, tables, derive->config, derive->local,
 					       derive->ipcache);
-	derive->remote_pods = remote_pods_new(store, tables, derive->config, derive->identity,
-					      derive->ipcache);
+	derive->remote_pods =
+		remote_pods_new(store, tables, derive->config, derive->identity, derive->ipcache);
 	derive->policy = policy_derivation_new(store, tables, derive->config);
 }
 

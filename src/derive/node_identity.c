@@ -156,7 +156,6 @@ struct derivation {
 	struct txn *txn;
 	GPtrArray *wanted;
 	GArray *uses;
-	bool cilium_nodes; /* the kind to look at: the stronger first */
 };
 
 static void add_entry(GPtrArray *wanted, const struct cidr *cidr, uint32_t number, uint8_t flags,
@@ -199,16 +198,11 @@ static uint32_t remote_number(struct derivation *derivation, const char *name,
 	return use.number;
 }
 
-static bool add_remote_node(const struct row *row, void *data)
+static void add_remote_node(struct derivation *derivation, const struct node *node)
 {
-	const struct node *node = (const struct node *)row;
-	struct derivation *derivation = data;
 	const struct derive_config *config = derivation->identity->config;
 	bool is_cilium_node = g_str_has_prefix(node->meta.key, "CiliumNode/");
 
-	if (is_cilium_node != derivation->cilium_nodes ||
-	    !strcmp(node->meta.name, config->node_name))
-		return true;
 	for (unsigned int i = 0; i < node->addresses->len; i++) {
 		const struct node_address *address =
 			&g_array_index(node->addresses, struct node_address, i);
@@ -226,7 +220,40 @@ static bool add_remote_node(const struct row *row, void *data)
 				  : is_cilium_node ? "custom-resource"
 						   : "k8s");
 	}
+}
+
+static bool collect_node(const struct row *row, void *data)
+{
+	g_ptr_array_add(data, (void *)row);
 	return true;
+}
+
+static int compare_nodes(const void *a, const void *b)
+{
+	const struct node *left = *(const struct node *const *)a;
+	const struct node *right = *(const struct node *const *)b;
+
+	return strcmp(left->meta.key, right->meta.key);
+}
+
+/*
+ * In the order of their keys: so CiliumNodes, which are the stronger, come before Nodes, and the same
+ * nodes get the same numbers.
+ */
+static void add_remote_nodes(struct derivation *derivation)
+{
+	const struct node_identity *identity = derivation->identity;
+	g_autoptr(GPtrArray) nodes = g_ptr_array_new();
+
+	table_foreach (identity->tables->nodes, collect_node, nodes)
+		;
+	g_ptr_array_sort(nodes, compare_nodes);
+	for (unsigned int i = 0; i < nodes->len; i++) {
+		const struct node *node = nodes->pdata[i];
+
+		if (strcmp(node->meta.name, identity->config->node_name) != 0)
+			add_remote_node(derivation, node);
+	}
 }
 
 static void drop_uses(struct node_identity *identity)
@@ -259,7 +286,6 @@ void node_identity_derive(struct node_identity *identity, const struct node_view
 		.txn = txn,
 		.wanted = wanted,
 		.uses = g_array_new(false, false, sizeof(struct use)),
-		.cilium_nodes = true,
 	};
 
 	put_host(identity, view, txn);
@@ -270,11 +296,7 @@ void node_identity_derive(struct node_identity *identity, const struct node_view
 		add_entry(wanted, &cidr, IDENTITY_HOST, IPCACHE_F_LOCAL_HOST,
 			  api_server_has(identity->api_server, addr) ? "kube-apiserver" : "local");
 	}
-	table_foreach (identity->tables->nodes, add_remote_node, &derivation)
-		;
-	derivation.cilium_nodes = false;
-	table_foreach (identity->tables->nodes, add_remote_node, &derivation)
-		;
+	add_remote_nodes(&derivation);
 	add_world(identity->config, wanted);
 	/* Those of the last run, after those of this one: what goes on has a user all the time. */
 	drop_uses(identity);

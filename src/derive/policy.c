@@ -75,8 +75,8 @@ static void remove_specs(struct policy_derivation *derivation, struct known_poli
 /* What the policy means now; where that is what it meant before, nobody hears of it. */
 static void compile(struct policy_derivation *derivation, struct known_policy *known)
 {
-	struct compiled_policy *compiled = policy_compile(&derivation->world, known->policy,
-							  known->compiled);
+	struct compiled_policy *compiled =
+		policy_compile(&derivation->world, known->policy, known->compiled);
 
 	if (known->compiled && compiled_policy_is_same(known->compiled, compiled)) {
 		compiled_policy_free(compiled);
@@ -303,9 +303,15 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 {
 	struct policy_derivation *derivation = g_new0(struct policy_derivation, 1);
 	struct table *const watched[] = {
-		tables->active_policies, tables->identities, tables->endpoint_states,
-		tables->endpoints,       tables->pods,       tables->namespaces,
-		tables->nodes,           tables->services,   tables->endpoint_slices,
+		tables->active_policies,
+		tables->identities,
+		tables->endpoint_states,
+		tables->endpoints,
+		tables->pods,
+		tables->namespaces,
+		tables->nodes,
+		tables->services,
+		tables->endpoint_slices,
 		tables->active_cidr_groups,
 	};
 	struct watch *watch = watch_new(store, "policy", run, derivation);

@@ -138,8 +138,7 @@ static GArray *decide_runs(const GPtrArray *strongest)
 	for (unsigned int i = 0; i <= borders->len; i++)
 		next[i] = i;
 	for (unsigned int i = 0; i < borders->len; i++)
-		g_array_index(runs, struct port_run, i).first =
-			g_array_index(borders, uint32_t, i);
+		g_array_index(runs, struct port_run, i).first = g_array_index(borders, uint32_t, i);
 	for (unsigned int i = 0; i < strongest->len; i++) {
 		const struct policy_clause *clause = strongest->pdata[i];
 		uint32_t first = clause->protocol ? clause->first : 0;

@@ -114,8 +114,7 @@ static void add_pods(struct compilation *compilation, const struct service *serv
 			.values = &values[2 * i],
 		};
 	}
-	g_ptr_array_add(compilation->rule->peers,
-			(void *)selector_new_labels(requirements, n + 1));
+	g_ptr_array_add(compilation->rule->peers, (void *)selector_new_labels(requirements, n + 1));
 }
 
 static bool add_service(const struct row *row, void *data)

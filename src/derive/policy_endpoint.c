@@ -82,8 +82,8 @@ void policy_endpoints_free(struct policy_endpoints *endpoints)
 	g_free(endpoints);
 }
 
-const struct policy_named_ports *policy_endpoints_get_ports(
-	const struct policy_endpoints *endpoints)
+const struct policy_named_ports *
+policy_endpoints_get_ports(const struct policy_endpoints *endpoints)
 {
 	return endpoints->ports;
 }
@@ -227,8 +227,8 @@ static void collect_endpoint(struct policy_endpoints *endpoints, uint16_t id,
 {
 	const struct endpoint_state *state = (const struct endpoint_state *)table_get(
 		endpoints->tables->endpoint_states, &id, sizeof(id));
-	const struct endpoint *endpoint = (const struct endpoint *)table_get(
-		endpoints->tables->endpoints, &id, sizeof(id));
+	const struct endpoint *endpoint =
+		(const struct endpoint *)table_get(endpoints->tables->endpoints, &id, sizeof(id));
 	struct policed *policed;
 	const struct pod *before;
 
@@ -242,9 +242,8 @@ static void collect_endpoint(struct policy_endpoints *endpoints, uint16_t id,
 	policed->pod = find_pod(endpoints, endpoint);
 	if (policed->pod)
 		row_ref(&policed->pod->row);
-	*ret_ports_changed |=
-		policy_named_ports_put(endpoints->ports, id, state->identity,
-				       policed->pod ? policed->pod->ports : NULL);
+	*ret_ports_changed |= policy_named_ports_put(endpoints->ports, id, state->identity,
+						     policed->pod ? policed->pod->ports : NULL);
 	if (before)
 		row_unref(&before->row);
 	policed->audit = is_audited(endpoints, endpoint);

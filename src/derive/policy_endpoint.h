@@ -14,8 +14,8 @@ struct policy_endpoints *policy_endpoints_new(const struct tables *tables,
 					      const struct derive_config *config,
 					      struct policy_subjects *subjects);
 void policy_endpoints_free(struct policy_endpoints *endpoints); /* takes NULL */
-const struct policy_named_ports *policy_endpoints_get_ports(
-	const struct policy_endpoints *endpoints);
+const struct policy_named_ports *
+policy_endpoints_get_ports(const struct policy_endpoints *endpoints);
 
 /* A row of a table other than those of policies and identities has changed. */
 void policy_endpoints_mark(struct policy_endpoints *endpoints, const struct table *table,

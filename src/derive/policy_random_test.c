@@ -311,8 +311,8 @@ static bool selects_prefix(const struct selector *selector, const struct questio
 	const struct cidr *cidr = selector_get_cidr(selector);
 	struct cidr own;
 
-	if (!cidr_text_len(cidr) && question->identity == (cidr_is_v4(cidr) ? IDENTITY_WORLD_IPV4
-									    : IDENTITY_WORLD_IPV6))
+	if (!cidr_text_len(cidr) &&
+	    question->identity == (cidr_is_v4(cidr) ? IDENTITY_WORLD_IPV4 : IDENTITY_WORLD_IPV6))
 		return true;
 	return cidr_label_find(question->labels, &own) && selector_contains(selector, &own);
 }
@@ -324,8 +324,8 @@ static bool selects_group(const struct selector *selector, const struct question
 		question->world->tables.active_cidr_groups, name, strlen(name));
 
 	for (unsigned int i = 0; group && i < group->cidrs->len; i++) {
-		const struct selector *one = selector_new_cidr(
-			&g_array_index(group->cidrs, struct cidr, i), NULL);
+		const struct selector *one =
+			selector_new_cidr(&g_array_index(group->cidrs, struct cidr, i), NULL);
 		bool selects = selects_prefix(one, question);
 
 		selector_unref(one);
@@ -455,8 +455,7 @@ static bool covers(const struct policy_rule *rule, struct question *question, bo
 	*ret_free = !rule->ports->len && !rule->needs;
 	*ret_needs = !rule->ports->len && rule->needs;
 	for (unsigned int i = 0; i < rule->ports->len; i++) {
-		const struct policy_port *port =
-			&g_array_index(rule->ports, struct policy_port, i);
+		const struct policy_port *port = &g_array_index(rule->ports, struct policy_port, i);
 
 		if (!covers_port(rule, port, question))
 			continue;
@@ -531,8 +530,7 @@ static void print_rule(const struct policy_rule *rule)
 	for (unsigned int i = 0; i < rule->requires->len; i++)
 		print_message(" requires %s", selector_text(rule->requires->pdata[i]));
 	for (unsigned int i = 0; i < rule->ports->len; i++) {
-		const struct policy_port *port =
-			&g_array_index(rule->ports, struct policy_port, i);
+		const struct policy_port *port = &g_array_index(rule->ports, struct policy_port, i);
 
 		print_message(" port %u %s %u-%u needs %u", port->protocol,
 			      port->name ? port->name : "", port->port, port->end_port,
@@ -554,8 +552,8 @@ static void print_specs(const struct question *question)
 
 static void ask(struct policy_world *world, GRand *random)
 {
-	static const uint32_t reserved[] = {IDENTITY_HOST, IDENTITY_WORLD_IPV4,
-					    IDENTITY_WORLD_IPV6, IDENTITY_INIT};
+	static const uint32_t reserved[] = {IDENTITY_HOST, IDENTITY_WORLD_IPV4, IDENTITY_WORLD_IPV6,
+					    IDENTITY_INIT};
 	struct question question = {
 		.world = world,
 		.direction = below(random, 2),

@@ -14,9 +14,9 @@ struct policy_rule_set {
 	GArray *ports;    /* struct pod_port: those that a spec names, which keeps the name */
 	GPtrArray *specs; /* struct compiled_spec */
 	struct policy_rules *rules[POLICY_DIRECTION__MAX];
-	struct rule_set *row; /* as it was put last; NULL: never */
+	struct rule_set *row;                       /* as it was put last; NULL: never */
 	GHashTable *changes[POLICY_DIRECTION__MAX]; /* identity to class, or to NULL: it goes */
-	bool is_revised; /* by changes */
+	bool is_revised;                            /* by changes */
 };
 
 struct policy_rule_sets {
@@ -369,7 +369,7 @@ static bool is_enforced(const struct policy_rule_set *set, enum policy_direction
 	for (unsigned int i = 0; i < set->specs->len; i++)
 		if (((const struct compiled_spec *)set->specs->pdata[i])->default_deny[direction])
 			return true;
-	return set->is_init;
+	return set->is_init && set->sets->config->enforce_init;
 }
 
 static void make_direction(struct policy_rule_set *set, enum policy_direction direction,

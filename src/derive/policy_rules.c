@@ -23,7 +23,7 @@ struct policy_rules {
 	struct policy_rules_input input; /* without specs */
 	GPtrArray *rules;                /* struct placed_rule */
 	GArray *any_peer;                /* uint32_t: places of rules that cover everybody */
-	GHashTable *places; /* struct policy_selector to GArray of uint32_t: places of rules */
+	GHashTable *places;  /* struct policy_selector to GArray of uint32_t: places of rules */
 	GHashTable *classes; /* GBytes: who is asked for and places; to struct rule_class */
 	unsigned int n_classes_at_first;
 	const struct rule_class *others;
@@ -150,7 +150,10 @@ static const struct selector *find_requirement(const struct policy_rules_input *
 
 		for (unsigned int j = 0; j < rules->len; j++) {
 			const struct compiled_rule *compiled = rules->pdata[j];
-			const GPtrArray *requires = compiled->rule->requires;
+			const GPtrArray *
+				requires
+			= compiled->rule->
+				  requires;
 
 			for (unsigned int k = 0; compiled->rule->deny == deny && k < requires->len;
 			     k++) {
@@ -281,7 +284,8 @@ static void add_rule_clauses(GArray *clauses, const struct policy_rules *rules, 
 	if (!rule->rule->ports->len)
 		add_clause(clauses, rule, place, NULL);
 	for (unsigned int i = 0; i < rule->ports->len; i++)
-		add_clause(clauses, rule, place, &g_array_index(rule->ports, struct policy_port, i));
+		add_clause(clauses, rule, place,
+			   &g_array_index(rule->ports, struct policy_port, i));
 }
 
 /* What no policy says. */
@@ -481,9 +485,8 @@ static void group_identities(const struct policy_rules *rules, struct grouping *
 	}
 }
 
-static const struct rule_class *group_class(struct policy_rules *rules,
-					    const struct grouping *grouping, uint32_t i,
-					    bool localhost)
+static const struct rule_class *
+group_class(struct policy_rules *rules, const struct grouping *grouping, uint32_t i, bool localhost)
 {
 	struct group *group = get_group(grouping, i);
 	const struct rule_class **class = localhost ? &group->localhost_class : &group->class;
@@ -518,9 +521,8 @@ GArray *policy_rules_find_peers(struct policy_rules *rules)
 	g_hash_table_iter_init(&iter, grouping.of_number);
 	while (g_hash_table_iter_next(&iter, &key, &value)) {
 		uint32_t identity = GPOINTER_TO_UINT(key);
-		const struct rule_class *class =
-			group_class(rules, &grouping, GPOINTER_TO_UINT(value),
-				    is_localhost(rules, identity));
+		const struct rule_class *class = group_class(
+			rules, &grouping, GPOINTER_TO_UINT(value), is_localhost(rules, identity));
 		struct rule_set_peer peer = {identity, class};
 
 		if (class == rules->others)

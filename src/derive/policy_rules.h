@@ -16,7 +16,8 @@ struct policy_rules_input {
 	struct policy_selectors *selectors;
 	const struct policy_named_ports *named_ports; /* egress: of the peers */
 	const GArray *own_ports; /* struct pod_port; ingress: of the endpoint; may be NULL */
-	const GPtrArray *specs;  /* struct compiled_spec, in their order; live as long as the rules */
+	const GPtrArray
+		*specs; /* struct compiled_spec, in their order; live as long as the rules */
 	enum policy_direction direction;
 	bool enforced;
 	bool allow_localhost;

@@ -4,7 +4,7 @@
 #include "src/derive/selector_index.h"
 
 struct policy_subjects {
-	GHashTable *by_labels[2];       /* [is_host]: label set to struct policy_subject */
+	GHashTable *by_labels[2];        /* [is_host]: label set to struct policy_subject */
 	struct selector_index *specs[2]; /* [selects_nodes]: struct compiled_spec */
 };
 

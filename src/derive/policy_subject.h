@@ -8,10 +8,10 @@ struct policy_subjects;
 
 struct policy_subject {
 	const struct label_set *labels;
-	bool is_host;          /* nodeSelector selects it, endpointSelector never */
-	bool is_init;          /* it has the label reserved:init */
-	bool is_changed;       /* other specs than when policy_subjects_settle() was called last */
-	GPtrArray *specs;      /* struct compiled_spec, in their order */
+	bool is_host;           /* nodeSelector selects it, endpointSelector never */
+	bool is_init;           /* it has the label reserved:init */
+	bool is_changed;        /* other specs than when policy_subjects_settle() was called last */
+	GPtrArray *specs;       /* struct compiled_spec, in their order */
 	GArray *ids;            /* uint32_t, of specs; and whether it is init */
 	GHashTable *port_names; /* interned: of ports of its own that the specs name */
 	unsigned int n_users;

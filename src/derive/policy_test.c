@@ -422,6 +422,10 @@ static void modes(void **state)
 	policy_world_put_endpoint(world, 3, IDENTITY_INIT, "reserved:init=;", NULL);
 	policy_world_put_policy(world, allow_new("a", "k8s:app=client", 80));
 	assert_true(policy_world_get_rule_set(world, 2)->directions[POLICY_INGRESS].open);
+	assert_true(policy_world_get_rule_set(world, 3)->directions[POLICY_INGRESS].open);
+	world->config.enforce_init = true;
+	set_mode(world, POLICY_MODE_DEFAULT);
+	assert_true(policy_world_get_rule_set(world, 2)->directions[POLICY_INGRESS].open);
 	assert_true(policy_world_get_rule_set(world, 3)->directions[POLICY_INGRESS].enforced);
 	assert_true(policy_world_get_rule_set(world, 3)->directions[POLICY_EGRESS].enforced);
 	set_mode(world, POLICY_MODE_ALWAYS);
@@ -458,12 +462,10 @@ static void the_host_has_its_own_policies(void **state)
 	((struct policy_spec *)policy->specs->pdata[0])->selects_nodes = true;
 	policy_world_put_policy(world, policy);
 	policy_world_put_policy(world, allow_new("a", "k8s:app=client", 80));
-	assert_int_equal(
-		policy_world_judge(world, 0, POLICY_INGRESS, 257, IPPROTO_TCP, 22).verdict,
-		POLICY_VERDICT_ALLOW);
-	assert_int_equal(
-		policy_world_judge(world, 0, POLICY_INGRESS, 257, IPPROTO_TCP, 80).verdict,
-		POLICY_VERDICT_DEFAULT_DENY);
+	assert_int_equal(policy_world_judge(world, 0, POLICY_INGRESS, 257, IPPROTO_TCP, 22).verdict,
+			 POLICY_VERDICT_ALLOW);
+	assert_int_equal(policy_world_judge(world, 0, POLICY_INGRESS, 257, IPPROTO_TCP, 80).verdict,
+			 POLICY_VERDICT_DEFAULT_DENY);
 	assert_int_equal(judge(world, 257, 22), POLICY_VERDICT_DEFAULT_DENY);
 }
 

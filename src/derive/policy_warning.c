@@ -211,7 +211,8 @@ static void look_at_labels(const struct look *look, const struct selector *selec
 	else if (!asks_for_reserved(selector) && !matches_any(warnings->pods, selector) &&
 		 !matches_any(warnings->identities, selector))
 		policy_note_add(look->notes, false, look->rule->path, look->rule->line,
-				"no pod and no identity matches the peer %s", selector_text(selector));
+				"no pod and no identity matches the peer %s",
+				selector_text(selector));
 }
 
 static void look_at_object(const struct look *look, const struct table *table, const char *kind,
@@ -233,8 +234,8 @@ static void look_at_peer(const struct look *look, const struct selector *selecto
 		break;
 	case SELECTOR_CIDR_GROUP:
 		if (name)
-			look_at_object(look, look->warnings->tables->cidr_groups,
-				       "CiliumCIDRGroup", name);
+			look_at_object(look, look->warnings->tables->cidr_groups, "CiliumCIDRGroup",
+				       name);
 		break;
 	case SELECTOR_SERVICE:
 		key = name ? g_strdup_printf("%s/%s", selector_get_namespace(selector), name)
@@ -355,11 +356,10 @@ static char *spec_path(const struct policy *policy, unsigned int i)
 static void look_at_subject(const struct look *look, unsigned int i)
 {
 	g_autofree char *prefix = spec_path(look->policy, i);
-	g_autofree char *path =
-		g_strconcat(prefix,
-			    look->policy->kind == POLICY_KIND_KUBERNETES ? ".podSelector"
-									 : ".endpointSelector",
-			    NULL);
+	g_autofree char *path = g_strconcat(
+		prefix,
+		look->policy->kind == POLICY_KIND_KUBERNETES ? ".podSelector" : ".endpointSelector",
+		NULL);
 
 	if (look->spec->selects_nodes || asks_for_reserved(look->spec->subject) ||
 	    matches_any(look->warnings->pods, look->spec->subject))
@@ -373,8 +373,7 @@ GPtrArray *policy_warnings_find(const struct policy_warnings *warnings, const st
 	struct look look = {
 		.warnings = warnings,
 		.policy = policy,
-		.notes = g_ptr_array_new_with_free_func(
-			(GDestroyNotify)policy_note_free),
+		.notes = g_ptr_array_new_with_free_func((GDestroyNotify)policy_note_free),
 	};
 
 	for (unsigned int i = 0; i < policy->specs->len; i++) {

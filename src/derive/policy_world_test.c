@@ -11,14 +11,15 @@
 void policy_world_init(struct policy_world *world)
 {
 	*world = (struct policy_world){
-		.config = {
-			.node_name = "node1",
-			.cluster_name = "default",
-			.enable_ipv4 = true,
-			.enable_ipv6 = true,
-			.enable_non_default_deny = true,
-			.enable_policy_kind = {true, true, true},
-		},
+		.config =
+			{
+				.node_name = "node1",
+				.cluster_name = "default",
+				.enable_ipv4 = true,
+				.enable_ipv6 = true,
+				.enable_non_default_deny = true,
+				.enable_policy_kind = {true, true, true},
+			},
 	};
 	world->store = tables_new(&world->tables);
 	world->derivation = policy_derivation_new(world->store, &world->tables, &world->config);
@@ -232,7 +233,8 @@ struct policy_rule *test_policy_add_rule(struct policy *policy, struct policy_sp
 {
 	struct policy_rule *rule = policy_rule_new(direction, deny);
 
-	rule->path = g_strdup_printf("specs[%u].rule[%u]", policy->specs->len - 1, spec->rules->len);
+	rule->path =
+		g_strdup_printf("specs[%u].rule[%u]", policy->specs->len - 1, spec->rules->len);
 	rule->number = policy_rule_number(policy->meta.key, rule->path);
 	rule->any_peer = true;
 	g_ptr_array_add(spec->rules, rule);

@@ -3,12 +3,13 @@
  * The smallest table of prefixes for a function of ports, found on the binary tree of prefixes:
  *
  *	Upwards. A prefix within one run could carry that run's leaf. Of two halves that have leaves in
- *	common, a longer entry is saved by any of these: they are what the prefix could carry. Of two
- *	halves that have none in common, one of them needs an entry of its own whatever the prefix
- *	carries: it could carry any of both.
- *	What the class says otherwise has no entry, so a prefix with a port of that could carry nothing else.
+ *	common, an entry is saved by any of these: they are what the prefix could carry. Of two halves that
+ *	have none in common, one needs an entry of its own whatever the prefix carries: it could carry any
+ *	of both. What the class says otherwise has no entry, so a prefix with a port of that could carry
+ *	nothing else.
  *	Downwards. A prefix that could carry what it inherits from above needs no entry. Another gets one,
- *	with a leaf that it could carry, which its halves inherit.
+ *	with a leaf that it could carry, which its halves inherit; where the halves have none in common,
+ *	that would save nothing, and it is left to them.
  */
 #include "src/derive/port_prefix.h"
 
@@ -20,6 +21,7 @@
 struct node {
 	int children[2]; /* indexes; −1: the prefix lies in one run */
 	GArray *leaves;  /* uint32_t, ascending: numbers of the leaves that it could carry */
+	bool is_divided; /* its halves have none in common */
 };
 
 struct tree {
@@ -94,7 +96,7 @@ static GArray *combine(const GArray *a, const GArray *b, bool common)
 }
 
 /* What a prefix could carry whose halves could carry a and b. */
-static GArray *merge(const GArray *a, const GArray *b)
+static GArray *merge(const GArray *a, const GArray *b, bool *ret_is_divided)
 {
 	uint32_t otherwise = OTHERWISE;
 	GArray *result;
@@ -109,6 +111,7 @@ static GArray *merge(const GArray *a, const GArray *b)
 	if (result->len)
 		return result;
 	g_array_unref(result);
+	*ret_is_divided = true;
 	return combine(a, b, false);
 }
 
@@ -133,8 +136,9 @@ static int add_node(struct tree *tree, uint32_t first, unsigned int len, unsigne
 			node.children[i] = add_node(tree, start, len + 1, run);
 		}
 		for (unsigned int i = 0; i < 2; i++)
-			halves[i] = g_array_index(tree->nodes, struct node, node.children[i]).leaves;
-		node.leaves = merge(halves[0], halves[1]);
+			halves[i] =
+				g_array_index(tree->nodes, struct node, node.children[i]).leaves;
+		node.leaves = merge(halves[0], halves[1], &node.is_divided);
 	}
 	g_array_append_val(tree->nodes, node);
 	return (int)tree->nodes->len - 1;
@@ -167,7 +171,7 @@ static void add_entries(struct tree *tree, const struct node *node, uint32_t fir
 {
 	uint32_t number = inherited;
 
-	if (!could_carry(node, inherited)) {
+	if (!node->is_divided && !could_carry(node, inherited)) {
 		number = g_array_index(node->leaves, uint32_t, 0);
 		add_entry(tree, first, len,
 			  &g_array_index(tree->leaves, struct policy_leaf, number));

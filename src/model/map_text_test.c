@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/model/map_text.h"
 
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 #include "abi/device.h"
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
+#include "abi/policy.h"
 
 static struct addr addr_of(const char *text)
 {
@@ -108,11 +110,32 @@ static void devices(void **state)
 		     "masquerade4=192.0.2.1 masquerade6=2001:db8::1 mtu=1500 flags=l3");
 }
 
+static void policy(void **state)
+{
+	const uint32_t id = 300;
+	const struct policy_endpoint element = {.version = 7, .flags = POLICY_F_AUDIT};
+	const struct policy_peer_key peer_key = {7, 256, POLICY_EGRESS, {0}};
+	const struct policy_class_key class_key = {3, 6, 12, htons(8080)};
+	const struct policy_leaf leaf = {.rule = 99, .verdict = POLICY_VERDICT_DENY, .match = 2};
+	const struct policy_peer peer = {3, 0x10001, leaf};
+
+	assert_key(PLAN_MAP_cilium_policy_endpoint, &id, "300");
+	assert_value(PLAN_MAP_cilium_policy_endpoint, &element, "version=7 flags=0x04");
+	assert_key(PLAN_MAP_cilium_policy_peer, &peer_key, "7 egress 256");
+	assert_value(PLAN_MAP_cilium_policy_peer, &peer,
+		     "class=3 prefixes=0x10001 verdict=deny rule=99 match=2");
+	assert_key(PLAN_MAP_cilium_policy_class, &class_key, "3 protocol=6 port=8080/12");
+	assert_value(PLAN_MAP_cilium_policy_class, &leaf, "verdict=deny rule=99 match=2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys),      cmocka_unit_test(prefixes_are_read_again),
-		cmocka_unit_test(endpoints), cmocka_unit_test(ipcache),
+		cmocka_unit_test(keys),
+		cmocka_unit_test(policy),
+		cmocka_unit_test(prefixes_are_read_again),
+		cmocka_unit_test(endpoints),
+		cmocka_unit_test(ipcache),
 		cmocka_unit_test(devices),
 	};
 

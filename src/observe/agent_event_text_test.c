@@ -23,6 +23,19 @@ static void test_every_event(void **state)
 	      ">> Cilium agent started: {\"time\":\"2026-01-02T03:04:05.000000006Z\"}\n",
 	      "{\"type\": \"agent\", \"subtype\": \"Cilium agent started\", "
 	      "\"message\": {\"time\": \"2026-01-02T03:04:05.000000006Z\"}}");
+	check(AGENT_EVENT_POLICY_UPDATED,
+	      "{\"labels\":[\"k8s:a=b\"],\"revision\":3,\"rule_count\":1}",
+	      ">> Policy updated: {\"labels\":[\"k8s:a=b\"],\"revision\":3,\"rule_count\":1}\n",
+	      "{\"type\": \"agent\", \"subtype\": \"Policy updated\", "
+	      "\"message\": {\"labels\": [\"k8s:a=b\"], \"revision\": 3, \"rule_count\": 1}}");
+	check(AGENT_EVENT_POLICY_DELETED, "{\"rule_count\":1}",
+	      ">> Policy deleted: {\"rule_count\":1}\n",
+	      "{\"type\": \"agent\", \"subtype\": \"Policy deleted\", "
+	      "\"message\": {\"rule_count\": 1}}");
+	check(AGENT_EVENT_POLICY_OVERFLOW, "{\"rule-sets\":1}",
+	      ">> Policy does not fit: {\"rule-sets\":1}\n",
+	      "{\"type\": \"agent\", \"subtype\": \"Policy does not fit\", "
+	      "\"message\": {\"rule-sets\": 1}}");
 	check(AGENT_EVENT_ENDPOINT_REGENERATE_SUCCESS, "{\"id\":7,\"labels\":[\"k8s:app=web\"]}",
 	      ">> Endpoint regenerated: {\"id\":7,\"labels\":[\"k8s:app=web\"]}\n",
 	      "{\"type\": \"agent\", \"subtype\": \"Endpoint regenerated\", "

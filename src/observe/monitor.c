@@ -145,7 +145,7 @@ static unsigned int kind_of(const struct event *event)
 	case EVENT_DROP:
 		return MONITOR_KIND_DROP;
 	case EVENT_POLICY_VERDICT:
-		return MONITOR_KIND_POLICY_VERDICT;
+		return MONITOR_KIND_VERDICT;
 	default:
 		return MONITOR_KIND_TRACE;
 	}

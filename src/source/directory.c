@@ -294,10 +294,12 @@ static void on_event(struct directory *directory, const struct inotify_event *ev
 
 static void commit(struct directory *directory)
 {
+	bool is_long = file_reader_take_n_bytes(directory->reader) > TRIM_BYTES;
+
 	file_set_commit(directory->files);
-	if (file_reader_take_n_bytes(directory->reader) > TRIM_BYTES)
-		malloc_trim(0);
 	store_settle(directory->store);
+	if (is_long)
+		malloc_trim(0);
 }
 
 /*

@@ -101,8 +101,8 @@ void *keyed_set_put(struct keyed_set *set, void *item)
 	size_t slot;
 	void *old;
 
-	/* At most three quarters full. */
-	if ((set->n + 1) * 4 > set->n_slots * 3)
+	/* At most five sixths full: a tenth of an agent's memory are empty slots. */
+	if ((set->n + 1) * 6 > set->n_slots * 5)
 		resize(set, MAX(set->n_slots * 2, MIN_SLOTS));
 	set->key(item, &key);
 	hash = hash_key(key.data, key.n_bytes);

@@ -439,10 +439,43 @@ static void rows_outlive_their_table(void **state)
 	assert_int_equal(n_items, 0);
 }
 
+static void look_when_changed(struct watch *watch, void *data)
+{
+	struct table *table;
+	struct row_key key;
+
+	while (watch_pop(watch, &table, &key))
+		assert_true(store_changed_ns(data) > 0);
+}
+
+static void knows_since_when_it_is_at_work(void **state)
+{
+	struct store *store = store_new();
+	struct table *table = table_new(store, &items_class);
+	struct watch *watch = watch_new(store, "look", look_when_changed, store);
+	int64_t first_ns;
+
+	watch_add(watch, table);
+	assert_int_equal(store_changed_ns(store), 0);
+	for (uint8_t value = 1; value <= 3; value++) {
+		struct txn *txn = txn_new(store);
+
+		txn_put(txn, table, new_item(1, value));
+		txn_commit(txn);
+		if (value == 1)
+			first_ns = store_changed_ns(store);
+		assert_int_equal(store_changed_ns(store), first_ns);
+	}
+	store_settle(store);
+	assert_int_equal(store_changed_ns(store), 0);
+	store_free(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(transactions_are_whole),
+		cmocka_unit_test(knows_since_when_it_is_at_work),
 		cmocka_unit_test(equal_rows_wake_nobody),
 		cmocka_unit_test(earlier_watches_come_to_rest_first),
 		cmocka_unit_test(synced_wakes_watches_once),

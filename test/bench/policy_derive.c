@@ -49,9 +49,8 @@ static char *labels(unsigned int i)
 static struct policy *policy(unsigned int i, uint16_t port)
 {
 	g_autofree char *name = g_strdup_printf("p%u", i);
-	g_autofree char *peer =
-		g_strdup_printf("k8s:app=app%u,k8s:io.kubernetes.pod.namespace=ns%u", i % 500,
-				i % 50);
+	g_autofree char *peer = g_strdup_printf(
+		"k8s:app=app%u,k8s:io.kubernetes.pod.namespace=ns%u", i % 500, i % 50);
 	g_autofree char *whole =
 		g_strdup_printf("k8s:io.kubernetes.pod.namespace=ns%u", (i + 7) % 50);
 	g_autofree char *cidr = g_strdup_printf("10.%u.0.0/16", i % 250);

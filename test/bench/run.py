@@ -154,6 +154,19 @@ class Bench:
         self.report.add("Manifest written to change in force, seen through REST", took, 10, False,
                         " ms", note=f"p99 {quantile(took, 0.99):.1f} ms")
 
+    def run_derive(self):
+        """Rule sets of policies: 10,000 identities, 1,000 policies, 500 of them of one endpoint."""
+        values = {}
+        for _ in range(self.rounds):
+            done = subprocess.run([self.tool("policy_derive")], capture_output=True, text=True,
+                                  check=True)
+            for name, median in re.findall(r"^(.*\S) +([\d.]+) +[\d.]+ ms", done.stdout, re.MULTILINE):
+                values.setdefault(name, []).append(float(median))
+        for name, budget in (("initial", 1000), ("one more identity", 1),
+                             ("one more endpoint of 500 policies", 1),
+                             ("one policy of 500 changes", 20), ("one more policy", 20)):
+            self.report.add(f"Rule sets derived, CPU: {name}", values[name], budget, False, " ms")
+
     def run_policy(self):
         with self.node() as node:
             policy.report_changes(self.report, node, 100, 1000)

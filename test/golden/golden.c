@@ -264,8 +264,8 @@ static void set_routers(struct golden *golden)
 static void set_synced(struct golden *golden)
 {
 	struct table *const tables[] = {
-		golden->tables.namespaces, golden->tables.nodes,           golden->tables.pods,
-		golden->tables.policies,   golden->tables.cidr_groups,     golden->tables.services,
+		golden->tables.namespaces,      golden->tables.nodes,       golden->tables.pods,
+		golden->tables.policies,        golden->tables.cidr_groups, golden->tables.services,
 		golden->tables.endpoint_slices,
 	};
 

@@ -36,8 +36,8 @@ static char *leaf_text(const struct printing *printing, const struct policy_leaf
 {
 	static const char *const verdicts[] = {"default deny", "allow", "deny", "needs proxy",
 					       "needs authentication"};
-	static const char *const matches[] = {"none",     "L3",       "L3, port", "port",
-					      "all", "L3, protocol", "protocol"};
+	static const char *const matches[] = {"none", "L3",           "L3, port", "port",
+					      "all",  "L3, protocol", "protocol"};
 	const struct rule_origin *origin = (const struct rule_origin *)table_get(
 		printing->tables->rule_origins, &leaf->rule, sizeof(leaf->rule));
 
@@ -57,10 +57,11 @@ static void add_line(struct printing *printing, const char *format, ...)
 	va_start(args, format);
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
-	g_ptr_array_add(printing->lines,
-			g_strdup_printf("%s %s %s", printing->endpoints->str,
-					printing->direction == POLICY_INGRESS ? "ingress" : "egress",
-					text));
+	g_ptr_array_add(
+		printing->lines,
+		g_strdup_printf("%s %s %s", printing->endpoints->str,
+				printing->direction == POLICY_INGRESS ? "ingress" : "egress",
+				text));
 }
 
 static void add_class(struct printing *printing, const char *peers, const struct rule_class *class)
@@ -174,10 +175,10 @@ static bool add_origin(const struct row *row, void *data)
 
 	if (origin->number <= RULE_NUMBER_RESERVED_MAX)
 		return true;
-	g_ptr_array_add(data, g_strdup_printf("%s %s %s:%u%s%s", origin->policy, origin->path,
-					      origin->file, origin->line,
-					      origin->log ? " log " : "",
-					      origin->log ? origin->log : ""));
+	g_ptr_array_add(data,
+			g_strdup_printf("%s %s %s:%u%s%s", origin->policy, origin->path,
+					origin->file, origin->line, origin->log ? " log " : "",
+					origin->log ? origin->log : ""));
 	return true;
 }
 

@@ -56,9 +56,11 @@ default/node1   192.0.2.11     10.200.1.0/24   2001:db8:1::11   fd00:200:1::/112
 Debug                             : Disabled
 DropNotification                  : Enabled
 MonitorAggregationLevel           : Medium
+PolicyAuditMode                   : Disabled
+PolicyVerdictNotification         : Enabled
 TraceNotification                 : Enabled
 MonitorNumPages                   : 256
-PolicyEnforcement                 : never""",
+PolicyEnforcement                 : default""",
     "config get enable-ipv6": "true",
 }
 
@@ -67,14 +69,16 @@ HEADERS = {
     "bpf endpoint list": "IP ADDRESS LOCAL ENDPOINT INFO",
     "bpf ipcache list": "IP PREFIX/ADDRESS IDENTITY",
     "bpf metrics list": "REASON DIRECTION PACKETS BYTES LINE FILE",
+    "policy selectors": "SELECTOR LABELS USERS IDENTITIES",
     "map list": "Name Num entries Num errors Cache enabled",
     "config -r": "#### Read-only configurations ####",
 }
 
 FAILURES = {
     # Cilium's, of subjects that this version lacks: no usage, as there is no typing error.
-    "policy get": 'unknown command "policy" for "cilium": Cilium has it, this version '
-                  "enforces no policy",
+    "policy import x": 'unknown command "import" for "cilium policy": Cilium has it, this version '
+                       "takes policies from manifests: put them into the directory that "
+                       '"cilium config get manifest-dir" names',
     "bpf lb list": 'unknown command "lb" for "cilium bpf": Cilium has it, this version '
                    "balances no services",
     "endpoint get 99": "cannot get endpoint 99: there is no endpoint 99: "

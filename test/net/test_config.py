@@ -310,9 +310,6 @@ def test_options_that_need_a_restart(node):
         done = node.cli("config", f"{name}=1", "Debug=true", check=False)
         assert done.returncode == 1 and f"cilium config set {key} VALUE" in done.stderr
     assert value_of(node, "Debug") == "Disabled"
-    done = node.cli("config", "PolicyEnforcement=always", check=False)
-    assert done.returncode == 1 and "enforces no policy" in done.stderr
-    node.cli("config", "PolicyEnforcement=never")
     done = node.cli("config", "log-opt=level.endpoint=loud", check=False)
     assert done.returncode == 1 and "levels: error, warning, info, debug" in done.stderr
 

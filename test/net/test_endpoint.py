@@ -184,7 +184,8 @@ def test_drop_notification_of_one_endpoint(node, family):
 def test_options(node):
     number = node.pod("a").endpoint()["id"]
     before = options(node, number)
-    assert set(before) == {"ConntrackAccounting", "DropNotification", "SourceIPVerification",
+    assert set(before) == {"ConntrackAccounting", "DropNotification", "PolicyAuditMode",
+                           "PolicyVerdictNotification", "SourceIPVerification",
                            "TraceNotification"}
     listed = node.cli("endpoint", "config", "--list-options").stdout
     assert {line.split()[0] for line in listed.splitlines()} == set(before)
@@ -195,7 +196,7 @@ def test_options(node):
     assert spec["options"] == {"DropNotification": "Disabled", "TraceNotification": "Disabled"}
     for words, reason in ((["Debug=true"], "debug events"), (["Nonsense=true"], "unknown option"),
                           (["DropNotification=maybe"], "Enabled, Disabled or default"),
-                          (["PolicyAuditMode=true"], "network policy"),
+                          (["PolicyAccounting=true"], "each connection"),
                           (["DropNotification=true", "Nonsense=1"], "unknown option"),
                           (["DropNotification"], "Improper configuration format")):
         result = node.cli("endpoint", "config", str(number), *words, check=False)

@@ -146,7 +146,7 @@ def test_counts_are_true(metered, family):
     for name in "ipv4", "ipv6":
         assert value(after, "ip_addresses", family=name) == len(addresses[name])
     assert value(after, "identity", type="cluster_local") == sum(
-        identity["id"] >= 256 for identity in metered.request("GET", "/v1/identity")[1])
+        256 <= identity["id"] < 65536 for identity in metered.request("GET", "/v1/identity")[1])
     assert value(after, "endpoint_max_ifindex") > 0
 
 

@@ -185,7 +185,7 @@ def test_config_patch_changes_and_refuses(shared_node):
                        ('{"options": {"MonitorAggregationLevel": "x"}}', "Medium"),
                        ('{"options": {"ConntrackAccounting": "true"}}', "ConntrackAccounting"),
                        ('{"options": {"DropNotification": "false", "Nonsense": "1"}}', "Nonsense"),
-                       ('{"options": {}, "policy-enforcement": "always"}', "policy-enforcement"),
+                       ('{"options": {}, "policy-enforcement": "maybe"}', "policy-enforcement"),
                        ('{"options": []}', "options"), ("{}", "options"), ("nonsense", "options"),
                        ("", "options"), ("[" * 100000, "options")):
         refused(shared_node, "PATCH", "/v1/config", 400, word, body=body)

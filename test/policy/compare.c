@@ -125,7 +125,8 @@ static void report(json_t *worlds, const struct question *question, uint64_t see
 
 	/* Where the last world alone does it, the way to it does not matter. */
 	if (json_array_size(worlds) > 1) {
-		json_t *alone = json_pack("[O]", json_array_get(worlds, json_array_size(worlds) - 1));
+		json_t *alone =
+			json_pack("[O]", json_array_get(worlds, json_array_size(worlds) - 1));
 
 		if (compare_contradicts(alone, question, NULL)) {
 			json_array_clear(worlds);
@@ -145,7 +146,8 @@ static bool is_refused(const struct plan *plan, uint64_t seed)
 	g_autofree char *problem = plan_get_problem(plan);
 
 	if (problem)
-		printf("seed %" G_GUINT64_FORMAT ": a valid object is refused: %s\n", seed, problem);
+		printf("seed %" G_GUINT64_FORMAT ": a valid object is refused: %s\n", seed,
+		       problem);
 	return problem;
 }
 

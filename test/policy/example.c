@@ -119,7 +119,7 @@ static struct packet_kind parse_kind(const char *protocol, const char *port)
 	static const struct {
 		const char *text;
 		uint8_t protocol;
-	} protocols[] = {{"tcp", IPPROTO_TCP},	 {"udp", IPPROTO_UDP},	     {"sctp", IPPROTO_SCTP},
+	} protocols[] = {{"tcp", IPPROTO_TCP},   {"udp", IPPROTO_UDP},       {"sctp", IPPROTO_SCTP},
 			 {"icmp", IPPROTO_ICMP}, {"icmpv6", IPPROTO_ICMPV6}, {"gre", IPPROTO_GRE}};
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(protocols); i++)

@@ -11,8 +11,8 @@
 struct generate {
 	struct random random;
 	bool ipv6, nodes;     /* the configuration has IPv6; selects nodes by labels */
-	bool is_live;	      /* for real packets: one node, no objects that need others */
-	bool of_nodes;	      /* of a policy of nodes, which knows no L7 */
+	bool is_live;         /* for real packets: one node, no objects that need others */
+	bool of_nodes;        /* of a policy of nodes, which knows no L7 */
 	unsigned int n_names; /* of policies, handed out so far */
 };
 
@@ -22,6 +22,9 @@ json_t *generate_world(struct generate *generate);
 json_t *generate_policy(struct generate *generate);
 /* Some change: a policy comes, goes or is another, labels change, an endpoint comes or goes. */
 void generate_change(struct generate *generate, json_t *world);
+/* Of pods, by their labels; keys name no source where is_plain. Of namespaces and nodes, by theirs. */
+json_t *generate_selector(struct generate *generate, bool is_plain);
+json_t *generate_namespace_selector(struct generate *generate);
 /* Labels of a pod, an object. */
 json_t *generate_labels(struct generate *generate);
 

@@ -3,73 +3,11 @@
 
 #include <string.h>
 
-static const char *const keys[] = {"app", "k8s:app", "any:tier", "tier", "k8s:app"};
-static const char *const values[] = {"web", "db", "cache", "front", "back"};
 static const char *const namespace_values[] = {"dev", "prod", "a", "b"};
-static const char *const namespace_keys[] = {"env", "team"};
 
 static json_t *text_new(const char *text)
 {
 	return json_string(text);
-}
-
-/* Kubernetes knows no sources. */
-static json_t *generate_expression(struct generate *generate, const char *const *some_keys,
-				   unsigned int n_keys, const char *const *some_values,
-				   unsigned int n_values)
-{
-	static const char *const operators[] = {"In", "NotIn", "Exists", "DoesNotExist"};
-	struct random *random = &generate->random;
-	const char *operator = random_pick(random, operators);
-	json_t *expression = json_pack("{s:s, s:s}", "key", some_keys[random_below(random, n_keys)],
-				       "operator", operator);
-	json_t *list;
-
-	if (!g_str_has_suffix(operator, "In"))
-		return expression;
-	list = json_array();
-	json_array_append_new(list, text_new(some_values[random_below(random, n_values)]));
-	if (random_chance(random, 40))
-		json_array_append_new(list, text_new(some_values[random_below(random, n_values)]));
-	json_object_set_new(expression, "values", list);
-	return expression;
-}
-
-static json_t *generate_selector_of(struct generate *generate, const char *const *some_keys,
-				    unsigned int n_keys, const char *const *some_values,
-				    unsigned int n_values)
-{
-	struct random *random = &generate->random;
-	json_t *selector = json_object();
-
-	if (random_chance(random, 20))
-		return selector;
-	if (random_chance(random, 65))
-		json_object_set_new(selector, "matchLabels",
-				    json_pack("{s:s}", some_keys[random_below(random, n_keys)],
-					      some_values[random_below(random, n_values)]));
-	if (random_chance(random, 35))
-		json_object_set_new(selector, "matchExpressions",
-				    json_pack("[o]", generate_expression(generate, some_keys,
-									 n_keys, some_values,
-									 n_values)));
-	return selector;
-}
-
-/* Labels of pods: keys without a source where is_plain. */
-static json_t *generate_selector(struct generate *generate, bool is_plain)
-{
-	static const char *const plain[] = {"app", "tier", "app"};
-
-	return generate_selector_of(generate, is_plain ? plain : keys,
-				    is_plain ? G_N_ELEMENTS(plain) : G_N_ELEMENTS(keys), values,
-				    G_N_ELEMENTS(values));
-}
-
-static json_t *generate_namespace_selector(struct generate *generate)
-{
-	return generate_selector_of(generate, namespace_keys, G_N_ELEMENTS(namespace_keys),
-				    namespace_values, G_N_ELEMENTS(namespace_values));
 }
 
 static void require(json_t *selector, const char *key, const char *value)
@@ -119,16 +57,19 @@ static json_t *generate_peer(struct generate *generate)
 }
 
 static const char *const prefixes[] = {
-	"0.0.0.0/0",	 "::/0",	  "198.51.100.0/24", "198.51.100.0/25", "198.51.100.7/32",
-	"203.0.113.0/24", "10.0.0.0/8",	  "10.1.0.0/24",     "192.168.0.0/16",	"192.0.2.64/26",
-	"2001:db8::/32", "2001:db8:2::/48", "2001:db8:2::7/128",
+	"0.0.0.0/0",         "::/0",           "198.51.100.0/24", "198.51.100.0/25",
+	"198.51.100.7/32",   "203.0.113.0/24", "10.0.0.0/8",      "10.1.0.0/24",
+	"192.168.0.0/16",    "192.0.2.64/26",  "2001:db8::/32",   "2001:db8:2::/48",
+	"2001:db8:2::7/128",
 };
 
 static json_t *generate_except(struct generate *generate, const char *prefix)
 {
 	static const char *const inner[][2] = {
-		{"0.0.0.0/0", "198.51.100.0/25"}, {"0.0.0.0/0", "10.0.0.0/8"},
-		{"::/0", "2001:db8:2::/48"},	  {"198.51.100.0/24", "198.51.100.7/32"},
+		{"0.0.0.0/0", "198.51.100.0/25"},
+		{"0.0.0.0/0", "10.0.0.0/8"},
+		{"::/0", "2001:db8:2::/48"},
+		{"198.51.100.0/24", "198.51.100.7/32"},
 		{"198.51.100.0/24", "198.51.100.128/25"},
 		{"2001:db8::/32", "2001:db8:3::/48"},
 		{"192.168.0.0/16", "192.168.8.0/24"},
@@ -184,7 +125,7 @@ static json_t *generate_fqdn(struct generate *generate)
 static json_t *generate_entity(struct generate *generate)
 {
 	static const char *const entities[] = {
-		"all",	  "world",   "cluster",	  "host",      "remote-node", "kube-apiserver",
+		"all",    "world",   "cluster",   "host", "remote-node", "kube-apiserver",
 		"health", "ingress", "unmanaged", "init", "none",
 	};
 
@@ -211,8 +152,8 @@ static void add_peers(struct generate *generate, json_t *rule, bool is_ingress, 
 		json_t *(*make)(struct generate *generate);
 		unsigned int percent;
 	} members[] = {
-		{"Endpoints", generate_peer, 40}, {"CIDR", generate_address_or_prefix, 12},
-		{"CIDRSet", generate_cidr_rule, 15}, {"Entities", generate_entity, 18},
+		{"Endpoints", generate_peer, 40},     {"CIDR", generate_address_or_prefix, 12},
+		{"CIDRSet", generate_cidr_rule, 15},  {"Entities", generate_entity, 18},
 		{"Nodes", generate_node_selector, 5}, {"Services", generate_service, 6},
 		{"FQDNs", generate_fqdn, 4},
 	};
@@ -238,7 +179,7 @@ static void add_peers(struct generate *generate, json_t *rule, bool is_ingress, 
 
 static json_t *generate_port(struct generate *generate, const char *protocol)
 {
-	static const char *const ports[] = {"80",   "443", "8080", "53", "0",
+	static const char *const ports[] = {"80",   "443", "8080", "53",   "0",
 					    "http", "dns", "81",   "http", "signal"};
 	static const char *const protocols[] = {"TCP", "UDP", "SCTP", "ANY", "TCP", "tcp"};
 	struct random *random = &generate->random;
@@ -292,10 +233,10 @@ static void add_ports(struct generate *generate, json_t *rule, bool is_ingress, 
 		json_t *ports = json_object_get(element, "ports");
 
 		if (has_needs)
-			json_array_append_new(ports, json_pack("{s:s, s:s}", "port",
-							       random_chance(random, 50) ? "80"
-											 : "8080",
-							       "protocol", "TCP"));
+			json_array_append_new(ports,
+					      json_pack("{s:s, s:s}", "port",
+							random_chance(random, 50) ? "80" : "8080",
+							"protocol", "TCP"));
 		else
 			json_array_append_new(ports, generate_port(generate, NULL));
 		if (!has_needs && random_chance(random, 30))
@@ -362,7 +303,8 @@ static json_t *generate_rule(struct generate *generate, bool is_ingress, bool is
 	return rule;
 }
 
-static void add_list(struct generate *generate, json_t *spec, const char *name, unsigned int percent)
+static void add_list(struct generate *generate, json_t *spec, const char *name,
+		     unsigned int percent)
 {
 	bool is_ingress = g_str_has_prefix(name, "ingress");
 	bool is_deny = g_str_has_suffix(name, "Deny");
@@ -380,7 +322,7 @@ static void add_list(struct generate *generate, json_t *spec, const char *name, 
 static json_t *generate_spec(struct generate *generate, bool is_clusterwide)
 {
 	struct random *random = &generate->random;
-	bool of_nodes = is_clusterwide && !generate->is_live && random_chance(random, 15);
+	bool of_nodes = is_clusterwide && random_chance(random, generate->is_live ? 50 : 15);
 	json_t *spec = json_object();
 
 	generate->of_nodes = of_nodes;
@@ -392,12 +334,12 @@ static json_t *generate_spec(struct generate *generate, bool is_clusterwide)
 	add_list(generate, spec, "ingressDeny", 20);
 	add_list(generate, spec, "egressDeny", 15);
 	if (json_object_size(spec) == 1)
-		json_object_set_new(spec, "ingress", json_pack("[o]", generate_rule(generate, true,
-										    false)));
+		json_object_set_new(spec, "ingress",
+				    json_pack("[o]", generate_rule(generate, true, false)));
 	if (random_chance(random, 15))
 		json_object_set_new(spec, "enableDefaultDeny",
-				    json_pack("{s:b}", random_chance(random, 50) ? "ingress"
-										 : "egress",
+				    json_pack("{s:b}",
+					      random_chance(random, 50) ? "ingress" : "egress",
 					      random_chance(random, 30)));
 	return spec;
 }

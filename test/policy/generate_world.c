@@ -6,7 +6,7 @@
 
 const char *const generate_addresses[] = {
 	"198.51.100.7", "198.51.100.200", "203.0.113.5",   "10.9.1.1",
-	"192.0.2.77",	"2001:db8:2::7",  "2001:db8:3::1", NULL,
+	"192.0.2.77",   "2001:db8:2::7",  "2001:db8:3::1", NULL,
 };
 const char *const generate_namespaces[3] = {"default", "dev", "prod"};
 
@@ -242,10 +242,12 @@ static json_t *generate_config(struct generate *generate)
 		set(config, "enable-policy", random_pick(random, modes));
 	if (random_chance(random, 60))
 		set(config, "allow-localhost", random_pick(random, localhost));
-	if (generate->is_live)
-		return config;
 	if (random_chance(random, 30))
 		set(config, "enable-host-firewall", "true");
+	if (random_chance(random, 50))
+		set(config, "policy-init-endpoints", "always");
+	if (generate->is_live)
+		return config;
 	if (random_chance(random, 10))
 		set(config, "policy-cidr-match-mode", "nodes");
 	if (random_chance(random, 5))
@@ -276,7 +278,14 @@ json_t *generate_world(struct generate *generate)
 		json_array_append_new(objects, namespace);
 	}
 	add_pods(generate, world);
-	if (!generate->is_live) {
+	if (generate->is_live) {
+		/* Its addresses are those that it has. */
+		json_array_append_new(objects,
+				      json_pack("{s:s, s:s, s:{s:s, s:o}, s:{}}", "apiVersion",
+						"cilium.io/v2", "kind", "CiliumNode", "metadata",
+						"name", WORLD_NODE, "labels",
+						generate_namespace_labels(generate), "spec"));
+	} else {
 		add_nodes(generate, objects);
 		add_api_server(generate, objects);
 	}

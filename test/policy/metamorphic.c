@@ -24,10 +24,10 @@ static GArray *ask(const struct plan *plan, const json_t *world)
 		for (unsigned int s = 0; s < subjects->len; s++)
 			for (unsigned int k = 0; k < 2 * N_PACKET_KINDS; k++) {
 				const struct packet_kind *kind = &packet_kinds[k / 2];
-				struct policy_leaf leaf = plan_judge(
-					plan, subject_endpoint(subjects->pdata[s]),
-					k % 2 ? POLICY_EGRESS : POLICY_INGRESS, identity,
-					kind->protocol, kind->port);
+				struct policy_leaf leaf =
+					plan_judge(plan, subject_endpoint(subjects->pdata[s]),
+						   k % 2 ? POLICY_EGRESS : POLICY_INGRESS, identity,
+						   kind->protocol, kind->port);
 
 				g_array_append_val(leaves, leaf);
 			}
@@ -49,7 +49,12 @@ static GArray *ask_anew(const json_t *world, const json_t *asked)
 }
 
 /* Which pairs of answers may be. */
-enum relation { SAME, SAME_VERDICTS, NOT_MORE_ALLOWED, NOT_MORE_DENIED };
+enum relation {
+	SAME,
+	SAME_VERDICTS,
+	NOT_MORE_ALLOWED,
+	NOT_MORE_DENIED
+};
 
 static bool relation_holds(enum relation relation, const struct policy_leaf *before,
 			   const struct policy_leaf *after)
@@ -155,8 +160,8 @@ static unsigned int check_split(const json_t *world, const GArray *before)
 {
 	json_t *other = split(world);
 	g_autoptr(GArray) after = ask_anew(other, world);
-	unsigned int n_wrong = check(SAME_VERDICTS, "with specs as policies of their own", world,
-				     before, after);
+	unsigned int n_wrong =
+		check(SAME_VERDICTS, "with specs as policies of their own", world, before, after);
 
 	json_decref(other);
 	return n_wrong;
@@ -205,7 +210,8 @@ static json_t *pure_policy(struct generate *generate, bool is_deny)
 	if (!is_deny)
 		json_object_set_new(spec, "enableDefaultDeny",
 				    json_pack("{s:b, s:b}", "ingress", 0, "egress", 0));
-	if (!json_object_get(spec, lists[!is_deny][0]) && !json_object_get(spec, lists[!is_deny][1]))
+	if (!json_object_get(spec, lists[!is_deny][0]) &&
+	    !json_object_get(spec, lists[!is_deny][1]))
 		json_object_set_new(spec, lists[!is_deny][0],
 				    is_deny ? json_pack("[{s:[s]}]", "fromEntities", "world")
 					    : json_pack("[{s:[s]}]", "fromEntities", "cluster"));
@@ -213,8 +219,8 @@ static json_t *pure_policy(struct generate *generate, bool is_deny)
 }
 
 /* One more policy, and without it again. */
-static unsigned int check_more(struct generate *generate, const json_t *world,
-			       const GArray *before, bool is_deny)
+static unsigned int check_more(struct generate *generate, const json_t *world, const GArray *before,
+			       bool is_deny)
 {
 	json_t *other = json_deep_copy(world);
 	json_t *policy = pure_policy(generate, is_deny);
@@ -237,7 +243,8 @@ static unsigned int check_more(struct generate *generate, const json_t *world,
 		printf("%s\n", text);
 		g_free(text);
 	}
-	n_wrong += check(SAME, "with one more policy, and without it again", world, before, without);
+	n_wrong +=
+		check(SAME, "with one more policy, and without it again", world, before, without);
 	plan_free(plan);
 	json_decref(policy);
 	json_decref(other);

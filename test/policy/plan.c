@@ -32,28 +32,6 @@ struct plan {
 	GPtrArray *endpoints; /* char *, each as its JSON, by number */
 };
 
-static bool config_is(const json_t *world, const char *key, const char *value)
-{
-	return !g_strcmp0(object_text(world, "config", key), value);
-}
-
-static void set_policy_config(struct plan *plan, const json_t *world)
-{
-	struct derive_config *config = &plan->derive_config;
-
-	config->policy_mode = config_is(world, "enable-policy", "always")  ? POLICY_MODE_ALWAYS
-			      : config_is(world, "enable-policy", "never") ? POLICY_MODE_NEVER
-									   : POLICY_MODE_DEFAULT;
-	config->allow_localhost = config_is(world, "allow-localhost", "always");
-	config->enable_host_firewall = config_is(world, "enable-host-firewall", "true");
-	config->enable_non_default_deny =
-		!config_is(world, "enable-non-default-deny-policies", "false");
-	config->cidrs_match_nodes = config_is(world, "policy-cidr-match-mode", "nodes");
-	config->enable_node_labels = config_is(world, "enable-node-selector-labels", "true");
-	for (unsigned int i = 0; i < POLICY_KIND__MAX; i++)
-		config->enable_policy_kind[i] = true;
-}
-
 static void load_config(struct plan *plan, const json_t *world)
 {
 	static char *environment[] = {(char *)"K8S_NODE_NAME=" WORLD_NODE, NULL};
@@ -63,15 +41,13 @@ static void load_config(struct plan *plan, const json_t *world)
 
 	plan->arguments = g_ptr_array_new_with_free_func(g_free);
 	g_ptr_array_add(plan->arguments, g_strdup("cilium-agent"));
-	json_object_foreach(json_object_get(world, "config"), key, value)
-		g_ptr_array_add(plan->arguments,
-				g_strdup_printf("--%s=%s", key, json_string_value(value)));
+	json_object_foreach(json_object_get(world, "config"), key, value) g_ptr_array_add(
+		plan->arguments, g_strdup_printf("--%s=%s", key, json_string_value(value)));
 	g_ptr_array_add(plan->arguments, NULL);
 	if (config_load(plan->arguments->len - 1, (char *const *)plan->arguments->pdata,
 			environment, &plan->config, &error))
 		g_error("configuration: %s", error->message);
 	wiring_init_derive(config_get_settings(plan->config), &plan->derive_config);
-	set_policy_config(plan, world);
 }
 
 static int take_version(uint32_t *ret_version, void *data)
@@ -82,6 +58,13 @@ static int take_version(uint32_t *ret_version, void *data)
 	return 0;
 }
 
+static bool entry_is_failing(enum plan_map map, const void *key, size_t n_bytes, void *data)
+{
+	const struct plan *plan = data;
+
+	return plan->reconcilers &&
+	       reconcilers_entry_is_failing(plan->reconcilers, map, key, n_bytes);
+}
 
 static void ignore_problem(const struct source_problem *problem, void *data)
 {
@@ -130,8 +113,8 @@ static void set_router(struct plan *plan)
 static void set_synced(struct plan *plan)
 {
 	struct table *const sources[] = {
-		plan->tables.namespaces,  plan->tables.nodes,	 plan->tables.pods,
-		plan->tables.policies,	  plan->tables.services, plan->tables.cidr_groups,
+		plan->tables.namespaces,      plan->tables.nodes,    plan->tables.pods,
+		plan->tables.policies,        plan->tables.services, plan->tables.cidr_groups,
 		plan->tables.endpoint_slices,
 	};
 
@@ -174,6 +157,7 @@ struct plan *plan_new(const json_t *world)
 		.store = plan->store,
 		.tables = &plan->tables,
 		.derive = plan->derive,
+		.is_failing = entry_is_failing,
 		.data = plan,
 	});
 	plan->files = file_set_new(plan->store, &plan->tables, ignore_problem, NULL);
@@ -234,8 +218,7 @@ static void put_objects(struct plan *plan, const json_t *objects)
 	size_t i;
 
 	file_set_begin(plan->files);
-	json_array_foreach(objects, i, object)
-		put_file(plan, object, seen);
+	json_array_foreach(objects, i, object) put_file(plan, object, seen);
 	g_hash_table_iter_init(&iter, plan->texts);
 	while (g_hash_table_iter_next(&iter, &name, NULL)) {
 		if (g_hash_table_contains(seen, name))
@@ -345,7 +328,8 @@ char *plan_get_problem(const struct plan *plan)
 {
 	char *text = NULL;
 
-	table_foreach(plan->tables.source_problems, take_problem, &text);
+	table_foreach (plan->tables.source_problems, take_problem, &text)
+		;
 	return text;
 }
 
@@ -377,7 +361,8 @@ uint32_t plan_get_identity(const struct plan *plan, const char *party)
 	}
 	if (addr_parse(party, &lookup.addr))
 		return 0;
-	table_foreach(plan->tables.ipcache, take_longer, &lookup);
+	table_foreach (plan->tables.ipcache, take_longer, &lookup)
+		;
 	return lookup.best ? lookup.best->identity : 0;
 }
 
@@ -394,11 +379,10 @@ struct policy_leaf plan_judge(const struct plan *plan, int endpoint,
 	uint16_t id = endpoint + 1;
 	const struct endpoint_policy *policy = (const struct endpoint_policy *)table_get(
 		plan->tables.endpoint_policies, &id, sizeof(id));
-	const struct rule_set *set =
-		policy ? (const struct rule_set *)table_get(plan->tables.rule_sets,
-							    &policy->rule_set,
-							    sizeof(policy->rule_set))
-		       : NULL;
+	const struct rule_set *set = policy ? (const struct rule_set *)table_get(
+						      plan->tables.rule_sets, &policy->rule_set,
+						      sizeof(policy->rule_set))
+					    : NULL;
 
 	if (!set)
 		return plain(POLICY_VERDICT_DEFAULT_DENY, RULE_NUMBER_NONE);

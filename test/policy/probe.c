@@ -6,11 +6,12 @@
  *
  * The namespaces are files as of /proc/PID/ns/net; below they are called by their place in the list. Reads
  *
- *	send FROM SOURCE TO DESTINATION PROTOCOL PORT
+ *	send FROM SOURCE TO DESTINATION PROTOCOL PORT SOURCE_PORT
  *
  * lines, sends all that came before a line "go", and answers that with one line: the numbers of those, from
  * 0, that arrived at TO. SOURCE "-" leaves the address to the kernel. PROTOCOL is tcp (a SYN), udp or icmp
- * (an echo request of the address's family; PORT does not matter).
+ * (an echo request of the address's family; PORT does not matter). SOURCE_PORT 0: one that no other packet
+ * has, so that each packet opens something.
  *
  * Checksums are wrong on purpose: the stack that receives a packet shows it to raw sockets and drops it
  * without an answer, so that no packet opens the way for another.
@@ -34,15 +35,21 @@
 
 #define NAMESPACES_MAX 32
 #define PROBES_MAX     65536
-#define BATCH	       400
-#define MAGIC	       0x70726f62u
+#define BATCH          400
+#define MAGIC          0x70726f62u
 #define SOCKET_BYTES   (8 * 1024 * 1024)
 /* After the last packet of a batch nothing comes for this long: nothing more will. */
-#define QUIET_MS    30
+#define QUIET_MS     30
 #define HEADER_BYTES 20 /* of TCP, which the others are padded to */
 #define FIRST_PORT   20000
+#define N_PORTS      40000
 
-enum kind { TCP, UDP, ICMP, KIND__MAX };
+enum kind {
+	TCP,
+	UDP,
+	ICMP,
+	KIND__MAX
+};
 
 struct message {
 	uint32_t magic, epoch, number;
@@ -53,7 +60,7 @@ struct probe {
 	struct sockaddr_storage source, destination;
 	bool has_source;
 	enum kind kind;
-	uint16_t port;
+	uint16_t port, source_port;
 	bool arrived;
 };
 
@@ -67,8 +74,8 @@ static uint32_t epoch;
 
 static int open_socket(bool is_v6, enum kind kind)
 {
-	static const int protocols[2][KIND__MAX] = {
-		{IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP}, {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6}};
+	static const int protocols[2][KIND__MAX] = {{IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP},
+						    {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMPV6}};
 	int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			protocols[is_v6][kind]);
 	int bytes = SOCKET_BYTES;
@@ -120,13 +127,13 @@ static void add_probe(const char *line)
 {
 	struct probe *probe = &probes[n_probes];
 	char source[64], destination[64], kind[8];
-	unsigned int port;
+	unsigned int port, source_port;
 
 	if (n_probes == PROBES_MAX)
 		errx(1, "too many packets");
 	memset(probe, 0, sizeof(*probe));
-	if (sscanf(line, "send %u %63s %u %63s %7s %u", &probe->from, source, &probe->to,
-		   destination, kind, &port) != 6 ||
+	if (sscanf(line, "send %u %63s %u %63s %7s %u %u", &probe->from, source, &probe->to,
+		   destination, kind, &port, &source_port) != 7 ||
 	    probe->from >= n_namespaces || probe->to >= n_namespaces)
 		errx(1, "not understood: %s", line);
 	while (probe->kind < KIND__MAX && strcmp(kind_names[probe->kind], kind) != 0)
@@ -138,16 +145,24 @@ static void add_probe(const char *line)
 		fill_address(source, &probe->source);
 	fill_address(destination, &probe->destination);
 	probe->port = port;
+	probe->source_port = source_port;
 	n_probes++;
+}
+
+/* Each comes again after 40,000 others. */
+static uint16_t next_port(void)
+{
+	static unsigned int n;
+
+	return FIRST_PORT + n++ % N_PORTS;
 }
 
 /* The message is where the receiver looks for it: behind a header of HEADER_BYTES, whichever that is. */
 static size_t build(const struct probe *probe, unsigned char *packet)
 {
 	struct message message = {MAGIC, epoch, probe - probes};
-	/* Different from all that a connection of the same peers may still remember. */
-	uint16_t ports[2] = {htons(FIRST_PORT + (message.number + epoch) % 40000),
-			     htons(probe->port)};
+	uint16_t source_port = probe->source_port ? probe->source_port : next_port();
+	uint16_t ports[2] = {htons(source_port), htons(probe->port)};
 	size_t n_bytes = HEADER_BYTES + sizeof(message);
 
 	memset(packet, 0, n_bytes);

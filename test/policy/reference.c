@@ -8,14 +8,14 @@ struct reference_view {
 	const struct party *subject, *peer;
 	bool is_ingress;
 	bool is_enforced;
-	GPtrArray *all;	  /* struct reference_rule: those of the subject, in their order */
+	GPtrArray *all;   /* struct reference_rule: those of the subject, in their order */
 	GPtrArray *rules; /* those of them that select the peer */
 };
 
 /* What holds of a spec, or one of specs, for its subject. */
 struct spec {
 	struct reference_rule common; /* without json and name */
-	char *path;		      /* "spec", "specs[1]" */
+	char *path;                   /* "spec", "specs[1]" */
 	char *policy_name;
 };
 
@@ -39,8 +39,8 @@ static bool subject_is_meant(const struct spec *spec, const struct party *subjec
 	const struct reference_rule *common = &spec->common;
 	const json_t *nodes = member_of(common->spec, "nodeSelector");
 	const char *namespace = party_label(subject, "k8s", "io.kubernetes.pod.namespace");
-	const json_t *pods = member_of(common->spec, common->is_kubernetes ? "podSelector"
-									   : "endpointSelector");
+	const json_t *pods =
+		member_of(common->spec, common->is_kubernetes ? "podSelector" : "endpointSelector");
 
 	if (nodes)
 		return party_is_host(subject) && selector_holds(nodes, subject, NULL, NULL);
@@ -57,9 +57,7 @@ static bool list_has(const json_t *list, const char *text)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(list, i, one)
-		if (!strcmp(json_string_value(one), text))
-			return true;
+	json_array_foreach(list, i, one) if (!strcmp(json_string_value(one), text)) return true;
 	return false;
 }
 
@@ -76,8 +74,8 @@ static bool type_is_meant(const json_t *spec, bool is_ingress)
 static bool denies_by_default(const struct spec *spec, bool is_ingress, struct world *world)
 {
 	const json_t *json = spec->common.spec;
-	const json_t *wanted = member_of(member_of(json, "enableDefaultDeny"),
-					 is_ingress ? "ingress" : "egress");
+	const json_t *wanted =
+		member_of(member_of(json, "enableDefaultDeny"), is_ingress ? "ingress" : "egress");
 
 	if (spec->common.is_kubernetes)
 		return type_is_meant(json, is_ingress);
@@ -103,8 +101,11 @@ static void add_rules(const struct spec *spec, bool is_ingress, bool is_deny, GP
 		rule->json = json;
 		rule->is_ingress = is_ingress;
 		rule->is_deny = is_deny;
-		rule->requires = rules;
-		rule->name = g_strdup_printf("%s %s.%s[%zu]", spec->policy_name, spec->path, list, i);
+		rule->
+			requires
+		= rules;
+		rule->name =
+			g_strdup_printf("%s %s.%s[%zu]", spec->policy_name, spec->path, list, i);
 		g_ptr_array_add(rules, rule);
 	}
 }
@@ -129,16 +130,17 @@ static void add_policy(struct reference_view *view, const json_t *policy)
 	const char *namespace = object_text(policy, "metadata", "namespace");
 	bool is_clusterwide = !strcmp(kind, "CiliumClusterwideNetworkPolicy");
 	g_autofree char *whole = object_name(policy);
-	g_autofree char *name =
-		g_strdup_printf("%s/%s", kind,
-				is_clusterwide ? object_text(policy, "metadata", "name") : whole);
+	g_autofree char *name = g_strdup_printf(
+		"%s/%s", kind, is_clusterwide ? object_text(policy, "metadata", "name") : whole);
 	struct spec spec = {
 		.common = {.world = view->world,
 			   .policy = policy,
 			   .spec = member_of(policy, "spec"),
 			   .is_kubernetes = !strcmp(kind, "NetworkPolicy"),
 			   .is_clusterwide = is_clusterwide,
-			   .namespace = is_clusterwide ? NULL : namespace ? namespace : "default"},
+			   .namespace = is_clusterwide ? NULL
+					: namespace    ? namespace
+						       : "default"},
 		.path = (char *)"spec",
 		.policy_name = name,
 	};
@@ -159,12 +161,12 @@ static void add_policy(struct reference_view *view, const json_t *policy)
 
 static int compare_policies(const void *a, const void *b)
 {
-	const json_t *policies[2] = {*(json_t *const *)a, *(json_t *const *)b};
-	g_autofree char *names[2] = {object_name(policies[0]), object_name(policies[1])};
-	int order = strcmp(object_text(policies[0], "kind", NULL),
-			   object_text(policies[1], "kind", NULL));
+	const json_t *one = *(json_t *const *)a, *other = *(json_t *const *)b;
+	g_autofree char *one_name = object_name(one);
+	g_autofree char *other_name = object_name(other);
+	int order = strcmp(object_text(one, "kind", NULL), object_text(other, "kind", NULL));
 
-	return order ? order : strcmp(names[0], names[1]);
+	return order ? order : strcmp(one_name, other_name);
 }
 
 static GPtrArray *list_policies(const struct world *world)
@@ -173,9 +175,10 @@ static GPtrArray *list_policies(const struct world *world)
 	const json_t *object;
 	size_t i;
 
-	json_array_foreach(json_object_get(world->json, "objects"), i, object)
-		if (g_str_has_suffix(object_text(object, "kind", NULL), "NetworkPolicy"))
-			g_ptr_array_add(policies, (json_t *)object);
+	json_array_foreach(
+		json_object_get(world->json, "objects"), i,
+		object) if (g_str_has_suffix(object_text(object, "kind", NULL), "NetworkPolicy"))
+		g_ptr_array_add(policies, (json_t *)object);
 	g_ptr_array_sort(policies, compare_policies);
 	return policies;
 }
@@ -184,8 +187,11 @@ static GPtrArray *list_policies(const struct world *world)
 static bool mode_enforces(const struct reference_view *view)
 {
 	const char *mode = world_config(view->world, "enable-policy", "default");
+	/* "auto" is "never" where there is no Kubernetes, which would give them labels. */
+	const char *init = world_config(view->world, "policy-init-endpoints", "auto");
 
-	return !strcmp(mode, "always") || party_label(view->subject, "reserved", "init");
+	return !strcmp(mode, "always") ||
+	       (party_label(view->subject, "reserved", "init") && !strcmp(init, "always"));
 }
 
 static bool policy_is_off(const struct reference_view *view)

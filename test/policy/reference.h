@@ -9,11 +9,11 @@
 #include <stdint.h>
 #include "test/policy/world.h"
 
-enum reference_step { /* which decides; the first that holds */
-	REFERENCE_DENIED,	/* a deny rule covers the packet */
-	REFERENCE_LOCALHOST,	/* from the node's own host, which allow-localhost lets in */
-	REFERENCE_NEEDS,	/* covered by a rule with L7, TLS, a listener or authentication */
-	REFERENCE_ALLOWED,	/* an allow rule covers it */
+enum reference_step {           /* which decides; the first that holds */
+	REFERENCE_DENIED,       /* a deny rule covers the packet */
+	REFERENCE_LOCALHOST,    /* from the node's own host, which allow-localhost lets in */
+	REFERENCE_NEEDS,        /* covered by a rule with L7, TLS, a listener or authentication */
+	REFERENCE_ALLOWED,      /* an allow rule covers it */
 	REFERENCE_NOT_ENFORCED, /* nothing asks for a rule */
 	REFERENCE_DEFAULT_DENY,
 	REFERENCE_STEP__MAX,
@@ -45,8 +45,9 @@ struct reference_rule {
 	const json_t *json;
 	bool is_kubernetes, is_clusterwide, is_ingress, is_deny;
 	const char *namespace; /* of the policy; NULL: clusterwide */
-	char *name;	       /* of policy and path */
-	const GPtrArray *requires; /* struct reference_rule: all of the subject and direction */
+	char *name;            /* of policy and path */
+	const GPtrArray *
+		requires; /* struct reference_rule: all of the subject and direction */
 };
 
 /* reference_selector.c: label selectors. source, prefix: of all keys; NULL: as the key says. */
@@ -60,7 +61,11 @@ bool endpoint_selector_holds(const struct reference_rule *rule, const json_t *se
 bool rule_selects_peer(const struct reference_rule *rule, const struct party *peer);
 
 /* reference_port.c: what the rule's ports say of the packet. */
-enum rule_covers { RULE_COVERS_NOT, RULE_COVERS, RULE_COVERS_WITH_NEEDS };
+enum rule_covers {
+	RULE_COVERS_NOT,
+	RULE_COVERS,
+	RULE_COVERS_WITH_NEEDS
+};
 enum rule_covers rule_covers(const struct reference_rule *rule, const struct party *subject,
 			     uint8_t protocol, uint16_t port);
 

@@ -4,14 +4,14 @@
 #include <string.h>
 
 #define NAMESPACE_LABELS "io.cilium.k8s.namespace.labels."
-#define POD_NAMESPACE	 "io.kubernetes.pod.namespace"
+#define POD_NAMESPACE    "io.kubernetes.pod.namespace"
 
 /* Kubernetes: podSelector and namespaceSelector are of pods, ipBlock is of addresses outside. */
 static bool entity_selects(const struct reference_rule *rule, const char *entity,
 			   const struct party *peer)
 {
-	static const char *const of_cluster[] = {"host",   "remote-node", "init",	   "ingress",
-						 "health", "unmanaged",	  "kube-apiserver"};
+	static const char *const of_cluster[] = {
+		"host", "remote-node", "init", "ingress", "health", "unmanaged", "kube-apiserver"};
 
 	if (!strcmp(entity, "all"))
 		return true;
@@ -35,7 +35,8 @@ static bool prefixes_mean(const struct reference_rule *rule, const struct party 
 {
 	const char *mode = world_config(rule->world, "policy-cidr-match-mode", "");
 
-	return peer->has_address && (peer->is_world || (peer->is_other_node && !strcmp(mode, "nodes")));
+	return peer->has_address &&
+	       (peer->is_world || (peer->is_other_node && !strcmp(mode, "nodes")));
 }
 
 static bool prefix_selects(const struct reference_rule *rule, const char *prefix,
@@ -77,10 +78,10 @@ static bool groups_select(const struct reference_rule *rule, const json_t *set,
 	{
 		if (!object_is(object, "CiliumCIDRGroup") || !group_is_meant(set, object))
 			continue;
-		json_array_foreach(json_object_get(json_object_get(object, "spec"), "externalCIDRs"),
-				   k, prefix)
-			if (prefix_selects(rule, json_string_value(prefix), peer))
-				return true;
+		json_array_foreach(
+			json_object_get(json_object_get(object, "spec"), "externalCIDRs"), k,
+			prefix) if (prefix_selects(rule, json_string_value(prefix),
+						   peer)) return true;
 	}
 	return false;
 }
@@ -92,9 +93,9 @@ static bool cidr_set_selects(const struct reference_rule *rule, const json_t *se
 	const json_t *except;
 	size_t i;
 
-	json_array_foreach(member_of(set, "except"), i, except)
-		if (prefix_selects(rule, json_string_value(except), peer))
-			return false;
+	json_array_foreach(
+		member_of(set, "except"), i,
+		except) if (prefix_selects(rule, json_string_value(except), peer)) return false;
 	return prefix ? prefix_selects(rule, prefix, peer) : groups_select(rule, set, peer);
 }
 
@@ -121,9 +122,9 @@ static bool slices_have(const struct reference_rule *rule, const char *service,
 		if (!object_is(object, "EndpointSlice") || strcmp(whole, service) != 0)
 			continue;
 		json_array_foreach(json_object_get(object, "endpoints"), k, endpoint)
-			json_array_foreach(json_object_get(endpoint, "addresses"), l, text)
-				if (prefix_selects(rule, json_string_value(text), peer))
-					return true;
+			json_array_foreach(json_object_get(endpoint, "addresses"), l,
+					   text) if (prefix_selects(rule, json_string_value(text),
+								    peer)) return true;
 	}
 	return false;
 }
@@ -139,9 +140,9 @@ static bool service_selects(const struct reference_rule *rule, const json_t *ser
 
 	if (!json_object_size(selector))
 		return slices_have(rule, name, peer);
-	json_object_foreach((json_t *)selector, key, value)
-		if (g_strcmp0(party_label(peer, "k8s", key), json_string_value(value)) != 0)
-			return false;
+	json_object_foreach((json_t *)selector, key,
+			    value) if (g_strcmp0(party_label(peer, "k8s", key),
+						 json_string_value(value)) != 0) return false;
 	return !g_strcmp0(party_label(peer, "k8s", POD_NAMESPACE), namespace);
 }
 
@@ -169,8 +170,8 @@ static bool reference_means_service(const struct reference_rule *rule, const jso
 				     object_text(service, "metadata", "name"))
 			: selector_holds(member_of(by_labels, "selector"), &stand_in, NULL, NULL);
 	g_array_unref(stand_in.labels);
-	return holds && (!namespace ||
-			 !g_strcmp0(namespace, object_text(service, "metadata", "namespace")));
+	return holds &&
+	       (!namespace || !g_strcmp0(namespace, object_text(service, "metadata", "namespace")));
 }
 
 static bool services_select(const struct reference_rule *rule, const json_t *reference,
@@ -179,11 +180,10 @@ static bool services_select(const struct reference_rule *rule, const json_t *ref
 	const json_t *object;
 	size_t i;
 
-	json_array_foreach(json_object_get(rule->world->json, "objects"), i, object)
-		if (object_is(object, "Service") &&
-		    reference_means_service(rule, reference, object) &&
-		    service_selects(rule, object, peer))
-			return true;
+	json_array_foreach(json_object_get(rule->world->json, "objects"), i,
+			   object) if (object_is(object, "Service") &&
+				       reference_means_service(rule, reference, object) &&
+				       service_selects(rule, object, peer)) return true;
 	return false;
 }
 
@@ -207,16 +207,18 @@ static bool peer_of_kubernetes(const struct reference_rule *rule, const json_t *
 static bool meets(const struct reference_rule *rule, const struct party *peer)
 {
 	for (unsigned int i = 0; i < rule->requires->len; i++) {
-		const struct reference_rule *other = rule->requires->pdata[i];
-		const json_t *list = member_of(
-			other->json, other->is_ingress ? "fromRequires" : "toRequires");
+		const struct reference_rule *other = rule->
+							     requires
+			->pdata[i];
+		const json_t *list =
+			member_of(other->json, other->is_ingress ? "fromRequires" : "toRequires");
 		const json_t *selector;
 		size_t k;
 
-		json_array_foreach(list, k, selector)
-			if (other->is_deny == rule->is_deny &&
-			    !endpoint_selector_holds(other, selector, peer))
-				return false;
+		json_array_foreach(
+			list, k,
+			selector) if (other->is_deny == rule->is_deny &&
+				      !endpoint_selector_holds(other, selector, peer)) return false;
 	}
 	return true;
 }
@@ -246,17 +248,16 @@ static bool list_selects(const struct reference_rule *rule, const json_t *list, 
 	const json_t *element;
 	size_t i;
 
-	json_array_foreach(list, i, element)
-		if (what ? element_selects(rule, what, element, peer)
-			 : peer_of_kubernetes(rule, element, peer))
-			return true;
+	json_array_foreach(list, i,
+			   element) if (what ? element_selects(rule, what, element, peer)
+					     : peer_of_kubernetes(rule, element, peer)) return true;
 	return false;
 }
 
 bool rule_selects_peer(const struct reference_rule *rule, const struct party *peer)
 {
 	static const char *const members[] = {"Endpoints", "CIDR",     "CIDRSet", "Entities",
-					      "Nodes",	   "Services", "FQDNs",	  "Groups"};
+					      "Nodes",     "Services", "FQDNs",   "Groups"};
 	const json_t *list;
 
 	if (rule->is_kubernetes) {

@@ -53,14 +53,14 @@ static bool pod_names_port(const json_t *pod, const char *name, uint8_t protocol
 
 	json_array_foreach(containers, i, container)
 		json_array_foreach(json_object_get(container, "ports"), k, one)
-		{
-			const char *text = object_text(one, "protocol", NULL);
+	{
+		const char *text = object_text(one, "protocol", NULL);
 
-			if (!g_strcmp0(object_text(one, "name", NULL), name) &&
-			    protocol_is(text ? text : "TCP", protocol) &&
-			    json_integer_value(json_object_get(one, "containerPort")) == port)
-				return true;
-		}
+		if (!g_strcmp0(object_text(one, "name", NULL), name) &&
+		    protocol_is(text ? text : "TCP", protocol) &&
+		    json_integer_value(json_object_get(one, "containerPort")) == port)
+			return true;
+	}
 	return false;
 }
 
@@ -171,21 +171,19 @@ enum rule_covers rule_covers(const struct reference_rule *rule, const struct par
 	if (rule->is_kubernetes) {
 		const json_t *ports = member_of(rule->json, "ports");
 
-		json_array_foreach(ports, i, one)
-			if (port_holds(rule, one, subject, protocol, port))
-				return RULE_COVERS;
+		json_array_foreach(ports, i, one) if (port_holds(rule, one, subject, protocol,
+								 port)) return RULE_COVERS;
 		return json_array_size(ports) ? RULE_COVERS_NOT : RULE_COVERS;
 	}
 	/* "If omitted or empty, the member will have no effect on the rule." */
 	if (!json_array_size(elements) && !json_array_size(icmps))
 		return cover(rule, NULL);
 	json_array_foreach(elements, i, element)
-		json_array_foreach(member_of(element, "ports"), k, one)
-			if (port_holds(rule, one, subject, protocol, port))
-				result = MAX(result, cover(rule, element));
-	json_array_foreach(icmps, i, element)
-		json_array_foreach(member_of(element, "fields"), k, one)
-			if (icmp_holds(one, protocol, port))
-				result = MAX(result, cover(rule, NULL));
+		json_array_foreach(member_of(element, "ports"), k,
+				   one) if (port_holds(rule, one, subject, protocol, port)) result =
+			MAX(result, cover(rule, element));
+	json_array_foreach(icmps, i, element) json_array_foreach(
+		member_of(element, "fields"), k, one) if (icmp_holds(one, protocol, port)) result =
+		MAX(result, cover(rule, NULL));
 	return result;
 }

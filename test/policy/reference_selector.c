@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define POD_NAMESPACE	 "io.kubernetes.pod.namespace"
+#define POD_NAMESPACE    "io.kubernetes.pod.namespace"
 #define NAMESPACE_LABELS "io.cilium.k8s.namespace.labels."
 
 /* "k8s:app" is the label app of source k8s, "any:app" and "app" that of any source. */
@@ -23,9 +23,7 @@ static bool value_is_in(const char *value, const json_t *values)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(values, i, one)
-		if (!strcmp(json_string_value(one), value))
-			return true;
+	json_array_foreach(values, i, one) if (!strcmp(json_string_value(one), value)) return true;
 	return false;
 }
 
@@ -44,7 +42,7 @@ static const char *value_of(const struct party *party, const char *text, const c
 static bool expression_holds(const json_t *expression, const struct party *party,
 			     const char *source, const char *prefix)
 {
-	const char *operator = object_text(expression, "operator", NULL);
+	const char *operator= object_text(expression, "operator", NULL);
 	const json_t *values = json_object_get(expression, "values");
 	const char *value = value_of(party, object_text(expression, "key", NULL), source, prefix);
 
@@ -67,12 +65,12 @@ bool selector_holds(const json_t *selector, const struct party *party, const cha
 	const char *key;
 	size_t i;
 
-	json_object_foreach((json_t *)member_of(selector, "matchLabels"), key, wanted)
-		if (g_strcmp0(value_of(party, key, source, prefix), json_string_value(wanted)) != 0)
-			return false;
-	json_array_foreach(member_of(selector, "matchExpressions"), i, expression)
-		if (!expression_holds(expression, party, source, prefix))
-			return false;
+	json_object_foreach((json_t *)member_of(selector, "matchLabels"), key,
+			    wanted) if (g_strcmp0(value_of(party, key, source, prefix),
+						  json_string_value(wanted)) != 0) return false;
+	json_array_foreach(
+		member_of(selector, "matchExpressions"), i,
+		expression) if (!expression_holds(expression, party, source, prefix)) return false;
 	return true;
 }
 

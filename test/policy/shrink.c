@@ -18,10 +18,11 @@ static bool still_fails(const struct shrink *shrink)
 static bool must_stay(const char *key)
 {
 	static const char *const keys[] = {
-		"apiVersion", "kind",	 "metadata", "name",	  "namespace", "config", "objects",
-		"endpoints",  "ipv4",	 "ipv6",     "type",	  "key",       "operator", "cidr",
-		"fields",     "ports",	 "selector", "addresses", "addressType", "nodeName",
-		"containers", "serviceName", "podCIDRs", "ip",	  "externalCIDRs", "pod",
+		"apiVersion",    "kind",      "metadata",   "name",        "namespace", "config",
+		"objects",       "endpoints", "ipv4",       "ipv6",        "type",      "key",
+		"operator",      "cidr",      "fields",     "ports",       "selector",  "addresses",
+		"addressType",   "nodeName",  "containers", "serviceName", "podCIDRs",  "ip",
+		"externalCIDRs", "pod",
 	};
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(keys); i++)
@@ -57,8 +58,7 @@ static void shrink_object(struct shrink *shrink, json_t *object)
 	const char *key;
 	json_t *member;
 
-	json_object_foreach(object, key, member)
-		g_ptr_array_add(names, g_strdup(key));
+	json_object_foreach(object, key, member) g_ptr_array_add(names, g_strdup(key));
 	for (unsigned int i = 0; i < names->len; i++)
 		shrink_member(shrink, object, names->pdata[i]);
 }
@@ -117,7 +117,6 @@ void shrink(json_t *worlds, const struct question *question)
 				json_array_insert(worlds, i, world);
 			json_decref(world);
 		}
-		json_array_foreach(worlds, i, world)
-			shrink_world(&shrink, world);
+		json_array_foreach(worlds, i, world) shrink_world(&shrink, world);
 	} while (shrink.is_smaller);
 }

@@ -81,10 +81,10 @@ static int judge(void)
 		const char *to = json_string_value(json_array_get(question, 1));
 
 		json_array_append_new(
-			answers, json_boolean(example_passes(
-					 world, from, to,
-					 json_integer_value(json_array_get(question, 2)),
-					 json_integer_value(json_array_get(question, 3)))));
+			answers,
+			json_boolean(example_passes(
+				world, from, to, json_integer_value(json_array_get(question, 2)),
+				json_integer_value(json_array_get(question, 3)))));
 	}
 	print_json(answers);
 	world_free(world);

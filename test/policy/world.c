@@ -209,9 +209,9 @@ static bool serves_api(const struct world *world, const char *address)
 		if (!object_is(object, "EndpointSlice") || strcmp(name, "default/kubernetes") != 0)
 			continue;
 		json_array_foreach(json_object_get(object, "endpoints"), k, endpoint)
-			json_array_foreach(json_object_get(endpoint, "addresses"), l, text)
-				if (!strcmp(json_string_value(text), address))
-					return true;
+			json_array_foreach(
+				json_object_get(endpoint, "addresses"), l,
+				text) if (!strcmp(json_string_value(text), address)) return true;
 	}
 	return false;
 }
@@ -290,9 +290,9 @@ static bool any_serves_api(const struct world *world, const json_t *addresses)
 	const json_t *address;
 	size_t i;
 
-	json_array_foreach(addresses, i, address)
-		if (serves_api(world, object_text(address, "ip", NULL)))
-			return true;
+	json_array_foreach(
+		addresses, i,
+		address) if (serves_api(world, object_text(address, "ip", NULL))) return true;
 	return false;
 }
 
@@ -320,9 +320,8 @@ static void add_nodes(struct world *world)
 	const json_t *object;
 	size_t i;
 
-	json_array_foreach(json_object_get(world->json, "objects"), i, object)
-		if (object_is(object, "CiliumNode"))
-			add_node(world, object);
+	json_array_foreach(json_object_get(world->json, "objects"), i,
+			   object) if (object_is(object, "CiliumNode")) add_node(world, object);
 	if (!g_hash_table_contains(world->parties, "host"))
 		add_label(add_party(world, "host"), "reserved", "host", "");
 }

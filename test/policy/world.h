@@ -16,7 +16,7 @@
 #include <glib.h>
 #include <jansson.h>
 
-#define WORLD_NODE	"node1" /* whose agent it is */
+#define WORLD_NODE      "node1" /* whose agent it is */
 #define WORLD_NODE_IPV4 "192.168.7.2"
 #define WORLD_NODE_IPV6 "fd07::2"
 
@@ -25,14 +25,14 @@ struct world_label {
 };
 
 struct party {
-	char *name;	    /* "namespace/pod", "endpoint/3", "host", "198.51.100.7", "reserved:health" */
-	int endpoint;	    /* index in endpoints; -1: none */
+	char *name;   /* "namespace/pod", "endpoint/3", "host", "198.51.100.7", "reserved:health" */
+	int endpoint; /* index in endpoints; -1: none */
 	const json_t *pod;  /* its manifest; NULL: none */
-	bool is_world;	    /* somebody outside of the cluster */
+	bool is_world;      /* somebody outside of the cluster */
 	bool is_other_node; /* another node of the cluster */
 	bool has_address;
 	struct in6_addr address; /* IPv4 as ::ffff:a.b.c.d */
-	GArray *labels;		 /* struct world_label */
+	GArray *labels;          /* struct world_label */
 };
 
 struct world {

@@ -255,9 +255,11 @@ class Audit:
             identity = each["status"]["identity"]
             self.equal(f"labels of identity {identity['id']}", listed.get(identity["id"]),
                        tuple(sorted(identity["labels"])))
-        path = self.node.lib_dir / "state/identities.json"
-        kept = json.loads(path.read_text())["identities"] if path.exists() else []
-        self.differ("identities.json", [each["id"] for each in kept],
+        kept = []
+        for name in "identities.json", "local-identities.json":
+            path = self.node.lib_dir / "state" / name
+            kept += json.loads(path.read_text())["identities"] if path.exists() else []
+        self.differ("files of identities", [each["id"] for each in kept],
                     [number for number in listed if number >= 256])
 
     def ipam(self):

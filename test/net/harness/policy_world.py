@@ -46,11 +46,14 @@ class Prober:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def send(self, packets):
-        """packets: (from, source or None, to, destination, protocol, port). The set of those that arrived."""
-        for origin, source, target, destination, protocol, port in packets:
+        """
+        packets: (from, source or None, to, destination, protocol, port[, source port, ...]). Without a
+        source port, or with 0, each opens something. The set of those that arrived.
+        """
+        for origin, source, target, destination, protocol, port, *source_port in packets:
             self.process.stdin.write(
                 f"send {self.places[id(origin)]} {source or '-'} {self.places[id(target)]} "
-                f"{destination} {protocol} {port}\n")
+                f"{destination} {protocol} {port} {source_port[0] if source_port else 0}\n")
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
         line = self.process.stdout.readline()
@@ -102,7 +105,8 @@ class PolicyWorld:
         self.endpoints = [{"pod": party.name, "ipv4": party.addresses[V4],
                            "ipv6": party.addresses[V6]} for party in parties]
         self.inside = parties
-        self.outside = [Party(node, dict(node.addresses), "host")]
+        self.host = Party(node, dict(node.addresses), "host")
+        self.outside = [self.host]
         for i, address in enumerate(STRANGERS[V4]):
             addresses = {V4: address}
             if i < len(STRANGERS[V6]):
@@ -130,7 +134,7 @@ class PolicyWorld:
     def packets(self, random, share):
         """Packets of all pairs and both families, a share of all kinds."""
         pairs = [(a, b) for a in self.inside + self.outside for b in self.inside + self.outside
-                 if a is not b and (a in self.inside or b in self.inside)]
+                 if a is not b and {a, b} & {*self.inside, self.host}]
         for origin, target in pairs:
             for family in V4, V6:
                 if family not in origin.addresses or family not in target.addresses:
