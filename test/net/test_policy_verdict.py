@@ -87,8 +87,8 @@ def test_ping_names_the_rule(shop, family):
     assert done.returncode == 1 and ", no rule allows it\n" in done.stdout, done.stdout
 
 
-def test_while_the_agent_is_away(shop):
-    """A rule whose name was asked for once has it; another one is a number."""
+def test_over_a_restart(shop):
+    """The name of a rule that was asked for once stays; one that is new is asked for."""
     with observe.monitor(shop, "-t", "drop") as monitor:
         connects(shop.front, shop.web, V4, 443)
         monitor.wait_line("spec.ingressDeny[0]")
@@ -98,3 +98,5 @@ def test_while_the_agent_is_away(shop):
         monitor.text = ""
         connects(shop.front, shop.web, V4, 443)
         monitor.wait_line("spec.ingressDeny[0]")
+        connects(shop.front, shop.web, V4, 8080)
+        assert monitor.wait_line(":8080 tcp SYN").endswith("spec.ingress[1]")
