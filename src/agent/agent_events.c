@@ -15,9 +15,9 @@ struct agent_events {
 	bool wanted;
 	uint64_t n_overflows; /* of policies that have been told */
 	/* As they were told last; empty while nobody listens. */
-	GHashTable *endpoints; /* id to struct seen_endpoint */
-	GHashTable *ipcache;   /* struct cidr in the row to struct ipcache_entry */
-	GHashTable *policies;  /* key in the row to struct policy */
+	GHashTable *endpoints;   /* id to struct seen_endpoint */
+	GHashTable *ipcache;     /* struct cidr in the row to struct ipcache_entry */
+	GHashTable *policies;    /* key in the row to struct policy */
 	GHashTable *regenerated; /* ids: to be told of at the end of a run */
 };
 
