@@ -8,6 +8,7 @@
 #include "src/base/clock.h"
 #include "src/cli/commands.h"
 #include "src/cli/endpoint_arg.h"
+#include "src/cli/rule_name.h"
 #include "src/observe/agent_event_text.h"
 #include "src/observe/event_text.h"
 #include "src/observe/monitor_client.h"
@@ -75,7 +76,7 @@ static int parse_types(struct filter *filter)
 		{"debug", 0},
 		{"drop", MONITOR_KIND_DROP},
 		{"l7", 0},
-		{"policy-verdict", 0},
+		{"policy-verdict", MONITOR_KIND_VERDICT},
 		{"recorder", 0},
 		{"trace", MONITOR_KIND_TRACE},
 		{"trace-sock", 0},
@@ -100,7 +101,7 @@ static int parse_types(struct filter *filter)
 	}
 	return filter->kinds ? EXIT_SUCCESS
 			     : cli_fail("there is nothing to listen to: this version makes events "
-					"of the types agent, drop and trace");
+					"of the types agent, drop, policy-verdict and trace");
 }
 
 /* ---- the stream ---- */
@@ -123,6 +124,7 @@ static void print_event(const struct event *event)
 					: EVENT_BRIEF,
 		.numeric = arg_numeric,
 		.ifname = arg_numeric ? NULL : if_indextoname,
+		.rule = rule_name_find,
 	};
 
 	if (arg_json) {
@@ -283,15 +285,15 @@ static const struct cli_flag flags[] = {
 	{"monitor-socket", 0, CLI_FLAG_TEXT,
 	 "Configure monitor socket path (env CILIUM_MONITOR_SOCK, default " DEFAULT_SOCKET ")",
 	 &arg_socket},
-	{"numeric", 'n', CLI_FLAG_BOOL, "Display all security identities as numeric values",
-	 &arg_numeric},
+	{"numeric", 'n', CLI_FLAG_BOOL,
+	 "Display all security identities and rules as numeric values", &arg_numeric},
 	{"related-to", 0, CLI_FLAG_LIST,
 	 "Filter by either source or destination endpoint, as --from", &arg_related},
 	{"to", 0, CLI_FLAG_LIST, "Filter by destination endpoint, as --from", &arg_to},
 	{"type", 't', CLI_FLAG_LIST,
-	 "Filter by event types: agent, drop, trace (accepted, but not made by this version: "
-	 "capture, "
-	 "debug, l7, policy-verdict, recorder, trace-sock)",
+	 "Filter by event types: agent, drop, policy-verdict, trace (accepted, but not made by "
+	 "this "
+	 "version: capture, debug, l7, recorder, trace-sock)",
 	 &arg_types},
 	{"verbose", 'v', CLI_FLAG_COUNT, "Enable verbose output (-v, -vv)", &arg_verbose},
 	{NULL},

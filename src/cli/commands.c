@@ -38,6 +38,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_endpoint_list,
 	&cmd_endpoint_log,
 	&cmd_endpoint_regenerate,
+	&cmd_explain,
 	&cmd_help,
 	&cmd_identity_get,
 	&cmd_identity_list,

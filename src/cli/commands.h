@@ -39,6 +39,7 @@ extern const struct cli_command cmd_endpoint_labels;
 extern const struct cli_command cmd_endpoint_list;
 extern const struct cli_command cmd_endpoint_log;
 extern const struct cli_command cmd_endpoint_regenerate;
+extern const struct cli_command cmd_explain;
 extern const struct cli_command cmd_help;
 extern const struct cli_command cmd_identity_get;
 extern const struct cli_command cmd_identity_list;

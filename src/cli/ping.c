@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 #include "src/base/clock.h"
-#include "src/observe/event_text.h"
+#include "src/cli/rule_name.h"
+#include "src/observe/event_policy.h"
 #include "src/observe/monitor_client.h"
 #include "src/observe/packet_text.h"
 #include "src/wire/echo.h"
@@ -214,6 +215,17 @@ static bool concerns(const struct ping *ping, const struct packet *packet, bool 
 	return *ret_is_reply && !memcmp(packet->src, destination(ping), n_addr);
 }
 
+static void print_rule(const struct event *event)
+{
+	const struct event_format format = {.rule = rule_name_find};
+	g_autoptr(GString) rule = g_string_new(NULL);
+
+	if (!event_is_of_policy(event))
+		return;
+	event_policy_append_rule(rule, event, &format);
+	printf(", %s", rule->str);
+}
+
 static void take_drop(struct ping *ping, const struct event *event)
 {
 	struct packet packet;
@@ -233,6 +245,7 @@ static void take_drop(struct ping *ping, const struct event *event)
 		printf(", to endpoint %u", event->dst_endpoint);
 	if (event->ext_error)
 		printf(", %s", g_strerror(ABS(event->ext_error)));
+	print_rule(event);
 	putchar('\n');
 	/* Once says it. */
 	if (!ping->result->n_dropped++ && cause)

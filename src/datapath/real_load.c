@@ -9,33 +9,7 @@
 #include <unistd.h>
 #include "datapath.skel.h"
 #include "src/base/atomic_file.h"
-
-/* Of what libbpf has to say about a failure, the end says why. */
-#define LIBBPF_TEXT_BYTES 2000
-
-static GString *libbpf_text;
-
-static int collect_libbpf_text(enum libbpf_print_level level, const char *format, va_list args)
-{
-	if (libbpf_text && level == LIBBPF_WARN)
-		g_string_append_vprintf(libbpf_text, format, args);
-	return 0;
-}
-
-static int error_set_libbpf(GError **error, int err, const char *what)
-{
-	g_autoptr(GString) missing = g_string_new(NULL);
-	GString *text = libbpf_text;
-	size_t n_skipped =
-		libbpf_text->len > LIBBPF_TEXT_BYTES ? libbpf_text->len - LIBBPF_TEXT_BYTES : 0;
-
-	libbpf_text = NULL; /* what the probing has to say is no cause */
-	kernel_requirements_append_missing(missing);
-	libbpf_text = text;
-	return error_set(error, -err, "%s: %s%s%s\n%s", what, g_strerror(-err),
-			 missing->len ? "; missing in this kernel: " : "", missing->str,
-			 g_strchomp(libbpf_text->str + n_skipped));
-}
+#include "src/datapath/libbpf_text.h"
 
 /* Kernels before 5.11 count maps against this limit. Where it may not be raised, the load may fail. */
 static void raise_memlock(struct datapath_config *config)
@@ -105,7 +79,7 @@ static int load_object(struct real *real, struct bpf_object *object, GError **er
 	int err = bpf_object__load(object);
 
 	if (err)
-		return error_set_libbpf(error, err, "loading the BPF programs");
+		return libbpf_text_error(error, err, "loading the BPF programs");
 	err = keep_maps(real, object, error);
 	return err ? err : keep_programs(real, object, error);
 }
@@ -154,7 +128,7 @@ static int open_set(struct real *real, struct datapath_bpf *skeleton, GError **e
 	if (err)
 		return err;
 	if (real_adopt_fits(real, skeleton->obj)) {
-		real->digest = real_program_digest(real, elf, n_elf_bytes, &node);
+		real->digest = real_program_digest(real->maps, elf, n_elf_bytes, &node);
 		/* These very programs, made for these very maps: no layout can be another. */
 		if (!real_program_open(real, real->digest))
 			return read_program_ids(real, error);
@@ -166,26 +140,24 @@ static int open_set(struct real *real, struct datapath_bpf *skeleton, GError **e
 	if (err)
 		return err;
 	g_free(real->digest);
-	real->digest = real_program_digest(real, elf, n_elf_bytes, &node);
+	real->digest = real_program_digest(real->maps, elf, n_elf_bytes, &node);
 	err = real_program_pin(real, real->digest, error);
 	return err ? err : read_program_ids(real, error);
 }
 
 static int load_set(struct real *real, GError **error)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
 	struct datapath_bpf *skeleton;
 	int err;
 
-	libbpf_text = text;
-	libbpf_set_print(collect_libbpf_text);
+	libbpf_text_begin();
 	skeleton = datapath_bpf__open();
 	if (skeleton)
 		err = open_set(real, skeleton, error);
 	else
-		err = error_set_libbpf(error, -errno, "opening the BPF programs");
+		err = libbpf_text_error(error, -errno, "opening the BPF programs");
 	datapath_bpf__destroy(skeleton);
-	libbpf_text = NULL;
+	libbpf_text_end();
 	return err;
 }
 

@@ -81,8 +81,8 @@ NODISCARD int real_adopt_maps(struct real *real, struct bpf_object *object, GErr
  * real_program.c: the programs stay pinned under a digest of all that they were made of, so that the
  * next start with the same need not have them verified again.
  */
-char *real_program_digest(const struct real *real, const void *elf, size_t n_elf_bytes,
-			  const struct node_config *node);
+char *real_program_digest(const struct bpf_map_ref maps[PLAN_MAP__MAX], const void *elf,
+			  size_t n_elf_bytes, const struct node_config *node);
 /* −ENOENT where the set is not there. */
 NODISCARD int real_program_open(struct real *real, const char *digest);
 /* Whether all of the set are there. */

@@ -6,16 +6,15 @@
 #include <unistd.h>
 #include "src/sys/bpffs.h"
 
-char *real_program_digest(const struct real *real, const void *elf, size_t n_elf_bytes,
-			  const struct node_config *node)
+char *real_program_digest(const struct bpf_map_ref maps[PLAN_MAP__MAX], const void *elf,
+			  size_t n_elf_bytes, const struct node_config *node)
 {
 	g_autoptr(GChecksum) digest = g_checksum_new(G_CHECKSUM_SHA256);
 
 	g_checksum_update(digest, elf, n_elf_bytes);
 	g_checksum_update(digest, (const guchar *)node, sizeof(*node));
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
-		g_checksum_update(digest, (const guchar *)&real->maps[map].id,
-				  sizeof(real->maps[map].id));
+		g_checksum_update(digest, (const guchar *)&maps[map].id, sizeof(maps[map].id));
 	return g_strdup(g_checksum_get_string(digest));
 }
 

@@ -4,6 +4,7 @@
 #include <net/if.h>
 #include "abi/drop.h"
 #include "src/model/identity.h"
+#include "src/observe/event_policy.h"
 #include "src/observe/packet_text.h"
 
 #define SEPARATOR           "------------------------------------------------------------------------------\n"
@@ -192,6 +193,19 @@ static void append_drop_line(GString *text, const struct event *event,
 	append_identities(text, event, format);
 	g_string_append(text, ": ");
 	append_connection(text, event);
+	if (event_is_of_policy(event)) {
+		g_string_append(text, ", ");
+		event_policy_append_rule(text, event, format);
+	}
+	g_string_append_c(text, '\n');
+}
+
+static void append_verdict_line(GString *text, const struct event *event,
+				const struct event_format *format)
+{
+	event_policy_append_verdict(text, event, format);
+	g_string_append(text, ", ");
+	event_policy_append_rule(text, event, format);
 	g_string_append_c(text, '\n');
 }
 
@@ -243,8 +257,8 @@ static void append_drop_help(GString *text, uint8_t reason)
 				       event_drop_next(reason));
 }
 
-static void append_block(GString *text, const struct event *event,
-			 const struct event_format *format)
+/* What the block begins with: what happened to the packet. */
+static void append_head(GString *text, const struct event *event, const struct event_format *format)
 {
 	char ifname[IF_NAMESIZE];
 
@@ -256,24 +270,49 @@ static void append_block(GString *text, const struct event *event,
 		g_string_append(text, ", ");
 		append_identities(text, event, format);
 		g_string_append_printf(text, ", to endpoint %u\n", event->dst_endpoint);
-	} else {
-		g_string_append_printf(
-			text, "%s: %u bytes (%u captured), state %s, interface %s, , ",
-			event_trace_point_text(event->subtype), event->orig_len, event->cap_len,
-			event_ct_state_text(event->ct_state), ifname_text(event, format, ifname));
-		append_identities(text, event, format);
-		g_string_append_printf(text, ", orig-ip %s\n", original_address(event));
+		return;
 	}
+	g_string_append_printf(text, "%s: %u bytes (%u captured), state %s, interface %s, , ",
+			       event_trace_point_text(event->subtype), event->orig_len,
+			       event->cap_len, event_ct_state_text(event->ct_state),
+			       ifname_text(event, format, ifname));
+	append_identities(text, event, format);
+	g_string_append_printf(text, ", orig-ip %s\n", original_address(event));
+}
+
+/* By which rule, and how to learn why. */
+static void append_policy(GString *text, const struct event *event,
+			  const struct event_format *format)
+{
+	event_policy_append_rule(text, event, format);
+	g_string_append_c(text, '\n');
+	event_policy_append_command(text, event);
+}
+
+static void append_block(GString *text, const struct event *event,
+			 const struct event_format *format)
+{
+	struct packet packet;
+
+	/* Of a verdict Cilium shows its line, whatever the detail. */
+	if (event->type == EVENT_POLICY_VERDICT)
+		append_verdict_line(text, event, format);
+	else
+		append_head(text, event, format);
 	if (format->detail == EVENT_HEX) {
 		append_hex(text, event->packet, MIN(event->cap_len, EVENT_PACKET_BYTES));
-	} else {
-		struct packet packet;
-
-		decode(event, &packet);
-		packet_text_append_layers(text, &packet);
-		if (event->type == EVENT_DROP)
-			append_drop_help(text, event->subtype);
+		return;
 	}
+	if (event->type == EVENT_POLICY_VERDICT) {
+		event_policy_append_command(text, event);
+		return;
+	}
+	decode(event, &packet);
+	packet_text_append_layers(text, &packet);
+	if (event->type == EVENT_DROP)
+		append_drop_help(text, event->subtype);
+	if (event_is_of_policy(event))
+		append_policy(text, event, format);
 }
 
 char *event_format(const struct event *event, const struct event_format *format)
@@ -284,6 +323,8 @@ char *event_format(const struct event *event, const struct event_format *format)
 		append_block(text, event, format);
 	else if (event->type == EVENT_DROP)
 		append_drop_line(text, event, format);
+	else if (event->type == EVENT_POLICY_VERDICT)
+		append_verdict_line(text, event, format);
 	else
 		append_trace_line(text, event, format);
 	return g_string_free(text, FALSE);
@@ -297,39 +338,52 @@ char *event_format_connection(const struct event *event)
 	return g_string_free(text, FALSE);
 }
 
+/* ---- JSON ---- */
+
+static const char *type_text(uint8_t type)
+{
+	return type == EVENT_DROP ? "drop" : type == EVENT_TRACE ? "trace" : "policy-verdict";
+}
+
+static void add_drop(json_t *object, const struct event *event)
+{
+	json_object_set_new(object, "reason", json_string(event_drop_reason_text(event->subtype)));
+	json_object_set_new(object, "Line", json_integer(event->line));
+	json_object_set_new(object, "File", json_string(event_source_file_text(event->file)));
+	json_object_set_new(object, "ExtError", json_integer(event->ext_error));
+	json_object_set_new(object, "Ifindex", json_integer(event->ifindex));
+}
+
+static void add_trace(json_t *object, const struct event *event, const struct event_format *format)
+{
+	g_autoptr(GString) summary = g_string_new(NULL);
+	char ifname[IF_NAMESIZE];
+
+	append_direction(summary, event);
+	json_object_set_new(object, "ifindex", json_string(ifname_text(event, format, ifname)));
+	json_object_set_new(object, "state", json_string(event_ct_state_text(event->ct_state)));
+	json_object_set_new(object, "observationPoint",
+			    json_string(event_trace_point_text(event->subtype)));
+	json_object_set_new(object, "traceSummary", json_string(summary->str));
+}
+
 json_t *event_to_json(const struct event *event, const struct event_format *format)
 {
-	char ifname[IF_NAMESIZE];
 	struct packet packet;
 	json_t *object;
 
 	decode(event, &packet);
-	object =
-		json_pack("{s:i, s:s, s:o, s:i, s:I, s:I, s:I, s:i, s:o}", "cpu", event->cpu,
-			  "type", event->type == EVENT_DROP ? "drop" : "trace", "mark",
-			  json_sprintf("0x%x", event->hash), "source", event->src_endpoint, "bytes",
-			  (json_int_t)event->orig_len, "srcLabel", (json_int_t)event->src_identity,
-			  "dstLabel", (json_int_t)event->dst_identity, "dstID", event->dst_endpoint,
-			  "summary", packet_to_json(&packet));
-	if (event->type == EVENT_DROP) {
-		json_object_set_new(object, "reason",
-				    json_string(event_drop_reason_text(event->subtype)));
-		json_object_set_new(object, "Line", json_integer(event->line));
-		json_object_set_new(object, "File",
-				    json_string(event_source_file_text(event->file)));
-		json_object_set_new(object, "ExtError", json_integer(event->ext_error));
-		json_object_set_new(object, "Ifindex", json_integer(event->ifindex));
-	} else {
-		g_autoptr(GString) summary = g_string_new(NULL);
-
-		append_direction(summary, event);
-		json_object_set_new(object, "ifindex",
-				    json_string(ifname_text(event, format, ifname)));
-		json_object_set_new(object, "state",
-				    json_string(event_ct_state_text(event->ct_state)));
-		json_object_set_new(object, "observationPoint",
-				    json_string(event_trace_point_text(event->subtype)));
-		json_object_set_new(object, "traceSummary", json_string(summary->str));
-	}
+	object = json_pack(
+		"{s:i, s:s, s:o, s:i, s:I, s:I, s:I, s:i, s:o}", "cpu", event->cpu, "type",
+		type_text(event->type), "mark", json_sprintf("0x%x", event->hash), "source",
+		event->src_endpoint, "bytes", (json_int_t)event->orig_len, "srcLabel",
+		(json_int_t)event->src_identity, "dstLabel", (json_int_t)event->dst_identity,
+		"dstID", event->dst_endpoint, "summary", packet_to_json(&packet));
+	if (event->type == EVENT_DROP)
+		add_drop(object, event);
+	else if (event->type == EVENT_TRACE)
+		add_trace(object, event, format);
+	if (event_is_of_policy(event))
+		event_policy_add_json(object, event, format);
 	return object;
 }

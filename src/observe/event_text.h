@@ -31,6 +31,8 @@ struct event_format {
 	bool numeric; /* identities as numbers, not names */
 	/* Writes a device's name into buffer (IF_NAMESIZE) and returns it, or NULL; as if_indextoname. */
 	char *(*ifname)(unsigned int ifindex, char *buffer);
+	/* What a rule's number stands for, g_free, or NULL where that is not known; may be NULL. */
+	char *(*rule)(uint32_t number);
 };
 
 /* With the newline at its end. Free with g_free. */

@@ -2,6 +2,7 @@
 /* The L4 members of an element: toPorts and icmps. */
 #include <string.h>
 #include "src/base/intern.h"
+#include "src/model/icmp_type.h"
 #include "src/source/decode_policy.h"
 #include "src/source/syntax.h"
 
@@ -219,64 +220,8 @@ static void decode_port_rule(const struct policy_decoder *decoder, const struct 
 	}
 }
 
-struct icmp_name {
-	const char *name;
-	uint8_t type;
-};
-
-static const struct icmp_name icmp4_names[] = {
-	{"EchoReply", 0},
-	{"DestinationUnreachable", 3},
-	{"Redirect", 5},
-	{"Echo", 8},
-	{"EchoRequest", 8},
-	{"RouterAdvertisement", 9},
-	{"RouterSelection", 10},
-	{"TimeExceeded", 11},
-	{"ParameterProblem", 12},
-	{"Timestamp", 13},
-	{"TimestampReply", 14},
-	{"Photuris", 40},
-	{"ExtendedEcho Request", 42}, /* so in the documentation of the field */
-	{"ExtendedEcho Reply", 43},
-	{"ExtendedEchoRequest", 42},
-	{"ExtendedEchoReply", 43},
-	{},
-};
-
-static const struct icmp_name icmp6_names[] = {
-	{"DestinationUnreachable", 1},
-	{"PacketTooBig", 2},
-	{"TimeExceeded", 3},
-	{"ParameterProblem", 4},
-	{"EchoRequest", 128},
-	{"EchoReply", 129},
-	{"MulticastListenerQuery", 130},
-	{"MulticastListenerReport", 131},
-	{"MulticastListenerDone", 132},
-	{"RouterSolicitation", 133},
-	{"RouterAdvertisement", 134},
-	{"NeighborSolicitation", 135},
-	{"NeighborAdvertisement", 136},
-	{"RedirectMessage", 137},
-	{"RouterRenumbering", 138},
-	{"ICMPNodeInformationQuery", 139},
-	{"ICMPNodeInformationResponse", 140},
-	{"InverseNeighborDiscoverySolicitation", 141},
-	{"InverseNeighborDiscoveryAdvertisement", 142},
-	{"HomeAgentAddressDiscoveryRequest", 144},
-	{"HomeAgentAddressDiscoveryReply", 145},
-	{"MobilePrefixSolicitation", 146},
-	{"MobilePrefixAdvertisement", 147},
-	{"DuplicateAddressRequestCodeSuffix", 157},
-	{"DuplicateAddressConfirmationCodeSuffix", 158},
-	{"ExtendedEchoRequest", 160},
-	{"ExtendedEchoReply", 161},
-	{},
-};
-
 /* A number, as such or as a text, or a name of the family. −1, with a problem noted. */
-static int decode_icmp_type(const struct field *field, const struct icmp_name *names)
+static int decode_icmp_type(const struct field *field, bool is_v6)
 {
 	int64_t number;
 	const char *text;
@@ -293,9 +238,9 @@ static int decode_icmp_type(const struct field *field, const struct icmp_name *n
 	number = parse_port(text);
 	if (number >= 0 && number <= UINT8_MAX)
 		return (int)number;
-	for (; names->name; names++)
-		if (strcmp(text, names->name) == 0)
-			return names->type;
+	number = icmp_type_find(is_v6, text);
+	if (number >= 0)
+		return (int)number;
 	field_want(field, "a number from 0 to 255, or the name of a message of the family, such as "
 			  "EchoRequest");
 	return -1;
@@ -310,7 +255,7 @@ static void decode_icmp_field(const struct policy_decoder *decoder, const struct
 	const char *family = field_text(&family_field);
 	bool is_v6 = g_strcmp0(family, "IPv6") == 0;
 	struct policy_port port = {.protocol = is_v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP};
-	int type = decode_icmp_type(&type_field, is_v6 ? icmp6_names : icmp4_names);
+	int type = decode_icmp_type(&type_field, is_v6);
 
 	decode_policy_members(item, members);
 	if (family && *family && !is_v6 && strcmp(family, "IPv4") != 0)
