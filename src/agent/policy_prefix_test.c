@@ -451,6 +451,86 @@ static void numbers_run_out(void **state)
 	assert_int_equal(table_n_rows(kernel->tables.source_problems), 0);
 }
 
+/* Everybody but whom the second rule denies; without peers yet. */
+static struct policy *denying_new(struct policy_rule **ret_deny)
+{
+	struct policy *policy = test_policy_new("deny");
+	struct policy_spec *spec = test_policy_add_spec(policy, "");
+
+	test_policy_add_rule(policy, spec, POLICY_EGRESS, false);
+	*ret_deny = test_policy_add_rule(policy, spec, POLICY_EGRESS, true);
+	return policy;
+}
+
+/* An address of a service that nobody can tell from the world closes what is denied it. */
+static void a_service_without_number_closes(void **state)
+{
+	struct policy_kernel *kernel = *state;
+	struct policy_rule *deny;
+	struct policy *policy = denying_new(&deny);
+	struct cidr cidr;
+
+	deny->any_peer = false;
+	g_ptr_array_add(deny->peers, (void *)selector_new_service("default", "s0", NULL));
+	put_large_policy(kernel, "large", 0, N_PREFIXES - 1);
+	policy_kernel_put(kernel, kernel->tables.policies, &policy->row);
+	policy_kernel_put_service(kernel, "s0", "203.0.113.1");
+	assert_false(allows(kernel, "203.0.113.1"));
+	assert_true(allows(kernel, "198.51.100.1"));
+	policy_kernel_put_service(kernel, "s0", "203.0.113.1 203.0.113.2");
+	assert_false(allows(kernel, "203.0.113.2"));
+	assert_false(allows(kernel, "198.51.100.1"));
+	assert_int_equal(prefix_derivation_n_without(derive_get_prefixes(kernel->derive), &cidr),
+			 1);
+	put_large_policy(kernel, "large", 0, 1000);
+	assert_false(allows(kernel, "203.0.113.2"));
+	assert_true(allows(kernel, "198.51.100.1"));
+	assert_int_equal(prefix_derivation_n_without(derive_get_prefixes(kernel->derive), &cidr),
+			 0);
+}
+
+/* At the agent's start nothing waits. */
+static void an_exception_without_number_closes(void **state)
+{
+	struct policy_kernel *kernel = *state;
+
+	put_large_policy(kernel, "large", 0, N_PREFIXES);
+	put_policy(kernel, "p", (const char *const[]){"0.0.0.0/0 203.0.113.0/24", NULL});
+	policy_activation_begin(kernel->activation);
+	store_settle(kernel->store);
+	assert_false(allows(kernel, "203.0.113.1"));
+	assert_false(allows(kernel, "198.51.100.1"));
+	assert_true(allows(kernel, "10.0.0.99"));
+	put_large_policy(kernel, "large", 0, 1000);
+	assert_false(allows(kernel, "203.0.113.1"));
+	assert_true(allows(kernel, "198.51.100.1"));
+	assert_int_equal(table_n_rows(kernel->tables.source_problems), 0);
+}
+
+static void a_prefix_that_the_kernel_refuses_closes(void **state)
+{
+	struct policy_kernel *kernel = *state;
+	struct policy_rule *deny;
+	struct policy *policy = denying_new(&deny);
+
+	test_policy_add_peer(deny, "203.0.113.0/24");
+	fake_fail_next(kernel->datapath, FAKE_OP_MAP_UPDATE, ENOMEM);
+	policy_kernel_put(kernel, kernel->tables.policies, &policy->row);
+	assert_true(allows(kernel, "203.0.113.1")); /* it waits */
+	policy_activation_begin(kernel->activation);
+	store_settle(kernel->store);
+	policy_activation_retry(kernel->activation);
+	store_settle(kernel->store);
+	assert_false(allows(kernel, "203.0.113.1"));
+	assert_non_null(strstr(only_problem(kernel)->reason, "allows less than it says"));
+	now_ns += 60 * G_GINT64_CONSTANT(1000000000);
+	reconcilers_retry(kernel->reconcilers);
+	policy_activation_retry(kernel->activation);
+	store_settle(kernel->store);
+	assert_false(allows(kernel, "203.0.113.1"));
+	assert_true(allows(kernel, "198.51.100.1"));
+}
+
 int main(void)
 {
 #define TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -468,6 +548,9 @@ int main(void)
 		TEST(a_write_that_fails_is_waited_for, setup),
 		TEST(an_identity_stays_as_long_as_it_is_named, setup),
 		TEST(numbers_run_out, setup),
+		TEST(a_service_without_number_closes, setup),
+		TEST(an_exception_without_number_closes, setup),
+		TEST(a_prefix_that_the_kernel_refuses_closes, setup),
 	};
 #undef TEST
 

@@ -150,7 +150,8 @@ static void make_derivations(struct derive *derive, struct label_filter *take_fi
 	derive->named_ports = policy_named_ports_new();
 	derive->remote_pods = remote_pods_new(store, tables, derive->config, derive->identity,
 					      derive->ipcache, derive->named_ports);
-	derive->policy = policy_derivation_new(store, tables, derive->config, derive->named_ports);
+	derive->policy = policy_derivation_new(store, tables, derive->config, derive->prefix,
+					       derive->named_ports);
 }
 
 struct derive *derive_new(struct store *store, struct tables *tables,
@@ -197,6 +198,11 @@ void derive_set_last_identity(struct derive *derive, enum identity_scope scope, 
 void derive_reconfigure(struct derive *derive)
 {
 	policy_derivation_reconfigure(derive->policy);
+}
+
+void derive_recompile_policies(struct derive *derive)
+{
+	policy_derivation_recompile(derive->policy);
 }
 
 struct local_identities *derive_get_local_identities(struct derive *derive)

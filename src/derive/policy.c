@@ -299,8 +299,22 @@ void policy_derivation_reconfigure(struct policy_derivation *derivation)
 	changes_fini(&changes);
 }
 
+void policy_derivation_recompile(struct policy_derivation *derivation)
+{
+	struct changes changes;
+
+	if (!derivation->is_started)
+		return;
+	changes_init(&changes);
+	table_foreach (derivation->tables->active_policies, add_policy_row, &changes)
+		;
+	derive(derivation, &changes);
+	changes_fini(&changes);
+}
+
 struct policy_derivation *policy_derivation_new(struct store *store, struct tables *tables,
 						const struct derive_config *config,
+						const struct prefix_derivation *prefixes,
 						struct policy_named_ports *named_ports)
 {
 	struct policy_derivation *derivation = g_new0(struct policy_derivation, 1);
@@ -325,6 +339,7 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 		.tables = tables,
 		.config = config,
 		.slices = policy_compile_index_slices(tables->endpoint_slices),
+		.prefixes = prefixes,
 	};
 	derivation->selectors = policy_selectors_new(config);
 	derivation->subjects = policy_subjects_new();

@@ -24,7 +24,7 @@ void policy_world_init(struct policy_world *world)
 	world->store = tables_new(&world->tables);
 	world->named_ports = policy_named_ports_new();
 	world->derivation = policy_derivation_new(world->store, &world->tables, &world->config,
-						  world->named_ports);
+						  NULL, world->named_ports);
 }
 
 void policy_world_fini(struct policy_world *world)
