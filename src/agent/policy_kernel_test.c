@@ -14,7 +14,8 @@ static bool is_failing(enum plan_map map, const void *key, size_t n_bytes, void 
 {
 	const struct policy_kernel *kernel = data;
 
-	return reconcilers_entry_is_failing(kernel->reconcilers, map, key, n_bytes);
+	return kernel->reconcilers &&
+	       reconcilers_entry_is_failing(kernel->reconcilers, map, key, n_bytes);
 }
 
 static void count_waiting(const struct source_problem *problem, void *data)
@@ -37,7 +38,7 @@ struct addr policy_kernel_addr(const char *text)
 	return addr;
 }
 
-static void start_reconcilers(struct policy_kernel *kernel, uint32_t max_prefixes)
+static void make_datapath(struct policy_kernel *kernel, uint32_t max_prefixes)
 {
 	struct datapath_config config = {
 		.max_entries[PLAN_MAP_cilium_ipcache_prefix] = max_prefixes,
@@ -49,6 +50,12 @@ static void start_reconcilers(struct policy_kernel *kernel, uint32_t max_prefixe
 	kernel->datapath = datapath_fake_new();
 	err = kernel->datapath->ops->load(kernel->datapath, &config, NULL);
 	g_assert(!err);
+}
+
+static void start_reconcilers(struct policy_kernel *kernel)
+{
+	int err;
+
 	kernel->reconcilers = reconcilers_new(kernel->store, &kernel->tables, kernel->datapath);
 	reconcilers_set_version_source(kernel->reconcilers, take_version, kernel);
 	policy_activation_watch(kernel->activation);
@@ -60,21 +67,13 @@ static void start_reconcilers(struct policy_kernel *kernel, uint32_t max_prefixe
 	store_settle(kernel->store);
 }
 
-void policy_kernel_init(struct policy_kernel *kernel, const struct derive_config *config,
-			uint32_t max_prefixes)
+/* What was synced at once; with nothing in it. */
+static void make_store(struct policy_kernel *kernel)
 {
 	struct addr router4 = policy_kernel_addr("10.200.255.1");
 	struct addr router6 = policy_kernel_addr("fd00:200::ffff");
 	struct table **tables;
 
-	*kernel = (struct policy_kernel){.config = *config};
-	kernel->config.node_name = "node1";
-	kernel->config.cluster_name = "default";
-	kernel->config.enable_ipv4 = kernel->config.enable_ipv6 = true;
-	kernel->config.enable_non_default_deny = true;
-	memset(kernel->config.enable_policy_kind, true, sizeof(kernel->config.enable_policy_kind));
-	g_assert(!cidr_parse("10.200.0.0/16", &kernel->config.ipv4_range));
-	g_assert(!cidr_parse("fd00:200::/64", &kernel->config.ipv6_range));
 	kernel->store = tables_new(&kernel->tables);
 	kernel->derive = derive_new(kernel->store, &kernel->tables, &kernel->config, NULL);
 	kernel->activation = policy_activation_new(&(const struct policy_activation_parts){
@@ -93,9 +92,68 @@ void policy_kernel_init(struct policy_kernel *kernel, const struct derive_config
 	for (unsigned int i = 0; i < 7; i++)
 		table_set_synced(tables[i]);
 	derive_set_router(kernel->derive, &router4, &router6);
+}
+
+void policy_kernel_init(struct policy_kernel *kernel, const struct derive_config *config,
+			uint32_t max_prefixes)
+{
+	*kernel = (struct policy_kernel){.config = *config};
+	kernel->config.node_name = "node1";
+	kernel->config.cluster_name = "default";
+	kernel->config.enable_ipv4 = kernel->config.enable_ipv6 = true;
+	kernel->config.enable_non_default_deny = true;
+	memset(kernel->config.enable_policy_kind, true, sizeof(kernel->config.enable_policy_kind));
+	g_assert(!cidr_parse("10.200.0.0/16", &kernel->config.ipv4_range));
+	g_assert(!cidr_parse("fd00:200::/64", &kernel->config.ipv6_range));
+	make_store(kernel);
 	policy_activation_begin(kernel->activation);
 	store_settle(kernel->store);
-	start_reconcilers(kernel, max_prefixes);
+	make_datapath(kernel, max_prefixes);
+	start_reconcilers(kernel);
+}
+
+struct copy {
+	struct txn *txn;
+	struct table *to;
+};
+
+static bool copy_row(const struct row *row, void *data)
+{
+	struct copy *copy = data;
+
+	txn_put(copy->txn, copy->to, row_ref(row));
+	return true;
+}
+
+static void copy_table(const struct table *from, struct table *to, struct txn *txn)
+{
+	struct copy copy = {txn, to};
+
+	table_foreach (from, copy_row, &copy)
+		;
+}
+
+void policy_kernel_restart(struct policy_kernel *kernel,
+			   void (*change)(struct policy_kernel *kernel))
+{
+	struct policy_kernel before = *kernel;
+	struct txn *txn;
+
+	reconcilers_free(before.reconcilers);
+	kernel->reconcilers = NULL;
+	make_store(kernel);
+	txn = txn_new(kernel->store);
+	copy_table(before.tables.identities, kernel->tables.identities, txn);
+	copy_table(before.tables.endpoints, kernel->tables.endpoints, txn);
+	copy_table(before.tables.policies, kernel->tables.policies, txn);
+	txn_commit(txn);
+	change(kernel);
+	policy_activation_begin(kernel->activation);
+	store_settle(kernel->store);
+	start_reconcilers(kernel);
+	policy_activation_free(before.activation);
+	derive_free(before.derive);
+	store_free(before.store);
 }
 
 void policy_kernel_fini(struct policy_kernel *kernel)

@@ -26,6 +26,9 @@ struct policy_kernel {
 /* Both families. max_prefixes: of cilium_ipcache_prefix; 0: no limit. */
 void policy_kernel_init(struct policy_kernel *kernel, const struct derive_config *config,
 			uint32_t max_prefixes);
+/* Another agent finds what this one has left in the kernel, and manifests that have changed meanwhile. */
+void policy_kernel_restart(struct policy_kernel *kernel,
+			   void (*change)(struct policy_kernel *kernel));
 void policy_kernel_fini(struct policy_kernel *kernel);
 
 /* Each commits and settles. Rows are taken; NULL rows and texts remove. */

@@ -227,6 +227,72 @@ static void prefixes_match_nodes(void **state)
 	assert_false(allows(kernel, "192.0.2.1"));
 }
 
+/* ---- policies that change while no agent runs ---- */
+
+struct watched {
+	const struct policy_kernel *kernel;
+	bool was_allowed; /* some address that neither the old rules nor the new allow */
+	bool was_denied;  /* some that both allow */
+	unsigned int n_writes;
+};
+
+static void watch_writes(void *data)
+{
+	struct watched *watched = data;
+
+	watched->n_writes++;
+	watched->was_allowed |= allows(watched->kernel, "10.1.0.1");
+	watched->was_denied |=
+		!allows(watched->kernel, "192.0.2.1") || !allows(watched->kernel, "192.0.2.200");
+}
+
+static void check_restart(struct policy_kernel *kernel,
+			  void (*change)(struct policy_kernel *kernel))
+{
+	struct watched watched = {.kernel = kernel};
+
+	fake_set_write_observer(kernel->datapath, watch_writes, &watched);
+	policy_kernel_restart(kernel, change);
+	fake_set_write_observer(kernel->datapath, NULL, NULL);
+	assert_true(watched.n_writes);
+	assert_false(watched.was_allowed);
+	assert_false(watched.was_denied);
+	watch_writes(&watched);
+	assert_false(watched.was_allowed);
+	assert_false(watched.was_denied);
+}
+
+static void change_exception(struct policy_kernel *kernel)
+{
+	put_policy(kernel, "p",
+		   (const char *const[]){"10.0.0.0/8 10.1.0.0/16", "192.0.2.0/25", "192.0.2.128/25",
+					 NULL});
+}
+
+static void change_to_all(struct policy_kernel *kernel)
+{
+	put_policy(kernel, "p", (const char *const[]){"0.0.0.0/0 10.0.0.0/8", NULL});
+}
+
+static void change_to_few(struct policy_kernel *kernel)
+{
+	put_policy(kernel, "p", (const char *const[]){"192.0.0.0/8 192.0.2.128/26", NULL});
+}
+
+/* An exception of a wide prefix, both new; and parts of one that is allowed, with names of their own. */
+static void policies_that_change_meanwhile(void **state)
+{
+	struct policy_kernel *kernel = *state;
+
+	put_policy(kernel, "p", (const char *const[]){"192.0.2.0/24", NULL});
+	check_restart(kernel, change_exception);
+	assert_true(allows(kernel, "10.2.0.1"));
+	check_restart(kernel, change_to_all);
+	assert_false(allows(kernel, "10.2.0.1"));
+	check_restart(kernel, change_to_few);
+	assert_false(allows(kernel, "198.51.100.1"));
+}
+
 int main(void)
 {
 #define TEST(name, setup) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -239,6 +305,7 @@ int main(void)
 		TEST(the_api_server_has_labels, setup),
 		TEST(nodes_have_their_labels, setup_node_labels),
 		TEST(prefixes_match_nodes, setup_cidrs_match_nodes),
+		TEST(policies_that_change_meanwhile, setup),
 	};
 #undef TEST
 

@@ -30,6 +30,13 @@ void policy_maps_set_write_observer(struct policy_maps *maps, reconciler_write_f
 
 /* As the functions of struct reconcilers of these names. */
 NODISCARD int policy_maps_adopt(struct policy_maps *maps);
+/*
+ * After policy_maps_adopt(): versions in force get an entry for each prefix of the plan that is to have another
+ * identity, and fn is called with its row, to write it. 0 or −errno.
+ */
+typedef void (*policy_seeded)(const struct row *row, void *data);
+NODISCARD int policy_maps_seed(struct policy_maps *maps, const struct table *plan_map_entries,
+			       policy_seeded fn, void *data);
 void policy_maps_allow_deletion(struct policy_maps *maps);
 unsigned int policy_maps_resync(struct policy_maps *maps);
 int64_t policy_maps_retry(struct policy_maps *maps);

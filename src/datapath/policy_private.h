@@ -221,6 +221,10 @@ NODISCARD int policy_version_build(struct policy_maps *maps, const struct rule_s
  */
 NODISCARD int policy_version_add(struct policy_maps *maps, struct version *version,
 				 const struct rule_set *set, const GArray *added);
+/* One peer, which the version has not got, as it stands. 0, −ENOSPC or −errno. */
+NODISCARD int policy_version_put(struct policy_maps *maps, struct version *version,
+				 enum policy_direction direction, uint32_t identity,
+				 const struct policy_peer *value);
 NODISCARD int policy_version_remove(struct policy_maps *maps, struct version *version,
 				    const GArray *removed);
 

@@ -404,6 +404,32 @@ int policy_version_add(struct policy_maps *maps, struct version *version,
 	return first_err ? first_err : err;
 }
 
+int policy_version_put(struct policy_maps *maps, struct version *version,
+		       enum policy_direction direction, uint32_t identity,
+		       const struct policy_peer *value)
+{
+	GArray *peers = version->peers[direction];
+	const struct version_peer peer = {identity, *value};
+	const struct policy_peer_key key = {version->number, identity, direction};
+	guint place = peers->len;
+	uint32_t n_done;
+	int err;
+
+	if (!has_room(maps, 1, false))
+		return -ENOSPC;
+	err = maps->datapath->ops->map_update_batch(maps->datapath, PLAN_MAP_cilium_policy_peer,
+						    &key, value, 1, &n_done);
+	policy_tell_write(maps, PLAN_MAP_cilium_policy_peer, &key, value, err);
+	if (err)
+		return err;
+	while (place && g_array_index(peers, struct version_peer, place - 1).identity > identity)
+		place--;
+	g_array_insert_val(peers, place, peer);
+	policy_class_ref(maps, value->class);
+	maps->n_peers++;
+	return 0;
+}
+
 /* Those of a direction, without the first n_done of removed. */
 static void forget_peers(struct policy_maps *maps, struct version *version,
 			 enum policy_direction direction, const GArray *removed, uint32_t n_done)

@@ -145,6 +145,27 @@ void reconcilers_set_clock(struct reconcilers *reconcilers, int64_t (*now_ns)(vo
 		reconcilers->kinds[i].now_ns = now_ns;
 }
 
+static void write_prefix(const struct row *row, void *data)
+{
+	struct reconcile *reconcile = data;
+	struct row_key key;
+
+	reconcile->kind->key(row, &key);
+	reconcile_key(reconcile, &key);
+}
+
+/* Before anything else is written: the rules that come name these prefixes. */
+static int seed_prefixes(struct reconcilers *reconcilers)
+{
+	struct reconcile *reconcile = &reconcilers->kinds[KIND_MAP_ENTRIES];
+	int err;
+
+	reconcile_begin_run(reconcile);
+	err = policy_maps_seed(reconcilers->policy, reconcile->table, write_prefix, reconcile);
+	reconcile_end_run(reconcile, NULL);
+	return err;
+}
+
 int reconcilers_adopt(struct reconcilers *reconcilers, GError **error)
 {
 	int policy_err = policy_maps_adopt(reconcilers->policy);
@@ -158,6 +179,9 @@ int reconcilers_adopt(struct reconcilers *reconcilers, GError **error)
 			return error_set_errno(error, -err, "reading the kernel's %s",
 					       reconcilers->kinds[i].kind->name);
 	}
+	policy_err = seed_prefixes(reconcilers);
+	if (policy_err)
+		return error_set_errno(error, -policy_err, "reading the kernel's prefixes");
 	reconcilers->adopted = true;
 	return 0;
 }
