@@ -230,6 +230,18 @@ def test_dead_agent(shop, family):
     assert "name the endpoint by its number" in done.stderr
 
 
+def test_nobody_to_ask(site):
+    """Where no programs are, or others than ours, nothing is guessed."""
+    node = site.node(start=False)
+    argv = ("--from", "host", "--to", "192.0.2.200", "--port", 1)
+    assert "cilium_lxc" in explain(node, *argv, status=2).stderr
+    node.start_agent()
+    explain(node, *argv)
+    programs = "/sys/fs/bpf/cilium/programs"
+    node.exec("sh", "-e", stdin=f"cd {programs}\nmv $(ls) {'0' * 64}\n")
+    assert "are not those of this version" in explain(node, *argv, status=2).stderr
+
+
 def test_usage(shop):
     for argv, words in (
             ([], "expected --from and --to"),
