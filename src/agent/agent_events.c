@@ -15,9 +15,10 @@ struct agent_events {
 	bool wanted;
 	uint64_t n_overflows; /* of policies that have been told */
 	/* As they were told last; empty while nobody listens. */
-	GHashTable *endpoints; /* id to struct seen_endpoint */
-	GHashTable *ipcache;   /* struct cidr in the row to struct ipcache_entry */
-	GHashTable *policies;  /* key in the row to struct policy */
+	GHashTable *endpoints;   /* id to struct seen_endpoint */
+	GHashTable *ipcache;     /* struct cidr in the row to struct ipcache_entry */
+	GHashTable *policies;    /* key in the row to struct policy */
+	GHashTable *regenerated; /* ids: to be told of at the end of a run */
 };
 
 struct seen_endpoint {
@@ -149,7 +150,7 @@ static void look_at_endpoint(struct agent_events *events, uint16_t id)
 	if (!is_same)
 		publish(events, AGENT_EVENT_ENDPOINT_CREATED, endpoint_json(seen, true));
 	if (is_new_state)
-		tell_regenerated(events, seen);
+		g_hash_table_add(events->regenerated, GUINT_TO_POINTER(id));
 }
 
 /* ---- addresses ---- */
@@ -254,7 +255,23 @@ static void look_at_endpoint_policy(struct agent_events *events, uint16_t id)
 	struct seen_endpoint *seen = g_hash_table_lookup(events->endpoints, GUINT_TO_POINTER(id));
 
 	if (seen && policy_view_get(events->agent, id))
-		tell_regenerated(events, seen);
+		g_hash_table_add(events->regenerated, GUINT_TO_POINTER(id));
+}
+
+/* Once, though identity and rules are others. */
+static void tell_all_regenerated(struct agent_events *events)
+{
+	GHashTableIter iter;
+	void *id;
+
+	g_hash_table_iter_init(&iter, events->regenerated);
+	while (g_hash_table_iter_next(&iter, &id, NULL)) {
+		const struct seen_endpoint *seen = g_hash_table_lookup(events->endpoints, id);
+
+		if (seen)
+			tell_regenerated(events, seen);
+	}
+	g_hash_table_remove_all(events->regenerated);
 }
 
 /* ---- life ---- */
@@ -284,6 +301,7 @@ static void run(struct watch *watch, void *data)
 		else
 			look_at_endpoint(events, id);
 	}
+	tell_all_regenerated(events);
 	look_at_room(events);
 }
 
@@ -295,6 +313,7 @@ struct agent_events *agent_events_new(struct agent *agent)
 	events->agent = agent;
 	events->endpoints = g_hash_table_new_full(NULL, NULL, NULL, seen_endpoint_free);
 	events->ipcache = g_hash_table_new_full(hash_cidr, equal_cidr, NULL, unref_row);
+	events->regenerated = g_hash_table_new(NULL, NULL);
 	events->policies = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, unref_row);
 	watch_add(watch, agent->tables.ipcache);
 	watch_add(watch, agent->tables.endpoints);
@@ -312,6 +331,7 @@ void agent_events_free(struct agent_events *events)
 	g_hash_table_unref(events->endpoints);
 	g_hash_table_unref(events->ipcache);
 	g_hash_table_unref(events->policies);
+	g_hash_table_unref(events->regenerated);
 	g_free(events);
 }
 

@@ -9,6 +9,7 @@
 #include "src/agent/wiring.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/model/rule_set.h"
 #include "src/observe/agent_event_text.h"
 #include "src/observe/event_text.h"
 #include "src/observe/monitor_message.h"
@@ -45,26 +46,49 @@ static int apply(struct events *events, const struct settings *settings)
 }
 
 /* Of each endpoint, the drops for each reason: one that floods hides no other. */
+/* Whose rules decided, or who was to get, or had sent, the packet. */
+static unsigned int event_endpoint(const struct event *event)
+{
+	if (event->file == SOURCE_POLICY)
+		return event->policy_endpoint;
+	return event->direction == METRIC_DIR_INGRESS ? event->dst_endpoint : event->src_endpoint;
+}
+
+/* "CiliumNetworkPolicy/default/web spec.ingressDeny[0]"; "none" where no rule allows it. g_free. */
+static char *format_rule(const struct events *events, const struct event *event)
+{
+	const struct rule_origin *origin;
+
+	if (!event->rule)
+		return g_strdup("none");
+	origin = (const struct rule_origin *)table_get(events->agent->tables.rule_origins,
+						       &event->rule, sizeof(event->rule));
+	return origin ? g_strdup_printf("%s %s", origin->policy, origin->path)
+		      : g_strdup_printf("%u", event->rule);
+}
+
 static void on_event(const struct event *event, void *data)
 {
+	const struct events *events = data;
 	static const char message[] = "Packet dropped";
 	enum log_subsys subsys = log_subsys_of("monitor");
 	g_autofree char *connection = NULL;
+	g_autofree char *rule = NULL;
 	unsigned int endpoint_id;
 	uint64_t object, n_suppressed;
 
 	if (event->type != EVENT_DROP)
 		return;
-	endpoint_id =
-		event->direction == METRIC_DIR_INGRESS ? event->dst_endpoint : event->src_endpoint;
+	endpoint_id = event_endpoint(event);
 	object = (uint64_t)endpoint_id << 32 | event->subtype;
 	if (!log_admit(LOG_LEVEL_INFO, subsys, message, object, &n_suppressed))
 		return;
 	connection = event_format_connection(event);
+	rule = event->file == SOURCE_POLICY ? format_rule(events, event) : NULL;
 	log_write_admitted(LOG_LEVEL_INFO, subsys, message, object,
-			   "reason=%s endpointID=%u connection=%s ifindex=%u identity=%u file=%s "
-			   "line=%u suppressed=%" PRIu64,
-			   event_drop_reason_text(event->subtype), endpoint_id, connection,
+			   "reason=%s endpointID=%u rule=%s connection=%s ifindex=%u identity=%u "
+			   "file=%s line=%u suppressed=%" PRIu64,
+			   event_drop_reason_text(event->subtype), endpoint_id, rule, connection,
 			   event->ifindex, event->src_identity, event_source_file_text(event->file),
 			   event->line, n_suppressed);
 }

@@ -122,8 +122,8 @@ static json_t *config_status_to_json(const struct agent *agent)
 		"masqueradeProtocols", "ipv4", settings->enable_ipv4_masquerade, "ipv6",
 		settings->enable_ipv6_masquerade, "realized", "options", options_to_json(agent),
 		"immutable", immutable_to_json(agent), "nodeMonitor", ring_to_json(agent),
-		"policy-enforcement", policy_view_get_enforcement(agent), "axoneme", "config-dir", settings->config_dir,
-		"keys", keys_to_json(agent));
+		"policy-enforcement", policy_view_get_enforcement(agent), "axoneme", "config-dir",
+		settings->config_dir, "keys", keys_to_json(agent));
 }
 
 void rest_config_get(struct rest_call *call)

@@ -89,6 +89,10 @@ char *status_next_step(const struct reconciler_failure *failure, const char *bpf
 	if ((failure->error == E2BIG || failure->error == ENOSPC) &&
 	    !strcmp(failure->reconciler, "map-entries"))
 		return map_step(failure->object);
+	if (failure->error == ENOSPC && !strcmp(failure->reconciler, "policy"))
+		return g_strdup("The maps of policy are full (`cilium status --verbose`), and the "
+				"rules before stay in force: let policies select fewer peers or "
+				"ports, or raise bpf-policy-map-max. It is tried again by itself.");
 	return g_strdup("It is tried again by itself, at least every 30 s. If it stays, report "
 			"it with `cilium debuginfo`.");
 }

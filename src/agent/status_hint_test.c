@@ -31,6 +31,7 @@ static void test_steps_name_the_object(void **state)
 	assert_says("attachments", "cil_from_netdev on the ingress of eth0 (2)", EEXIST,
 		    "`tc qdisc show dev eth0`");
 	assert_says("map-entries", "cilium_lxc 10.0.0.7", E2BIG, "`cilium map get cilium_lxc`");
+	assert_says("policy", "rules of endpoint 3, 2501 peers", ENOSPC, "bpf-policy-map-max");
 	assert_says("attachments", "cil_from_netdev on the ingress of eth0 (2)", EROFS,
 		    "`mount -o remount,rw /bpf`");
 	assert_says("map-entries", "cilium_lxc 10.0.0.7", EPERM, "CAP_BPF");

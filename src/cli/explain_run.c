@@ -243,8 +243,8 @@ int explain_run_packet(struct explain_run *run, const uint8_t *ip, size_t n_byte
 	}
 	/* What concerns no endpoint passes without a word where it is going. */
 	if (report.explain.trace_point == TRACE_TO_ENDPOINT && !report.explain.dst_endpoint)
-		report.explain.trace_point = place.program == EXPLAIN_TO_NETDEV ? TRACE_TO_NETWORK
-										: TRACE_TO_STACK;
+		report.explain.trace_point =
+			place.program == EXPLAIN_TO_NETDEV ? TRACE_TO_NETWORK : TRACE_TO_STACK;
 	if (!err)
 		*ret_report = report;
 	return err;

@@ -27,7 +27,7 @@ struct tables {
 	/* Rows of policies and cidr_groups whose prefixes the kernel knows; the version before until then. */
 	struct table *active_policies;    /* struct policy */
 	struct table *active_cidr_groups; /* struct cidr_group */
-	struct table *rule_origins;    /* struct rule_origin */
+	struct table *rule_origins;       /* struct rule_origin */
 	/* The plan. */
 	struct table *plan_map_entries;  /* struct plan_map_entry */
 	struct table *plan_attachments;  /* struct plan_attachment */

@@ -323,7 +323,9 @@ def test_filters(node):
              ("--from", "default/a"): lambda each: each["source"] == ids[0],
              ("--related-to", "b"): lambda each: ids[1] in (each["source"], each["dstID"]),
              ("--to", f"ipv4:{c.ipv4}"): lambda each: each["dstID"] == ids[2],
-             ("-t", "drop,trace"): lambda each: True, (): lambda each: True}
+             ("-t", "policy-verdict"): lambda each: each["type"] == "policy-verdict",
+             ("-t", "drop,trace"): lambda each: each["type"] in ("drop", "trace"),
+             (): lambda each: True}
     monitors = {argv: observe.Monitor(node, "-j", *map(str, argv)) for argv in cases}
     for source, target in (a, b), (b, c), (c, a):
         assert probe.ping(source, target.ipv4)
@@ -333,7 +335,7 @@ def test_filters(node):
     everything = records(monitors[()], 0)  # what each of the others shows a part of
     assert everything[0]["type"] == "agent" and everything[0]["subtype"] == "Cilium agent started"
     everything = everything[1:]
-    assert {each["type"] for each in everything} == {"drop", "trace"}
+    assert {each["type"] for each in everything} == {"drop", "policy-verdict", "trace"}
     for argv, passes in cases.items():
         wanted = [each for each in everything if passes(each)]
         assert 0 < len(wanted), argv

@@ -123,6 +123,19 @@ static void add_pods(struct generate *generate, json_t *world)
 		add_endpoint(generate, world, NULL, NULL);
 }
 
+/* One of another node; without named ports, of which the agent knows those of its own pods alone. */
+static void add_remote_pod(struct generate *generate, json_t *objects)
+{
+	json_t *pod = generate_pod(generate, 50);
+
+	json_object_set_new(json_object_get(pod, "spec"), "nodeName", json_string("node2"));
+	json_object_del(json_object_get(pod, "spec"), "containers");
+	json_object_set_new(pod, "status",
+			    json_pack("{s:s, s:[{s:s}, {s:s}]}", "phase", "Running", "podIPs", "ip",
+				      "10.2.0.50", "ip", "fd02::50"));
+	json_array_append_new(objects, pod);
+}
+
 static json_t *cilium_node(const char *name, json_t *labels, const char *ipv4, const char *ipv6)
 {
 	return json_pack("{s:s, s:s, s:{s:s, s:o}, s:{s:[{s:s, s:s}, {s:s, s:s}]}}", "apiVersion",
@@ -288,6 +301,8 @@ json_t *generate_world(struct generate *generate)
 	} else {
 		add_nodes(generate, objects);
 		add_api_server(generate, objects);
+		if (random_chance(&generate->random, 40))
+			add_remote_pod(generate, objects);
 	}
 	add_services(generate, objects);
 	add_groups(generate, objects);

@@ -63,11 +63,13 @@ GPtrArray *question_peers(const json_t *world)
 	}
 	json_array_foreach(json_object_get(world, "objects"), i, object)
 	{
-		const json_t *spec = json_object_get(object, "spec");
+		const json_t *list = json_object_get(
+			json_object_get(object, object_is(object, "Pod") ? "status" : "spec"),
+			object_is(object, "Pod") ? "podIPs" : "addresses");
 
-		if (!object_is(object, "CiliumNode"))
+		if (!object_is(object, "CiliumNode") && !object_is(object, "Pod"))
 			continue;
-		json_array_foreach(json_object_get(spec, "addresses"), k, address)
+		json_array_foreach(list, k, address)
 		{
 			const char *text = object_text(address, "ip", NULL);
 

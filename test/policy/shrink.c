@@ -18,10 +18,11 @@ static bool still_fails(const struct shrink *shrink)
 static bool must_stay(const char *key)
 {
 	static const char *const keys[] = {
-		"apiVersion",    "kind",      "metadata",   "name",        "namespace", "config",
-		"objects",       "endpoints", "ipv4",       "ipv6",        "type",      "key",
-		"operator",      "cidr",      "fields",     "ports",       "selector",  "addresses",
-		"addressType",   "nodeName",  "containers", "serviceName", "podCIDRs",  "ip",
+		"apiVersion",    "kind",        "metadata",  "name",        "namespace",
+		"config",        "objects",     "endpoints", "ipv4",        "ipv6",
+		"type",          "key",         "operator",  "cidr",        "fields",
+		"ports",         "selector",    "addresses", "addressType", "nodeName",
+		"containers",    "serviceName", "podCIDRs",  "podIPs",      "ip",
 		"externalCIDRs", "pod",
 	};
 

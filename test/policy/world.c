@@ -277,6 +277,28 @@ static void add_endpoints(struct world *world)
 	}
 }
 
+/* Pods of other nodes: their manifests say where they are. */
+static void add_remote_pods(struct world *world)
+{
+	const json_t *object, *address;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(world->json, "objects"), i, object)
+	{
+		const json_t *status = json_object_get(object, "status");
+		g_autofree char *name = object_name(object);
+		struct party *party;
+
+		if (!object_is(object, "Pod") || !status)
+			continue;
+		party = add_party(world, name);
+		party->pod = object;
+		add_pod_labels(world, party);
+		json_array_foreach(json_object_get(status, "podIPs"), k, address)
+			add_address_of(world, object_text(address, "ip", NULL), party);
+	}
+}
+
 static void add_reserved(struct world *world, const char *name)
 {
 	g_autofree char *whole = g_strconcat("reserved:", name, NULL);
@@ -337,6 +359,7 @@ struct world *world_new(const json_t *json)
 	world->dual_stack = world_config_is_on(world, "enable-ipv4", true) &&
 			    world_config_is_on(world, "enable-ipv6", true);
 	add_endpoints(world);
+	add_remote_pods(world);
 	add_nodes(world);
 	for (unsigned int i = 0; i < G_N_ELEMENTS(reserved); i++)
 		add_reserved(world, reserved[i]);

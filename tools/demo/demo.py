@@ -35,10 +35,12 @@ def say(text):
     print(f"  {text}", flush=True)
 
 
-def show(node, *argv):
-    """Runs a command of the cilium program and shows both."""
+def show(node, *argv, status=0):
+    """Runs a command of the cilium program, which ends with status, and shows both."""
     print(f"  {DIM}$ cilium {' '.join(argv)}{PLAIN}")
-    for line in node.cli(*argv).stdout.splitlines():
+    done = node.cli(*argv, check=False)
+    assert done.returncode == status, done.stderr
+    for line in done.stdout.splitlines():
         print(f"    {line}")
     sys.stdout.flush()
 
@@ -111,8 +113,45 @@ def explain_a_drop(node, pods):
     print(f"  {DIM}$ cilium monitor --type drop{PLAIN}\n    {line}")
 
 
+def reaches(client, server, address, port):
+    """Whether a datagram gets there; between two pods of a node it has arrived when it is sent."""
+    family = probe.family_of(address)
+    with server.socket(family, probe.UDP) as listener, client.socket(family, probe.UDP) as sender:
+        listener.bind(("", port))
+        listener.setblocking(False)
+        sender.sendto(b"?", (address, port))
+        try:
+            return bool(listener.recv(16))
+        except BlockingIOError:
+            return False
+
+
+def isolate(node, pods):
+    title("5. A policy: only the client reaches web, and only its port 8080")
+    db, web = pods["db"], pods["web"]
+    assert reaches(db, web, web.ipv4, 53)
+    start = time.monotonic()
+    shutil.copy(HERE / "policy.yaml", node.manifest_dir)
+    while reaches(db, web, web.ipv4, 53):
+        pass
+    say(f"copied into the manifest directory; the first packet of db was refused "
+        f"{(time.monotonic() - start) * 1000:.0f} ms later")
+    show(node, "policy", "list")
+    show(node, "explain", "--from", "shop/client", "--to", "shop/web", "--port", "8080")
+    show(node, "explain", "--from", "shop/db", "--to", "shop/web", "--port", "8080", status=1)
+    with observe.monitor(node, "--type", "drop") as monitor:
+        for family in FAMILIES.values():
+            assert not reaches(db, web, web.address(family), 53)
+        line = monitor.wait_line("Policy denied", web.ipv6)
+    print(f"  {DIM}$ cilium monitor --type drop{PLAIN}\n    {line}")
+    (node.manifest_dir / "policy.yaml").unlink()
+    while not reaches(db, web, web.ipv4, 53):
+        pass
+    say("taken out of the directory, it is as before")
+
+
 def kill_the_agent(node, pods):
-    title("5. kill -9, while a thousand packets a second flow")
+    title("6. kill -9, while a thousand packets a second flow")
     flows = [Flow("udp", pods["client"], node.site.far, FAR[family]) for family in FAMILIES.values()]
     for _ in range(3):
         time.sleep(1)
@@ -143,10 +182,11 @@ def main():
         show(node, "status")
         show(node, "endpoint", "list")
         explain_a_drop(node, pods)
+        isolate(node, pods)
         kill_the_agent(node, pods)
     finally:
         site.close()
-    title("6. Gone again")
+    title("7. Gone again")
     assert machine() == before, "the machine is not as it was"
     say("Devices, routes and mounts of this machine are as before.")
     say("Next: README.md has the first five minutes, docs/standalone.md everything.")
