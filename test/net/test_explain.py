@@ -189,6 +189,19 @@ def test_connection(shop, family):
         assert "ingress     denied: the rules of shop/web" in text
 
 
+def test_masqueraded(shop, family):
+    """An answer comes to an address of the node, and is told to go to the pod."""
+    far = FAR[family]
+    with probe.Server(shop.site.far, family, probe.TCP, port=8000), \
+            probe.connect(shop.web, probe.TCP, far, 8000) as client:
+        probe.exchange(client)
+        text = explain(shop, "--from", far, "--source-port", 8000, "--to", shop.addresses[family],
+                       "--port", client.getsockname()[1]).stdout
+    assert ", this node, identity 1 (reserved:host)\n" in text
+    assert f"answers a masqueraded connection: of shop/web, endpoint {number(shop.web)}\n" in text
+    assert "; this is a packet of who answers" in text and text.endswith("goes into the pod\n")
+
+
 def test_audit_and_open(shop):
     pair = ("--from", "shop/front", "--to", "shop/web", "--port", 90)
     shop.cli("endpoint", "config", str(number(shop.web)), "PolicyAuditMode=Enabled")
