@@ -13,7 +13,6 @@
 struct agent_events {
 	struct agent *agent;
 	bool wanted;
-	uint64_t n_overflows; /* of policies that have been told */
 	/* As they were told last; empty while nobody listens. */
 	GHashTable *endpoints;   /* id to struct seen_endpoint */
 	GHashTable *ipcache;     /* struct cidr in the row to struct ipcache_entry */
@@ -233,20 +232,23 @@ static void look_at_policy(struct agent_events *events, const struct row_key *ke
 	see_policy(events, policy);
 }
 
-/* A rule set that does not fit is of no endpoint alone. */
-static void look_at_room(struct agent_events *events)
+/* Of the reconciler, when it happens: it may be at a try that no change has caused. */
+static void on_room(const struct reconciler_room_note *note, void *data)
 {
+	struct agent_events *events = data;
 	struct reconciler_policy_statistics policy =
 		reconcilers_policy_statistics(events->agent->reconcilers);
+	json_t *json;
 
-	if (policy.n_overflows > events->n_overflows && events->wanted)
-		publish(events, AGENT_EVENT_POLICY_OVERFLOW,
-			json_pack("{s:i, s:I, s:I, s:I, s:I}", "rule-sets", policy.n_unfit, "peers",
-				  (json_int_t)policy.n_peers, "max-peers",
-				  (json_int_t)policy.max_peers, "class-entries",
-				  (json_int_t)policy.n_class_entries, "max-class-entries",
-				  (json_int_t)policy.max_class_entries));
-	events->n_overflows = policy.n_overflows;
+	if (!events->wanted)
+		return;
+	json = json_pack("{s:s, s:s*, s:i, s:I, s:I, s:I, s:I}", "rules", note->rules, "error",
+			 note->fits ? NULL : g_strerror(note->error), "rule-sets",
+			 (int)policy.n_unfit, "peers", (json_int_t)policy.n_peers, "max-peers",
+			 (json_int_t)policy.max_peers, "class-entries",
+			 (json_int_t)policy.n_class_entries, "max-class-entries",
+			 (json_int_t)policy.max_class_entries);
+	publish(events, note->fits ? AGENT_EVENT_POLICY_FITS : AGENT_EVENT_POLICY_OVERFLOW, json);
 }
 
 /* The endpoint is the one that was seen, and other rules are in force for it. */
@@ -285,7 +287,7 @@ static void run(struct watch *watch, void *data)
 	while (watch_pop(watch, &table, &key)) {
 		uint16_t id;
 
-		if (!events->wanted || table == events->agent->tables.rule_sets)
+		if (!events->wanted)
 			continue;
 		if (table == events->agent->tables.ipcache) {
 			look_at_entry(events, &key);
@@ -302,7 +304,6 @@ static void run(struct watch *watch, void *data)
 			look_at_endpoint(events, id);
 	}
 	tell_all_regenerated(events);
-	look_at_room(events);
 }
 
 struct agent_events *agent_events_new(struct agent *agent)
@@ -320,7 +321,7 @@ struct agent_events *agent_events_new(struct agent *agent)
 	watch_add(watch, agent->tables.endpoint_states);
 	watch_add(watch, agent->tables.active_policies);
 	watch_add(watch, agent->tables.endpoint_policies);
-	watch_add(watch, agent->tables.rule_sets);
+	reconcilers_set_room_observer(agent->reconcilers, on_room, events);
 	return events;
 }
 

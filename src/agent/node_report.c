@@ -30,6 +30,22 @@ static bool holds(GPtrArray *problems, const char *problem)
 	return g_ptr_array_find_with_equal_func(problems, problem, g_str_equal, NULL);
 }
 
+/* Policies and groups say so of themselves; what a service has got may be nobody's. */
+static void add_prefixes(const struct agent *agent, GPtrArray *problems)
+{
+	char text[CIDR_TEXT_BYTES];
+	struct cidr cidr;
+	unsigned int n = prefix_derivation_n_without(derive_get_prefixes(agent->derive), &cidr);
+
+	if (n)
+		g_ptr_array_add(problems,
+				g_strdup_printf("no identity is left for %u prefixes of policies, "
+						"CIDR groups and services, as %s: use fewer; until "
+						"then rules that deny or except one allow less "
+						"than they say",
+						n, cidr_format(&cidr, text)));
+}
+
 GPtrArray *node_report_find(const struct agent *agent)
 {
 	const struct datapath_config *config = &agent->datapath_config;
@@ -42,6 +58,7 @@ GPtrArray *node_report_find(const struct agent *agent)
 			     &config->router6);
 	problems = node_problems(view);
 	node_view_free(view);
+	add_prefixes(agent, problems);
 	return problems;
 }
 

@@ -27,10 +27,11 @@ static bool arg_print;
 static bool arg_verbose = true;
 
 struct validation {
-	json_t *policies; /* [{policy, file, line, rules, notes}] */
-	json_t *problems; /* [{file, line, object, field, reason}] */
-	json_t *ignored;  /* the same, of objects that this version does not act on */
-	json_t *rules;    /* of all that are good, in Cilium's form */
+	json_t *policies;   /* [{policy, file, line, rules, notes}] */
+	json_t *problems;   /* [{file, line, object, field, reason}] */
+	json_t *ignored;    /* the same, of objects that this version does not act on */
+	json_t *rules;      /* of all that are good, in Cilium's form */
+	GHashTable *places; /* key of a policy to "web.yaml:12": where it was first */
 	unsigned int n_files;
 };
 
@@ -61,10 +62,34 @@ static json_t *notes_to_json(const struct policy *policy)
 	return list;
 }
 
+/* The agent takes the first, and refuses what has the same name. */
+static void add_duplicate(struct validation *validation, const char *file,
+			  const struct policy *policy, const char *place)
+{
+	g_autofree char *object =
+		g_strdup_printf("%s %s", policy_kind_name(policy->kind), policy->meta.name);
+	g_autofree char *reason = g_strdup_printf("is already defined in %s", place);
+	struct source_problem *problem =
+		manifest_problem_new(file, policy->meta.line, object, "metadata.name", reason);
+
+	json_array_append_new(validation->problems, problem_to_json(problem));
+	row_unref(&problem->row);
+}
+
 static void add_policy(struct validation *validation, const char *file, const struct policy *policy)
 {
-	json_t *rules = json_array();
+	const char *first = g_hash_table_lookup(validation->places, policy->meta.key);
+	g_autofree char *place = g_strdup_printf("%s:%u", file, policy->meta.line);
+	json_t *rules;
 
+	if (first) {
+		if (strcmp(first, place) != 0) /* else a file was named twice */
+			add_duplicate(validation, file, policy, first);
+		return;
+	}
+	g_hash_table_insert(validation->places, g_strdup(policy->meta.key),
+			    g_steal_pointer(&place));
+	rules = json_array();
 	for (guint i = 0; i < policy->specs->len; i++)
 		json_array_append_new(rules, policy_spec_to_json(policy->specs->pdata[i]));
 	json_array_extend(validation->rules, rules);
@@ -288,7 +313,13 @@ static int print_text(const struct validation *validation, bool is_asked)
 
 static int run_validate(int argc, char *const argv[])
 {
-	struct validation validation = {json_array(), json_array(), json_array(), json_array(), 0};
+	struct validation validation = {
+		.policies = json_array(),
+		.problems = json_array(),
+		.ignored = json_array(),
+		.rules = json_array(),
+		.places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+	};
 	int status = EXIT_SUCCESS;
 
 	for (int i = 0; i < argc && !status; i++)
@@ -305,6 +336,7 @@ static int run_validate(int argc, char *const argv[])
 	json_decref(validation.problems);
 	json_decref(validation.ignored);
 	json_decref(validation.rules);
+	g_hash_table_unref(validation.places);
 	return status;
 }
 

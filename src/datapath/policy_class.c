@@ -69,6 +69,15 @@ bool policy_class_find(struct policy_maps *maps, const struct rule_class *class,
 	return known || !class->n_entries;
 }
 
+const struct rule_class *policy_class_content(const struct policy_maps *maps,
+					      const struct policy_peer *peer)
+{
+	const struct kernel_class *class = get_class(maps, peer->class);
+
+	return rule_class_new(&peer->otherwise, class ? class->entries : NULL,
+			      class ? class->n_entries : 0);
+}
+
 struct policy_class_key policy_class_key(uint32_t number, const struct rule_class_entry *entry)
 {
 	return (struct policy_class_key){

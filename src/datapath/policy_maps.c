@@ -14,6 +14,7 @@ struct policy_maps *policy_maps_new(struct store *store, struct tables *tables,
 	maps->store = store;
 	maps->rule_sets = tables->rule_sets;
 	maps->endpoint_policies = tables->endpoint_policies;
+	maps->identities = tables->identities;
 	maps->now_ns = clock_monotonic_ns;
 	maps->sets = g_hash_table_new(NULL, NULL);
 	maps->subjects = g_hash_table_new(NULL, NULL);
@@ -74,10 +75,21 @@ static uint32_t number_of(const struct row_key *key)
 	return number;
 }
 
+static void weigh_strangers(struct policy_maps *maps)
+{
+	GHashTableIter iter;
+	void *set;
+
+	g_hash_table_iter_init(&iter, maps->sets);
+	while (g_hash_table_iter_next(&iter, NULL, &set))
+		policy_set_weigh_strangers(maps, set);
+}
+
 static void run_watch(struct watch *watch, void *data)
 {
 	struct policy_maps *maps = data;
 	g_autoptr(GArray) ids = g_array_new(false, false, sizeof(uint16_t));
+	bool identities_changed = false;
 	struct table *table;
 	struct row_key key;
 
@@ -85,10 +97,15 @@ static void run_watch(struct watch *watch, void *data)
 	while (watch_pop(watch, &table, &key)) {
 		if (table == maps->rule_sets)
 			policy_set_mark(maps, policy_set_get(maps, number_of(&key)));
-		else
+		else if (table == maps->endpoint_policies)
 			g_array_append_vals(ids, key.data, 1);
+		else
+			identities_changed = true;
 	}
 	apply_dirty(maps, ids);
+	if (identities_changed)
+		weigh_strangers(maps);
+	maps->seen_revision = store_revision(maps->store);
 	policy_end_run(maps, NULL);
 }
 
@@ -98,6 +115,7 @@ void policy_maps_watch(struct policy_maps *maps, struct store *store, struct tab
 
 	watch_add(watch, tables->endpoint_policies);
 	watch_add(watch, tables->rule_sets);
+	watch_add(watch, tables->identities);
 }
 
 /* Those that fail: all whose time has come, and those that want room, where there is more than before. */
@@ -221,6 +239,13 @@ void policy_maps_set_observer(struct policy_maps *maps, reconciler_observer obse
 {
 	maps->observer = observer;
 	maps->observer_data = data;
+}
+
+void policy_maps_set_room_observer(struct policy_maps *maps, reconciler_room_observer observer,
+				   void *data)
+{
+	maps->room_observer = observer;
+	maps->room_observer_data = data;
 }
 
 void policy_maps_set_write_observer(struct policy_maps *maps, reconciler_write_fn fn, void *data)

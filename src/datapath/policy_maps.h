@@ -24,6 +24,8 @@ void policy_maps_set_version_source(struct policy_maps *maps, policy_take_versio
 void policy_maps_set_waiter(struct policy_maps *maps, policy_wait wait, void *data);
 void policy_maps_set_lockdown(struct policy_maps *maps, bool lockdown);
 void policy_maps_set_observer(struct policy_maps *maps, reconciler_observer observer, void *data);
+void policy_maps_set_room_observer(struct policy_maps *maps, reconciler_room_observer observer,
+				   void *data);
 void policy_maps_set_write_observer(struct policy_maps *maps, reconciler_write_fn fn, void *data);
 
 /* As the functions of struct reconcilers of these names. */

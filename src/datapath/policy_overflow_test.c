@@ -25,11 +25,6 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static const struct rule_class *allow(uint32_t rule)
-{
-	return class_new(ALLOW, rule, 0, 0);
-}
-
 /* n ports of TCP. */
 static const struct rule_class *allow_ports(uint32_t rule, unsigned int n)
 {
@@ -44,29 +39,6 @@ static const struct rule_class *allow_ports(uint32_t rule, unsigned int n)
 			.leaf = {.rule = rule, .verdict = ALLOW},
 		};
 	return rule_class_new(&otherwise, entries, n);
-}
-
-static void apply(struct node *node, struct rule_set *take_set)
-{
-	node_put_set(node, take_set);
-	store_settle(node->store);
-}
-
-static enum policy_verdict verdict(const struct node *node, uint16_t id, uint32_t identity)
-{
-	const struct question question = {POLICY_INGRESS, identity, IPPROTO_TCP, 80};
-
-	return judge(node->dp, id, &question).verdict;
-}
-
-static uint32_t version_of(const struct node *node, uint16_t id)
-{
-	return node->dp->ops->policy_get(node->dp, id).version;
-}
-
-static bool is_incomplete(const struct node *node, uint16_t id)
-{
-	return node->dp->ops->policy_get(node->dp, id).flags & POLICY_F_INCOMPLETE;
 }
 
 struct failures {
@@ -243,17 +215,6 @@ static void test_room_is_kept_for_peers(void **state)
 	assert_int_equal(n_failures(node), 0);
 }
 
-/* Everybody may, but n peers from 100 on. */
-static struct rule_set *deny_set(uint64_t revision, uint32_t n, const struct rule_class *take_class)
-{
-	struct rule_set *set = set_new(1, revision, 100, n, take_class);
-	struct rule_set_direction *side = &set->directions[POLICY_INGRESS];
-
-	rule_class_unref(side->others);
-	side->others = allow(30);
-	return set;
-}
-
 static void test_a_peer_that_must_be_denied_closes(void **state)
 {
 	struct node *node = *state;
@@ -417,6 +378,43 @@ static void test_tells_the_observer_once(void **state)
 	assert_int_equal(n_notes[RECONCILER_APPLIED], 1);
 }
 
+static void count_room(const struct reconciler_room_note *note, void *data)
+{
+	unsigned int *n_notes = data;
+
+	if (!note->fits)
+		assert_string_equal(note->rules,
+				    "rules of endpoints 1, 2 (NetworkPolicy/default/p), 41 peers");
+	assert_int_equal(note->error, note->fits ? 0 : ENOSPC);
+	n_notes[note->fits]++;
+}
+
+/* Once a rule set, when it happens: the room comes at a try that no change has caused. */
+static void test_tells_of_room_when_it_happens(void **state)
+{
+	struct node *node = *state;
+	unsigned int n_notes[2] = {0};
+
+	reconcilers_set_room_observer(node->reconcilers, count_room, n_notes);
+	for (uint16_t id = 1; id <= 2; id++)
+		node_put_endpoint(node, id, 1, false);
+	node_put_endpoint(node, 3, 2, false);
+	node_put_set(node, set_new(2, 1, 100, 30, allow(20)));
+	store_settle(node->store);
+	apply(node, set_new(1, 1, 100, 40, allow(20)));
+	assert_int_equal(n_notes[false], 1);
+	for (int i = 0; i < 5; i++)
+		test_now_ns += reconcilers_retry(node->reconcilers);
+	assert_int_equal(n_notes[false], 1);
+	assert_int_equal(n_notes[true], 0);
+	node_remove_endpoint(node, 3);
+	node_remove_set(node, 2);
+	store_settle(node->store);
+	node_come_to_rest(node);
+	assert_int_equal(n_notes[false], 1);
+	assert_int_equal(n_notes[true], 1);
+}
+
 /* Deleting fails: that is told, and tried again. */
 static void test_old_versions_that_stay(void **state)
 {
@@ -456,6 +454,7 @@ int main(void)
 		TEST(test_what_nobody_has_makes_room),
 		TEST(test_lockdown),
 		TEST(test_tells_the_observer_once),
+		TEST(test_tells_of_room_when_it_happens),
 		TEST(test_old_versions_that_stay),
 	};
 

@@ -67,6 +67,10 @@ struct policy_set {
 	bool dirty;                 /* in the list of a run */
 	struct version *current;    /* a reference; NULL: none has fitted yet */
 	bool is_of_row; /* current is what row says, if not for all peers; else what it said before */
+	uint64_t known_revision;  /* of the store: identities up to it were there when that began */
+	uint32_t weighed_version; /* of lets_strangers_in; 0: nobody asked */
+	bool lets_strangers_in;
+	bool is_closed;      /* to whom has no entry in what endpoints have instead */
 	GPtrArray *subjects; /* struct policy_subject that the plan gives it; borrowed */
 	struct policy_failing failing;
 	int64_t changed_ns; /* CLOCK_MONOTONIC: since when current is not what the plan wants; 0: it is */
@@ -100,6 +104,7 @@ struct policy_maps {
 	struct store *store;
 	const struct table *rule_sets;
 	const struct table *endpoint_policies;
+	const struct table *identities;
 	struct controller *controller; /* NULL: nobody asked */
 	int64_t (*now_ns)(void);       /* CLOCK_MONOTONIC; tests have their own */
 	policy_take_version take_version;
@@ -122,12 +127,15 @@ struct policy_maps {
 	struct policy_grace grace;
 	struct policy_failing reclaiming; /* deleting what is retired */
 	GPtrArray *dirty;                 /* struct policy_set of this run */
+	uint64_t seen_revision;           /* of the store, at the end of the last run */
 	uint64_t n_overflows;
 	uint64_t n_flips;
 	uint64_t n_repaired;
 	struct histogram delays;
 	reconciler_observer observer;
 	void *observer_data;
+	reconciler_room_observer room_observer;
+	void *room_observer_data;
 	reconciler_write_fn on_write;
 	void *on_write_data;
 };
@@ -140,6 +148,9 @@ void policy_class_fini(struct policy_maps *maps);
 /* What a peer of the class has in the kernel. False where the class is not there. */
 bool policy_class_find(struct policy_maps *maps, const struct rule_class *class,
 		       struct policy_peer *ret_peer);
+/* What a peer in the kernel says, with a reference. */
+const struct rule_class *policy_class_content(const struct policy_maps *maps,
+					      const struct policy_peer *peer);
 /*
  * Makes it be there, complete. 0, −ENOSPC or −errno. reserve: entries that must stay free. A class that
  * nothing refers to by the end of the run goes again in time.
@@ -213,6 +224,17 @@ NODISCARD int policy_version_add(struct policy_maps *maps, struct version *versi
 NODISCARD int policy_version_remove(struct policy_maps *maps, struct version *version,
 				    const GArray *removed);
 
+/* ---- policy_stranger.c ---- */
+
+/* Whether a allows something that b does not. */
+bool policy_class_allows_more(const struct rule_class *a, const struct rule_class *b);
+/*
+ * Of a rule set that does not fit: whether version, which an endpoint has instead, would let an identity that has
+ * appeared since do what the rule set denies it. Where nothing was enforced before, nothing is.
+ */
+bool policy_set_lets_strangers_in(struct policy_maps *maps, struct policy_set *set,
+				  const struct version *version);
+
 /* ---- policy_reclaim.c ---- */
 
 /* Deletes what is retired and whose time has come, in steps. True where room came. */
@@ -244,6 +266,8 @@ struct policy_set *policy_set_get(struct policy_maps *maps, uint32_t number);
 void policy_set_mark(struct policy_maps *maps, struct policy_set *set);
 /* Reads its row of the plan, and makes the kernel have it as far as there is room. Peers that go stay. */
 void policy_set_apply(struct policy_maps *maps, struct policy_set *set);
+/* Identities have come or gone: those of rule sets that do not fit are weighed again. */
+void policy_set_weigh_strangers(struct policy_maps *maps, struct policy_set *set);
 /* Peers that have gone: once nothing else names their identities. */
 void policy_set_remove_peers(struct policy_maps *maps, struct policy_set *set);
 /* Frees it, where neither the plan nor an endpoint has it. */
@@ -259,6 +283,8 @@ char *policy_set_describe(const struct policy_set *set);
 /* The rule set could not be applied as a whole. err: −errno. */
 void policy_set_note_failure(struct policy_maps *maps, struct policy_set *set, int err);
 void policy_set_note_success(struct policy_maps *maps, struct policy_set *set);
+/* What the endpoints have instead lets in whom it should not: so it is closed to all without an entry. */
+void policy_set_note_closed(const struct policy_maps *maps, const struct policy_set *set);
 /* Another try failed; true where it is the first, or another errno. */
 bool policy_failing_note(const struct policy_maps *maps, struct policy_failing *failing, int err);
 bool policy_error_is_room(int error);

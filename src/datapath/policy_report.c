@@ -85,6 +85,19 @@ static void tell_subjects(const struct policy_maps *maps, const struct policy_se
 	}
 }
 
+static void tell_room(const struct policy_maps *maps, const struct policy_set *set)
+{
+	g_autofree char *rules = policy_set_describe(set);
+	const struct reconciler_room_note note = {
+		.fits = !set->failing.error,
+		.error = set->failing.error,
+		.rules = rules,
+	};
+
+	if (maps->room_observer)
+		maps->room_observer(&note, maps->room_observer_data);
+}
+
 static const char *find_outcome(const struct policy_maps *maps, const struct policy_set *set)
 {
 	if (set->current && (set->current->flags & POLICY_F_INCOMPLETE))
@@ -122,19 +135,36 @@ void policy_set_note_failure(struct policy_maps *maps, struct policy_set *set, i
 
 	if (!policy_failing_note(maps, &set->failing, -err))
 		return;
-	if (!was_room && policy_error_is_room(-err))
+	if (!was_room && policy_error_is_room(-err)) {
 		maps->n_overflows++;
+		tell_room(maps, set);
+	}
 	log_failure(maps, set);
 	tell_subjects(maps, set, RECONCILER_FAILED, -err);
 }
 
+void policy_set_note_closed(const struct policy_maps *maps, const struct policy_set *set)
+{
+	g_autofree char *endpoints = endpoints_text(set);
+	g_autofree char *policies = policies_text(set);
+
+	log_warning("datapath", "Rules from before would let in a peer that is new and denied",
+		    "endpoints=%s policies=%s outcome=%s hint=%s", endpoints, policies,
+		    "until the rules fit, whoever has no entry of its own is denied",
+		    "let policies select fewer peers or ports, or raise bpf-policy-map-max");
+	tell_subjects(maps, set, RECONCILER_FAILED, set->failing.error);
+}
+
 void policy_set_note_success(struct policy_maps *maps, struct policy_set *set)
 {
+	bool was_room = policy_error_is_room(set->failing.error);
 	g_autofree char *endpoints = NULL;
 
 	if (!set->failing.error)
 		return;
 	set->failing = (struct policy_failing){0};
+	if (was_room)
+		tell_room(maps, set);
 	endpoints = endpoints_text(set);
 	log_info("datapath", "Rules that failed are in force", "endpoints=%s", endpoints);
 	tell_subjects(maps, set, RECONCILER_APPLIED, 0);
@@ -284,7 +314,7 @@ static void count_sets(const struct policy_maps *maps,
 
 		if (policy_error_is_room(set->failing.error))
 			statistics->n_unfit++;
-		if (set->current && set->current->n_unfit)
+		if (set->is_closed || (set->current && set->current->n_unfit))
 			statistics->n_incomplete++;
 	}
 	g_hash_table_iter_init(&iter, maps->subjects);

@@ -58,7 +58,6 @@ static bool claim_adopted(struct policy_maps *maps, struct policy_set *set)
 
 		if (!version || version->claimed || version == tried)
 			continue;
-		version->flags = subject->element.flags & ~POLICY_F_AUDIT;
 		if (!(version->flags & POLICY_F_INCOMPLETE) &&
 		    is_the_rule_set(maps, version, set->row)) {
 			version->claimed = true;
@@ -76,6 +75,9 @@ static int replace(struct policy_maps *maps, struct policy_set *set)
 	struct version *version;
 	int err = policy_version_build(maps, set->row, &version);
 
+	/* Up to the last run what is in force was right for every identity. */
+	if (err && (set->is_of_row || !set->failing.error))
+		set->known_revision = maps->seen_revision;
 	set->is_of_row = !err;
 	if (!err)
 		set_current(maps, set, version);
@@ -102,10 +104,26 @@ static int apply_row(struct policy_maps *maps, struct policy_set *set)
 }
 
 /* The endpoints that the plan gives it, all at once. */
-static void flip(struct policy_maps *maps, const struct policy_set *set)
+static void flip(struct policy_maps *maps, struct policy_set *set)
 {
-	for (guint i = 0; i < set->subjects->len; i++)
-		policy_subject_update(maps, set->subjects->pdata[i]);
+	bool was_closed = set->is_closed;
+
+	set->is_closed = false;
+	for (guint i = 0; i < set->subjects->len; i++) {
+		struct policy_subject *subject = set->subjects->pdata[i];
+
+		policy_subject_update(maps, subject);
+		set->is_closed |= !set->is_of_row && (subject->element.flags & POLICY_F_INCOMPLETE);
+	}
+	if (set->is_closed && !was_closed)
+		policy_set_note_closed(maps, set);
+}
+
+void policy_set_weigh_strangers(struct policy_maps *maps, struct policy_set *set)
+{
+	set->weighed_version = 0;
+	if (set->row && !set->is_of_row)
+		flip(maps, set);
 }
 
 static void read_row(struct policy_maps *maps, struct policy_set *set)
@@ -126,10 +144,10 @@ static void read_row(struct policy_maps *maps, struct policy_set *set)
 }
 
 /* It is no longer in the plan: what its endpoints have stays until they have another. */
-static void forget_row(struct policy_maps *maps, struct policy_set *set)
+static void forget_row(struct policy_set *set)
 {
 	set->changed_ns = 0;
-	policy_set_note_success(maps, set);
+	set->failing = (struct policy_failing){0};
 }
 
 /* What is there when the rule set does not fit: no endpoint has it, or none is to have it. */
@@ -147,9 +165,10 @@ void policy_set_apply(struct policy_maps *maps, struct policy_set *set)
 
 	read_row(maps, set);
 	if (!set->wanted) {
-		forget_row(maps, set);
+		forget_row(set);
 		return;
 	}
+	set->weighed_version = 0;
 	err = apply_row(maps, set);
 	if (err && set->current && is_of_no_use(maps, set, err))
 		set_current(maps, set, NULL); /* which makes room */

@@ -75,7 +75,8 @@ static struct version *wanted_version(const struct policy_maps *maps,
 	return set->is_of_row ? set->current : subject->version;
 }
 
-static struct policy_endpoint wanted_element(const struct policy_subject *subject,
+static struct policy_endpoint wanted_element(struct policy_maps *maps,
+					     const struct policy_subject *subject,
 					     const struct version *version)
 {
 	struct policy_endpoint element = {0};
@@ -83,9 +84,10 @@ static struct policy_endpoint wanted_element(const struct policy_subject *subjec
 	if (!version)
 		return element;
 	element.version = version->number;
-	/* Of one that nobody has claimed the element alone knows. */
-	element.flags = version->claimed ? version->flags : subject->element.flags;
-	element.flags &= ~POLICY_F_AUDIT;
+	element.flags = version->flags;
+	if (!subject->set->is_of_row && subject->set->row &&
+	    policy_set_lets_strangers_in(maps, subject->set, version))
+		element.flags |= POLICY_F_INCOMPLETE;
 	if (subject->row->audit)
 		element.flags |= POLICY_F_AUDIT;
 	return element;
@@ -111,7 +113,7 @@ static void note_realized(struct policy_subject *subject)
 void policy_subject_update(struct policy_maps *maps, struct policy_subject *subject)
 {
 	struct version *version = wanted_version(maps, subject);
-	struct policy_endpoint element = wanted_element(subject, version);
+	struct policy_endpoint element = wanted_element(maps, subject, version);
 
 	if (memcmp(&element, &subject->element, sizeof(element)) != 0) {
 		subject->element = element;
@@ -144,6 +146,7 @@ void policy_subject_adopt(struct policy_maps *maps, uint16_t id,
 	/* One without entries: open in both directions. */
 	subject->version =
 		version ? policy_version_ref(version) : policy_version_new(maps, element->version);
+	subject->version->flags |= element->flags & ~POLICY_F_AUDIT;
 }
 
 void policy_subject_forget_orphans(struct policy_maps *maps)

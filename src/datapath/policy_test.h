@@ -15,6 +15,7 @@
 #include "src/base/log.h"
 #include "src/datapath/fake.h"
 #include "src/datapath/reconciler_private.h"
+#include "src/model/identity.h"
 #include "src/model/rule_set.h"
 
 #define PEERS   PLAN_MAP_cilium_policy_peer
@@ -136,6 +137,18 @@ static inline void node_remove_endpoint(struct node *node, uint16_t id)
 	txn_commit(txn);
 }
 
+static inline void node_put_identity(struct node *node, uint32_t number)
+{
+	struct identity *row = (struct identity *)row_new(&identity_class);
+	const struct label label = {.source = "k8s", .key = "n", .value = "x"};
+	struct txn *txn = txn_new(node->store);
+
+	row->number = number;
+	row->labels = label_set_new(&label, 1);
+	txn_put(txn, node->tables.identities, &row->row);
+	txn_commit(txn);
+}
+
 /* A class that says one thing, and another for a port of TCP; port 0: for all the same. */
 static inline const struct rule_class *class_new(enum policy_verdict verdict, uint32_t rule,
 						 uint16_t port, enum policy_verdict at_port)
@@ -182,6 +195,28 @@ static inline struct rule_set *set_new(uint32_t number, uint64_t revision, uint3
 	set->directions[POLICY_EGRESS].open = true;
 	set->directions[POLICY_EGRESS].enforced = false;
 	g_ptr_array_add(set->policies, g_strdup("NetworkPolicy/default/p"));
+	return set;
+}
+
+static inline const struct rule_class *allow(uint32_t rule)
+{
+	return class_new(POLICY_VERDICT_ALLOW, rule, 0, 0);
+}
+
+static inline const struct rule_class *allow_port(uint32_t rule, uint16_t port)
+{
+	return class_new(POLICY_VERDICT_DEFAULT_DENY, rule, port, POLICY_VERDICT_ALLOW);
+}
+
+/* Everybody may, but n peers from 100 on. */
+static inline struct rule_set *deny_set(uint64_t revision, uint32_t n,
+					const struct rule_class *take_class)
+{
+	struct rule_set *set = set_new(1, revision, 100, n, take_class);
+	struct rule_set_direction *side = &set->directions[POLICY_INGRESS];
+
+	rule_class_unref(side->others);
+	side->others = allow(30);
 	return set;
 }
 
@@ -244,6 +279,45 @@ static inline struct policy_leaf judge(const struct datapath *dp, uint16_t endpo
 	if (value)
 		memcpy(&peer, value, sizeof(peer));
 	return judge_class(dp, &peer, question);
+}
+
+static inline void apply(struct node *node, struct rule_set *take_set)
+{
+	node_put_set(node, take_set);
+	store_settle(node->store);
+}
+
+static inline enum policy_verdict verdict(const struct node *node, uint16_t id, uint32_t identity)
+{
+	const struct question question = {POLICY_INGRESS, identity, IPPROTO_TCP, 80};
+
+	return judge(node->dp, id, &question).verdict;
+}
+
+static inline bool is_incomplete(const struct node *node, uint16_t id)
+{
+	return node->dp->ops->policy_get(node->dp, id).flags & POLICY_F_INCOMPLETE;
+}
+
+static inline uint32_t version_of(const struct node *node, uint16_t id)
+{
+	return node->dp->ops->policy_get(node->dp, id).version;
+}
+
+/* TCP from the identity to the endpoint. */
+static inline bool is_allowed(const struct node *node, uint16_t id, uint32_t identity,
+			      uint16_t port)
+{
+	const struct question question = {POLICY_INGRESS, identity, IPPROTO_TCP, port};
+
+	return judge(node->dp, id, &question).verdict == POLICY_VERDICT_ALLOW;
+}
+
+static inline void assert_entries(const struct node *node, unsigned int n_peers,
+				  unsigned int n_class_entries)
+{
+	assert_int_equal(fake_map_n_entries(node->dp, PEERS), n_peers);
+	assert_int_equal(fake_map_n_entries(node->dp, CLASSES), n_class_entries);
 }
 
 /* As the rule set says it. */

@@ -369,46 +369,11 @@ int policy_version_build(struct policy_maps *maps, const struct rule_set *set,
 
 /* ---- in place ---- */
 
-/* Whether the one allows something that the other does not, at one port. */
-static bool allows_more_at(const struct rule_class *a, const struct rule_class *b, uint8_t protocol,
-			   uint16_t port)
-{
-	return rule_class_judge(a, protocol, port).verdict == POLICY_VERDICT_ALLOW &&
-	       rule_class_judge(b, protocol, port).verdict != POLICY_VERDICT_ALLOW;
-}
-
-/* Looks at the ends of the ranges of one of them: what they say changes nowhere else. */
-static bool allows_more_near(const struct rule_class *a, const struct rule_class *b,
-			     const struct rule_class *ranges)
-{
-	for (unsigned int i = 0; i < ranges->n_entries; i++) {
-		const struct rule_class_entry *entry = &ranges->entries[i];
-		uint32_t last = entry->port | ((1U << (POLICY_PORT_BITS - entry->prefix_len)) - 1);
-
-		if (allows_more_at(a, b, entry->protocol, 0) ||
-		    allows_more_at(a, b, entry->protocol, entry->port) ||
-		    (last < UINT16_MAX && allows_more_at(a, b, entry->protocol, last + 1)))
-			return true;
-	}
-	return false;
-}
-
-static bool allows_more(const struct rule_class *a, const struct rule_class *b)
-{
-	if (a == b)
-		return false;
-	/* Protocols that neither has an entry for. */
-	if (a->otherwise.verdict == POLICY_VERDICT_ALLOW &&
-	    b->otherwise.verdict != POLICY_VERDICT_ALLOW)
-		return true;
-	return allows_more_near(a, b, a) || allows_more_near(a, b, b);
-}
-
 static void note_unfit(struct version *version, const struct rule_set *set,
 		       const struct policy_change *change)
 {
 	version->n_unfit++;
-	if (allows_more(set->directions[change->direction].others, change->class))
+	if (policy_class_allows_more(set->directions[change->direction].others, change->class))
 		version->flags |= POLICY_F_INCOMPLETE;
 }
 

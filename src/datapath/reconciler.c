@@ -264,6 +264,12 @@ void reconcilers_set_observer(struct reconcilers *reconcilers, reconciler_observ
 	}
 }
 
+void reconcilers_set_room_observer(struct reconcilers *reconcilers,
+				   reconciler_room_observer observer, void *data)
+{
+	policy_maps_set_room_observer(reconcilers->policy, observer, data);
+}
+
 bool reconcilers_endpoint_applied(const struct reconcilers *reconcilers, uint16_t endpoint_id)
 {
 	return !g_hash_table_contains(reconcilers->n_failing_by_endpoint,

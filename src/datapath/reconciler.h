@@ -45,6 +45,15 @@ struct reconciler_note {
 
 typedef void (*reconciler_observer)(const struct reconciler_note *note, void *data);
 
+/* A rule set finds no room in the maps of policy, or has found it after all. */
+struct reconciler_room_note {
+	bool fits;
+	int error;         /* positive errno, where it does not */
+	const char *rules; /* "rules of endpoints 5, 7 (NetworkPolicy/default/a), 12 peers" */
+};
+
+typedef void (*reconciler_room_observer)(const struct reconciler_room_note *note, void *data);
+
 /* An object of an endpoint that the kernel did not have as it should be. */
 struct reconciler_difference {
 	const char *object;
@@ -96,6 +105,9 @@ reconcilers_reapply_endpoint(struct reconcilers *reconcilers, uint16_t endpoint_
 /* Who is told what happens to objects of endpoints; NULL: nobody. */
 void reconcilers_set_observer(struct reconcilers *reconcilers, reconciler_observer observer,
 			      void *data);
+/* Who is told, when it happens and once a rule set; NULL: nobody. */
+void reconcilers_set_room_observer(struct reconcilers *reconcilers,
+				   reconciler_room_observer observer, void *data);
 /*
  * True when no object of the endpoint is failing. Its policy does not count: where there is no room for it the
  * endpoint has the one before, or is denied everything, as reconcilers_policy_get() tells.

@@ -36,6 +36,7 @@ struct derive {
 	struct ipcache_derivation *ipcache;
 	struct node_identity *node_identity;
 	struct prefix_derivation *prefix;
+	struct policy_named_ports *named_ports;
 	struct remote_pods *remote_pods;
 	struct policy_derivation *policy;
 	struct node_plan node_plan;
@@ -146,9 +147,11 @@ static void make_derivations(struct derive *derive, struct label_filter *take_fi
 	derive->ipcache = ipcache_derivation_new(store, tables);
 	derive->prefix = prefix_derivation_new(store, tables, derive->config, derive->local,
 					       derive->ipcache);
-	derive->remote_pods =
-		remote_pods_new(store, tables, derive->config, derive->identity, derive->ipcache);
-	derive->policy = policy_derivation_new(store, tables, derive->config);
+	derive->named_ports = policy_named_ports_new();
+	derive->remote_pods = remote_pods_new(store, tables, derive->config, derive->identity,
+					      derive->ipcache, derive->named_ports);
+	derive->policy = policy_derivation_new(store, tables, derive->config, derive->prefix,
+					       derive->named_ports);
 }
 
 struct derive *derive_new(struct store *store, struct tables *tables,
@@ -197,6 +200,11 @@ void derive_reconfigure(struct derive *derive)
 	policy_derivation_reconfigure(derive->policy);
 }
 
+void derive_recompile_policies(struct derive *derive)
+{
+	policy_derivation_recompile(derive->policy);
+}
+
 struct local_identities *derive_get_local_identities(struct derive *derive)
 {
 	return derive->local;
@@ -220,6 +228,7 @@ void derive_free(struct derive *derive)
 	endpoint_derivation_free(derive->endpoint);
 	policy_derivation_free(derive->policy);
 	remote_pods_free(derive->remote_pods);
+	policy_named_ports_free(derive->named_ports);
 	prefix_derivation_free(derive->prefix);
 	ipcache_derivation_free(derive->ipcache);
 	node_identity_free(derive->node_identity);

@@ -40,6 +40,7 @@ void derive_set_last_identity(struct derive *derive, enum identity_scope scope, 
 /* The configuration says something else of policies: of policy_mode or policy_audit. */
 void derive_reconfigure(struct derive *derive);
 /* For policy_activation.h. Borrowed. */
+void derive_recompile_policies(struct derive *derive);
 struct local_identities *derive_get_local_identities(struct derive *derive);
 struct prefix_derivation *derive_get_prefixes(struct derive *derive);
 /* For whoever shows what policies mean. Borrowed. */

@@ -21,6 +21,7 @@ struct policy_derivation {
 	struct policy_rule_sets *rule_sets;
 	struct policy_origins *origins;
 	struct policy_endpoints *endpoints;
+	struct policy_named_ports *named_ports;
 	GHashTable *policies; /* key to struct known_policy */
 	GPtrArray *replaced; /* struct compiled_policy: looked at until the rule sets are flushed */
 	uint64_t policy_revision;
@@ -187,15 +188,15 @@ static void derive(struct policy_derivation *derivation, const struct changes *c
 {
 	struct tables *tables = derivation->tables;
 	struct txn *txn = txn_new(derivation->store);
-	bool ports_changed;
 
 	put_identities(derivation, changes);
 	put_policies(derivation, changes);
-	policy_endpoints_collect(derivation->endpoints, &ports_changed);
+	policy_endpoints_collect(derivation->endpoints);
 	policy_subjects_settle(derivation->subjects);
 	policy_endpoints_choose(derivation->endpoints, derivation->rule_sets);
 	policy_subjects_take_changes(derivation->subjects);
-	if (ports_changed || g_hash_table_size(changes->identities))
+	if (policy_named_ports_take_changed(derivation->named_ports) ||
+	    g_hash_table_size(changes->identities))
 		policy_rule_sets_check_ports(derivation->rule_sets);
 	policy_rule_sets_flush(derivation->rule_sets, txn, tables->rule_sets);
 	g_ptr_array_set_size(derivation->replaced, 0);
@@ -298,8 +299,23 @@ void policy_derivation_reconfigure(struct policy_derivation *derivation)
 	changes_fini(&changes);
 }
 
+void policy_derivation_recompile(struct policy_derivation *derivation)
+{
+	struct changes changes;
+
+	if (!derivation->is_started)
+		return;
+	changes_init(&changes);
+	table_foreach (derivation->tables->active_policies, add_policy_row, &changes)
+		;
+	derive(derivation, &changes);
+	changes_fini(&changes);
+}
+
 struct policy_derivation *policy_derivation_new(struct store *store, struct tables *tables,
-						const struct derive_config *config)
+						const struct derive_config *config,
+						const struct prefix_derivation *prefixes,
+						struct policy_named_ports *named_ports)
 {
 	struct policy_derivation *derivation = g_new0(struct policy_derivation, 1);
 	struct table *const watched[] = {
@@ -323,12 +339,14 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 		.tables = tables,
 		.config = config,
 		.slices = policy_compile_index_slices(tables->endpoint_slices),
+		.prefixes = prefixes,
 	};
 	derivation->selectors = policy_selectors_new(config);
 	derivation->subjects = policy_subjects_new();
-	derivation->endpoints = policy_endpoints_new(tables, config, derivation->subjects);
-	derivation->rule_sets = policy_rule_sets_new(
-		config, derivation->selectors, policy_endpoints_get_ports(derivation->endpoints));
+	derivation->endpoints =
+		policy_endpoints_new(tables, config, derivation->subjects, named_ports);
+	derivation->named_ports = named_ports;
+	derivation->rule_sets = policy_rule_sets_new(config, derivation->selectors, named_ports);
 	derivation->origins = policy_origins_new();
 	derivation->policies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_known);
 	derivation->replaced = g_ptr_array_new_with_free_func(free_compiled);

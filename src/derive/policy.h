@@ -16,15 +16,24 @@
 #pragma once
 
 #include "src/derive/config.h"
+#include "src/derive/policy_named_port.h"
+#include "src/derive/prefix.h"
 #include "src/store/tables.h"
 
 struct policy_derivation;
 
-/* Before the first row is put, as it makes indexes. config is borrowed. */
+/*
+ * Before the first row is put, as it makes indexes. All but tables are borrowed; who else adds ports, and prefixes,
+ * which may be NULL, has a watch before this one.
+ */
 struct policy_derivation *policy_derivation_new(struct store *store, struct tables *tables,
-						const struct derive_config *config);
+						const struct derive_config *config,
+						const struct prefix_derivation *prefixes,
+						struct policy_named_ports *named_ports);
 /* The configuration has changed: everything is derived anew, before it returns. */
 void policy_derivation_reconfigure(struct policy_derivation *derivation);
+/* Other prefixes are closed than before: prefix_derivation_is_closed(). */
+void policy_derivation_recompile(struct policy_derivation *derivation);
 /* 1 at the start; it grows with each policy that comes, changes or goes. */
 uint64_t policy_derivation_get_revision(const struct policy_derivation *derivation);
 /*

@@ -18,6 +18,7 @@ struct policy_activation {
 	GHashTable
 		*waiting[KIND__MAX]; /* char *: keys of rows that are to be looked at, or again */
 	bool may_release;
+	bool closed; /* a prefix since the policies were compiled */
 };
 
 /* ---- the kernel ---- */
@@ -120,7 +121,8 @@ static void tell_obstacle(struct policy_activation *activation, struct txn *txn,
 			  const struct row *row, const char *obstacle, bool is_active)
 {
 	g_autofree char *reason = g_strdup_printf("%s; %s", obstacle,
-						  is_active ? "it is in force without that prefix"
+						  is_active ? "until then it allows less than it "
+							      "says"
 							    : "what it said before stays in force");
 
 	put_problem(activation, txn, kind, (const struct object *)row, reason);
@@ -135,6 +137,10 @@ static bool activate(struct policy_activation *activation, struct txn *txn, enum
 	g_autofree char *obstacle = row ? find_obstacle(activation, kind, key) : NULL;
 	bool is_active = unconditionally || (row && active && row_equal(active, row));
 
+	if (obstacle && is_active)
+		activation->closed |= prefix_derivation_close(
+			derive_get_prefixes(activation->parts.derive), activation->wanted[kind],
+			key, prefix_is_failing, activation);
 	if (obstacle)
 		tell_obstacle(activation, txn, kind, row, obstacle, is_active);
 	else
@@ -219,6 +225,16 @@ void policy_activation_watch(struct policy_activation *activation)
 	watch_add(watch, activation->parts.tables->plan_map_entries);
 }
 
+/* Rules are made anew where prefixes are closed, or open, that were not. */
+static void recompile(struct policy_activation *activation)
+{
+	struct prefix_derivation *prefixes = derive_get_prefixes(activation->parts.derive);
+
+	if (prefix_derivation_open(prefixes, prefix_is_failing, activation) || activation->closed)
+		derive_recompile_policies(activation->parts.derive);
+	activation->closed = false;
+}
+
 void policy_activation_allow_release(struct policy_activation *activation)
 {
 	activation->may_release = true;
@@ -236,6 +252,7 @@ void policy_activation_retry(struct policy_activation *activation)
 	if (policy_activation_n_waiting(activation))
 		activate_waiting(activation, false);
 	release(activation);
+	recompile(activation);
 }
 
 struct policy_activation *policy_activation_new(const struct policy_activation_parts *parts)

@@ -2,6 +2,7 @@
 #include "src/derive/policy_compile.h"
 
 #include <string.h>
+#include "src/derive/prefix.h"
 #include "src/model/cidr_group.h"
 #include "src/model/service.h"
 
@@ -191,6 +192,40 @@ static void sort_peers(GPtrArray *peers)
 			g_ptr_array_remove_index(peers, i - 1);
 }
 
+static bool is_closed(const struct policy_compile_world *world, const struct cidr *cidr)
+{
+	return world->prefixes && prefix_derivation_is_closed(world->prefixes, cidr);
+}
+
+static bool has_closed_except(const struct policy_compile_world *world,
+			      const struct selector *selector)
+{
+	const GArray *excepts = selector_get_excepts(selector);
+
+	for (unsigned int i = 0; excepts && i < excepts->len; i++)
+		if (is_closed(world, &g_array_index(excepts, struct cidr, i)))
+			return true;
+	return false;
+}
+
+/*
+ * What a prefix without identity holds is judged as what is around it. So a rule that denies it denies everybody,
+ * and one that excepts it does not allow what is around.
+ */
+static void close_rule(const struct policy_compile_world *world, struct compiled_rule *compiled)
+{
+	for (unsigned int i = compiled->peers->len; i > 0; i--) {
+		const struct selector *selector = compiled->peers->pdata[i - 1];
+
+		if (selector_get_kind(selector) != SELECTOR_CIDR)
+			continue;
+		if (compiled->rule->deny)
+			compiled->any_peer |= is_closed(world, selector_get_cidr(selector));
+		else if (has_closed_except(world, selector))
+			g_ptr_array_remove_index(compiled->peers, i - 1);
+	}
+}
+
 static struct compiled_rule *compile_rule(const struct policy_compile_world *world,
 					  const struct policy_rule *rule)
 {
@@ -205,6 +240,7 @@ static struct compiled_rule *compile_rule(const struct policy_compile_world *wor
 		add_peer(&compilation);
 	}
 	sort_peers(compiled->peers);
+	close_rule(world, compiled);
 	return compiled;
 }
 
@@ -297,7 +333,7 @@ void compiled_policy_free(struct compiled_policy *compiled)
 
 static bool peers_are_same(const struct compiled_rule *a, const struct compiled_rule *b)
 {
-	return a->peers->len == b->peers->len &&
+	return a->any_peer == b->any_peer && a->peers->len == b->peers->len &&
 	       (!a->peers->len ||
 		memcmp(a->peers->pdata, b->peers->pdata, a->peers->len * sizeof(void *)) == 0);
 }

@@ -11,7 +11,7 @@
 
 struct compiled_rule {
 	const struct policy_rule *rule; /* of the policy */
-	bool any_peer;
+	bool any_peer;    /* also where it denies a prefix that nobody can tell from others */
 	GPtrArray *peers; /* const struct selector, SELECTOR_LABELS or SELECTOR_CIDR */
 };
 
@@ -34,8 +34,9 @@ struct compiled_policy {
 struct policy_compile_world {
 	const struct tables *tables;
 	const struct derive_config *config;
-	const struct table_index *slices; /* endpoint_slices by "namespace/service" */
-	uint32_t last_id;                 /* of a compiled_spec */
+	const struct table_index *slices;         /* endpoint_slices by "namespace/service" */
+	const struct prefix_derivation *prefixes; /* NULL: all have identities */
+	uint32_t last_id;                         /* of a compiled_spec */
 };
 
 /* The index that the world wants; before the first row is put. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "src/model/endpoint.h"
+#include "src/model/identity.h"
 #include "src/model/node.h"
 #include "src/model/pod.h"
 
@@ -11,6 +12,7 @@ struct policed {
 	bool is_marked; /* may have another rule set */
 	bool audit;
 	const struct pod *pod; /* a reference; NULL: none */
+	uint32_t identity;     /* under which the pod's ports are known */
 	struct policy_subject *subject;
 	struct policy_rule_set *set;
 };
@@ -41,14 +43,15 @@ static void key_pod(const struct row *row, void (*add)(const void *key, size_t n
 
 struct policy_endpoints *policy_endpoints_new(const struct tables *tables,
 					      const struct derive_config *config,
-					      struct policy_subjects *subjects)
+					      struct policy_subjects *subjects,
+					      struct policy_named_ports *ports)
 {
 	struct policy_endpoints *endpoints = g_new0(struct policy_endpoints, 1);
 
 	endpoints->tables = tables;
 	endpoints->config = config;
 	endpoints->subjects = subjects;
-	endpoints->ports = policy_named_ports_new();
+	endpoints->ports = ports;
 	endpoints->by_pod = table_index_new(tables->endpoints, key_pod);
 	endpoints->policed = g_hash_table_new(NULL, NULL);
 	endpoints->marked = g_hash_table_new(NULL, NULL);
@@ -78,14 +81,7 @@ void policy_endpoints_free(struct policy_endpoints *endpoints)
 	g_hash_table_unref(endpoints->policed);
 	g_hash_table_unref(endpoints->marked);
 	g_hash_table_unref(endpoints->gone);
-	policy_named_ports_free(endpoints->ports);
 	g_free(endpoints);
-}
-
-const struct policy_named_ports *
-policy_endpoints_get_ports(const struct policy_endpoints *endpoints)
-{
-	return endpoints->ports;
 }
 
 static bool mark_endpoint(const struct row *row, void *data)
@@ -196,14 +192,30 @@ static void collect_host(struct policy_endpoints *endpoints)
 	label_set_unref(labels);
 }
 
-static void forget(struct policy_endpoints *endpoints, uint16_t id, bool *ret_ports_changed)
+/* The new first, so that what stays is no change. */
+static void set_pod(struct policy_endpoints *endpoints, struct policed *policed,
+		    const struct pod *pod, uint32_t identity)
+{
+	const struct pod *before = policed->pod;
+
+	if (pod)
+		policy_named_ports_add(endpoints->ports, identity, pod->ports);
+	if (before)
+		policy_named_ports_remove(endpoints->ports, policed->identity, before->ports);
+	policed->pod = pod ? (const struct pod *)row_ref(&pod->row) : NULL;
+	policed->identity = identity;
+	if (before)
+		row_unref(&before->row);
+}
+
+static void forget(struct policy_endpoints *endpoints, uint16_t id)
 {
 	void *key = GUINT_TO_POINTER(id);
 	struct policed *policed = g_hash_table_lookup(endpoints->policed, key);
 
 	if (!policed)
 		return;
-	*ret_ports_changed |= policy_named_ports_put(endpoints->ports, id, 0, NULL);
+	set_pod(endpoints, policed, NULL, IDENTITY_UNKNOWN);
 	g_hash_table_remove(endpoints->policed, key);
 	g_hash_table_add(endpoints->gone, key);
 	policed_free(endpoints, policed);
@@ -222,40 +234,30 @@ static bool is_audited(const struct policy_endpoints *endpoints, const struct en
 	}
 }
 
-static void collect_endpoint(struct policy_endpoints *endpoints, uint16_t id,
-			     bool *ret_ports_changed)
+static void collect_endpoint(struct policy_endpoints *endpoints, uint16_t id)
 {
 	const struct endpoint_state *state = (const struct endpoint_state *)table_get(
 		endpoints->tables->endpoint_states, &id, sizeof(id));
 	const struct endpoint *endpoint =
 		(const struct endpoint *)table_get(endpoints->tables->endpoints, &id, sizeof(id));
 	struct policed *policed;
-	const struct pod *before;
 
 	if (!state) {
-		forget(endpoints, id, ret_ports_changed);
+		forget(endpoints, id);
 		return;
 	}
 	policed = get_policed(endpoints, id);
 	set_subject(endpoints, policed, state->identity_labels);
-	before = policed->pod;
-	policed->pod = find_pod(endpoints, endpoint);
-	if (policed->pod)
-		row_ref(&policed->pod->row);
-	*ret_ports_changed |= policy_named_ports_put(endpoints->ports, id, state->identity,
-						     policed->pod ? policed->pod->ports : NULL);
-	if (before)
-		row_unref(&before->row);
+	set_pod(endpoints, policed, find_pod(endpoints, endpoint), state->identity);
 	policed->audit = is_audited(endpoints, endpoint);
 	policed->is_marked = true;
 }
 
-void policy_endpoints_collect(struct policy_endpoints *endpoints, bool *ret_ports_changed)
+void policy_endpoints_collect(struct policy_endpoints *endpoints)
 {
 	GHashTableIter iter;
 	void *key;
 
-	*ret_ports_changed = false;
 	g_hash_table_iter_init(&iter, endpoints->marked);
 	while (g_hash_table_iter_next(&iter, &key, NULL)) {
 		uint16_t id = GPOINTER_TO_UINT(key);
@@ -263,7 +265,7 @@ void policy_endpoints_collect(struct policy_endpoints *endpoints, bool *ret_port
 		if (id == POLICY_ENDPOINT_HOST)
 			collect_host(endpoints);
 		else
-			collect_endpoint(endpoints, id, ret_ports_changed);
+			collect_endpoint(endpoints, id);
 	}
 	g_hash_table_remove_all(endpoints->marked);
 }

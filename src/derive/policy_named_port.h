@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ports that containers of local pods have names for: what a rule means that names a port of its peers. */
+/*
+ * Ports that containers of pods have names for, of this node and of others: what a rule means that names a port of
+ * its peers. Pods of one template and one identity are one here, with a count.
+ */
 #pragma once
 
 #include <glib.h>
@@ -11,12 +14,16 @@ struct policy_named_ports;
 struct policy_named_ports *policy_named_ports_new(void);
 void policy_named_ports_free(struct policy_named_ports *ports); /* takes NULL */
 /*
- * The endpoint has this identity and these ports now (struct pod_port, copied; NULL: none). False where it
- * had them before.
+ * One pod more, or less, that has this identity and these ports: struct pod_port, as pods of a template share them
+ * (a reference is taken); NULL or identity 0: none.
  */
-bool policy_named_ports_put(struct policy_named_ports *ports, uint16_t endpoint_id,
-			    uint32_t identity, const GArray *pod_ports);
-/* Calls fn for each endpoint that has a port of the (interned) name and protocol. */
+void policy_named_ports_add(struct policy_named_ports *ports, uint32_t identity,
+			    const GArray *pod_ports);
+void policy_named_ports_remove(struct policy_named_ports *ports, uint32_t identity,
+			       const GArray *pod_ports);
+/* Whether some identity has got, or lost, ports since it was asked last. */
+bool policy_named_ports_take_changed(struct policy_named_ports *ports);
+/* Calls fn for each identity and port of the (interned) name and protocol; one port may come more than once. */
 void policy_named_ports_foreach(const struct policy_named_ports *ports, const char *name,
 				uint8_t protocol,
 				void (*fn)(uint32_t identity, uint16_t number, void *data),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/derive/policy_rules.h"
+#include "src/derive/policy_rules_private.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,25 +9,6 @@
 
 /* Classes that are remembered beyond those of the peers that there are. */
 #define MAX_SPARE_CLASSES 1024
-
-/* A rule in its place. */
-struct placed_rule {
-	const struct policy_rule *rule;
-	bool any_peer;
-	bool names_ports;
-	GPtrArray *selectors; /* struct policy_selector */
-	GArray *ports;        /* struct policy_port without names */
-};
-
-struct policy_rules {
-	struct policy_rules_input input; /* without specs */
-	GPtrArray *rules;                /* struct placed_rule */
-	GArray *any_peer;                /* uint32_t: places of rules that cover everybody */
-	GHashTable *places;  /* struct policy_selector to GArray of uint32_t: places of rules */
-	GHashTable *classes; /* GBytes: who is asked for and places; to struct rule_class */
-	unsigned int n_classes_at_first;
-	const struct rule_class *others;
-};
 
 static void unref_class(void *class)
 {
@@ -324,18 +305,14 @@ static int compare_numbers(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static bool is_localhost(const struct policy_rules *rules, uint32_t identity)
+bool policy_rules_is_localhost(const struct policy_rules *rules, uint32_t identity)
 {
 	return identity == IDENTITY_HOST && rules->input.allow_localhost &&
 	       rules->input.direction == POLICY_INGRESS;
 }
 
-/*
- * Borrowed: the class of a peer that rules in these places select; none twice, in any order. Equal lists
- * are looked up, not computed again.
- */
-static const struct rule_class *class_of(struct policy_rules *rules, const GArray *selected,
-					 bool localhost)
+const struct rule_class *policy_rules_class_of(struct policy_rules *rules, const GArray *selected,
+					       bool localhost)
 {
 	g_autoptr(GArray) words = g_array_new(false, false, sizeof(uint32_t));
 	uint32_t first = localhost;
@@ -372,7 +349,7 @@ struct policy_rules *policy_rules_new(const struct policy_rules_input *input)
 		g_hash_table_new_full(g_bytes_hash, g_bytes_equal, unref_bytes, unref_class);
 	add_rules(rules, input);
 	rules->input.specs = NULL;
-	rules->others = rule_class_ref(class_of(rules, none, false));
+	rules->others = rule_class_ref(policy_rules_class_of(rules, none, false));
 	return rules;
 }
 
@@ -416,127 +393,6 @@ const struct rule_class *policy_rules_get_others(const struct policy_rules *rule
 	return rules->others;
 }
 
-/*
- * Identities that the same rules select are grouped: a group is the list of the rules so far, kept as the
- * group that it came of and the last rule. Each rule moves the identities that it selects on to another
- * group, so that in the end there is a group for each list that occurs.
- */
-struct group {
-	uint32_t parent;
-	uint32_t place;      /* of the last rule; not set in the first group, which has no rule */
-	uint32_t next;       /* where next_place moves identities of this group to */
-	uint32_t next_place; /* UINT32_MAX: no rule yet */
-	const struct rule_class *class; /* borrowed, made at the end */
-	const struct rule_class *localhost_class;
-};
-
-struct grouping {
-	GArray *groups;        /* struct group */
-	GHashTable *of_number; /* identity to index of its group */
-};
-
-static struct group *get_group(const struct grouping *grouping, uint32_t i)
-{
-	return &g_array_index(grouping->groups, struct group, i);
-}
-
-static uint32_t add_group(struct grouping *grouping, uint32_t parent, uint32_t place)
-{
-	struct group group = {.parent = parent, .place = place, .next_place = UINT32_MAX};
-
-	g_array_append_val(grouping->groups, group);
-	return grouping->groups->len - 1;
-}
-
-static void move_identity(struct grouping *grouping, uint32_t identity, uint32_t place)
-{
-	void *key = GUINT_TO_POINTER(identity);
-	uint32_t i = GPOINTER_TO_UINT(g_hash_table_lookup(grouping->of_number, key));
-
-	/* Another selector of the same rule has been here. */
-	if (i && get_group(grouping, i)->place == place)
-		return;
-	if (get_group(grouping, i)->next_place != place) {
-		uint32_t next = add_group(grouping, i, place);
-
-		get_group(grouping, i)->next = next;
-		get_group(grouping, i)->next_place = place;
-	}
-	g_hash_table_insert(grouping->of_number, key,
-			    GUINT_TO_POINTER(get_group(grouping, i)->next));
-}
-
-static void group_identities(const struct policy_rules *rules, struct grouping *grouping)
-{
-	add_group(grouping, 0, 0);
-	if (is_localhost(rules, IDENTITY_HOST))
-		g_hash_table_insert(grouping->of_number, GUINT_TO_POINTER(IDENTITY_HOST), NULL);
-	for (uint32_t place = 0; place < rules->rules->len; place++) {
-		const struct placed_rule *rule = rules->rules->pdata[place];
-
-		for (unsigned int i = 0; i < rule->selectors->len; i++) {
-			const struct policy_selector *selector = rule->selectors->pdata[i];
-
-			for (unsigned int j = 0; j < selector->identities->len; j++)
-				move_identity(grouping,
-					      g_array_index(selector->identities, uint32_t, j),
-					      place);
-		}
-	}
-}
-
-static const struct rule_class *
-group_class(struct policy_rules *rules, const struct grouping *grouping, uint32_t i, bool localhost)
-{
-	struct group *group = get_group(grouping, i);
-	const struct rule_class **class = localhost ? &group->localhost_class : &group->class;
-	g_autoptr(GArray) places = NULL;
-
-	if (*class)
-		return *class;
-	places = g_array_new(false, false, sizeof(uint32_t));
-	for (; i; i = get_group(grouping, i)->parent)
-		g_array_append_val(places, get_group(grouping, i)->place);
-	*class = class_of(rules, places, localhost);
-	return *class;
-}
-
-static int compare_peers(const void *a, const void *b)
-{
-	return compare_numbers(&((const struct rule_set_peer *)a)->identity,
-			       &((const struct rule_set_peer *)b)->identity);
-}
-
-GArray *policy_rules_find_peers(struct policy_rules *rules)
-{
-	GArray *peers = g_array_new(false, true, sizeof(struct rule_set_peer));
-	struct grouping grouping = {
-		.groups = g_array_new(false, true, sizeof(struct group)),
-		.of_number = g_hash_table_new(NULL, NULL),
-	};
-	GHashTableIter iter;
-	void *key, *value;
-
-	group_identities(rules, &grouping);
-	g_hash_table_iter_init(&iter, grouping.of_number);
-	while (g_hash_table_iter_next(&iter, &key, &value)) {
-		uint32_t identity = GPOINTER_TO_UINT(key);
-		const struct rule_class *class = group_class(
-			rules, &grouping, GPOINTER_TO_UINT(value), is_localhost(rules, identity));
-		struct rule_set_peer peer = {identity, class};
-
-		if (class == rules->others)
-			continue;
-		rule_class_ref(class);
-		g_array_append_val(peers, peer);
-	}
-	g_array_sort(peers, compare_peers);
-	rules->n_classes_at_first = g_hash_table_size(rules->classes);
-	g_hash_table_unref(grouping.of_number);
-	g_array_unref(grouping.groups);
-	return peers;
-}
-
 const struct rule_class *policy_rules_find_class(struct policy_rules *rules, uint32_t identity,
 						 const GPtrArray *matching)
 {
@@ -559,7 +415,8 @@ const struct rule_class *policy_rules_find_class(struct policy_rules *rules, uin
 	g_array_set_size(selected, n);
 	if (g_hash_table_size(rules->classes) > rules->n_classes_at_first + MAX_SPARE_CLASSES)
 		g_hash_table_remove_all(rules->classes);
-	return rule_class_ref(class_of(rules, selected, is_localhost(rules, identity)));
+	return rule_class_ref(
+		policy_rules_class_of(rules, selected, policy_rules_is_localhost(rules, identity)));
 }
 
 bool policy_rules_are_stale(const struct policy_rules *rules)

@@ -22,12 +22,15 @@ void policy_world_init(struct policy_world *world)
 			},
 	};
 	world->store = tables_new(&world->tables);
-	world->derivation = policy_derivation_new(world->store, &world->tables, &world->config);
+	world->named_ports = policy_named_ports_new();
+	world->derivation = policy_derivation_new(world->store, &world->tables, &world->config,
+						  NULL, world->named_ports);
 }
 
 void policy_world_fini(struct policy_world *world)
 {
 	policy_derivation_free(world->derivation);
+	policy_named_ports_free(world->named_ports);
 	store_free(world->store);
 }
 

@@ -11,6 +11,7 @@ struct policy_world {
 	struct derive_config config;
 	struct store *store;
 	struct tables tables;
+	struct policy_named_ports *named_ports;
 	struct policy_derivation *derivation;
 };
 

@@ -16,6 +16,7 @@ struct prefix {
 	GPtrArray *groups;  /* interned: names of groups that have it; NULL: none */
 	uint32_t number;    /* of its identity; 0: none */
 	bool is_without;    /* its labels found no number */
+	bool is_closed;     /* prefix_derivation_is_closed() */
 };
 
 struct prefix_derivation {
@@ -31,6 +32,7 @@ struct prefix_derivation {
 	GArray *dirty;        /* struct cidr: to be looked at */
 	GArray *dirty_groups; /* struct cidr: what lies inside is to be looked at */
 	unsigned int n_without;
+	unsigned int n_closed;
 };
 
 static void prefix_key(const void *item, struct row_key *ret_key)
@@ -174,6 +176,16 @@ static void set_without(struct prefix_derivation *derivation, struct prefix *pre
 	prefix->is_without = without;
 }
 
+/* True where it was not so. */
+static bool set_closed(struct prefix_derivation *derivation, struct prefix *prefix, bool closed)
+{
+	bool changed = prefix->is_closed != closed;
+
+	derivation->n_closed += closed - prefix->is_closed;
+	prefix->is_closed = closed;
+	return changed;
+}
+
 static void set_number(struct prefix_derivation *derivation, struct prefix *prefix, uint32_t number)
 {
 	local_identities_drop(derivation->local, prefix->number, &prefix->cidr);
@@ -189,6 +201,8 @@ static void refresh_wanted(struct prefix_derivation *derivation, struct prefix *
 
 	label_set_unref(labels);
 	set_without(derivation, prefix, !number);
+	if (!number && !prefix->number)
+		set_closed(derivation, prefix, true);
 	if (!number)
 		return; /* it stays what it was */
 	set_number(derivation, prefix, number);
@@ -206,6 +220,7 @@ static void refresh(struct prefix_derivation *derivation, const struct cidr *cid
 		return;
 	}
 	set_without(derivation, prefix, false);
+	set_closed(derivation, prefix, false);
 	set_number(derivation, prefix, 0);
 	ipcache_remove(derivation->ipcache, IPCACHE_LAYER_PREFIX, cidr);
 	if (!prefix->n_users) {
@@ -351,6 +366,59 @@ unsigned int prefix_derivation_n_without(const struct prefix_derivation *derivat
 	if (derivation->n_without)
 		keyed_set_foreach(&derivation->prefixes, take_without, ret_cidr);
 	return derivation->n_without;
+}
+
+bool prefix_derivation_is_closed(const struct prefix_derivation *derivation,
+				 const struct cidr *cidr)
+{
+	const struct prefix *prefix = derivation->n_closed ? find(derivation, cidr) : NULL;
+
+	return prefix && prefix->is_closed;
+}
+
+bool prefix_derivation_close(struct prefix_derivation *derivation, const struct table *table,
+			     const char *key,
+			     bool (*is_pending)(const struct cidr *cidr, void *data), void *data)
+{
+	const GArray *cidrs = prefix_users_get(derivation->users, table, key);
+	bool changed = false;
+
+	for (unsigned int i = 0; cidrs && i < cidrs->len; i++) {
+		const struct cidr *cidr = &g_array_index(cidrs, struct cidr, i);
+		struct prefix *prefix = find(derivation, cidr);
+
+		if (prefix->number && is_pending(cidr, data))
+			changed |= set_closed(derivation, prefix, true);
+	}
+	return changed;
+}
+
+struct opening {
+	struct prefix_derivation *derivation;
+	bool (*is_pending)(const struct cidr *cidr, void *data);
+	void *data;
+	bool changed;
+};
+
+static bool open_prefix(void *item, void *data)
+{
+	struct prefix *prefix = item;
+	struct opening *opening = data;
+
+	if (prefix->is_closed && prefix->number &&
+	    !opening->is_pending(&prefix->cidr, opening->data))
+		opening->changed |= set_closed(opening->derivation, prefix, false);
+	return true;
+}
+
+bool prefix_derivation_open(struct prefix_derivation *derivation,
+			    bool (*is_pending)(const struct cidr *cidr, void *data), void *data)
+{
+	struct opening opening = {derivation, is_pending, data, false};
+
+	if (derivation->n_closed)
+		keyed_set_foreach(&derivation->prefixes, open_prefix, &opening);
+	return opening.changed;
 }
 
 enum prefix_state prefix_derivation_check(const struct prefix_derivation *derivation,

@@ -32,9 +32,23 @@ void prefix_derivation_set_api_server(struct prefix_derivation *derivation, stru
 				      const GArray *addrs);
 /* Prefixes that found no number look again. */
 void prefix_derivation_retry(struct prefix_derivation *derivation);
-/* How many found none; one of them in *ret_cidr. */
+/* How many have found none; one of them in *ret_cidr. */
 unsigned int prefix_derivation_n_without(const struct prefix_derivation *derivation,
 					 struct cidr *ret_cidr);
+
+/*
+ * Whether an address of the prefix may pass for one of what is around it, as it has no identity, or the kernel is not
+ * known to have it. A rule that would be the wider for that is made the narrower (policy_compile).
+ */
+bool prefix_derivation_is_closed(const struct prefix_derivation *derivation,
+				 const struct cidr *cidr);
+/* Those of the row, of which is_pending says that the kernel has not got them, are closed. True: one was not. */
+bool prefix_derivation_close(struct prefix_derivation *derivation, const struct table *table,
+			     const char *key,
+			     bool (*is_pending)(const struct cidr *cidr, void *data), void *data);
+/* Those that have an identity by now, in the kernel too, are open. True: one was not. */
+bool prefix_derivation_open(struct prefix_derivation *derivation,
+			    bool (*is_pending)(const struct cidr *cidr, void *data), void *data);
 
 enum prefix_state {
 	PREFIX_READY,

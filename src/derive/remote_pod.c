@@ -12,6 +12,7 @@ struct remote_pods {
 	const struct derive_config *config;
 	struct identity_derivation *identity;
 	struct ipcache_derivation *ipcache;
+	struct policy_named_ports *named_ports; /* one use for each address in the ipcache */
 	struct table_index *by_namespace;
 	/* The rows as they were derived last, a reference each: what to undo when they are others. */
 	struct keyed_set derived;
@@ -47,15 +48,42 @@ static bool is_enabled(const struct remote_pods *pods, const struct addr *addr)
 	return addr_is_v4(addr) ? pods->config->enable_ipv4 : pods->config->enable_ipv6;
 }
 
-static void put_addr(struct remote_pods *pods, const struct pod *pod, const struct addr *addr,
-		     uint32_t identity)
+static bool is_of(const struct ipcache_entry *entry, const struct pod *pod)
+{
+	return entry->namespace == pod->meta.namespace && strcmp(entry->name, pod->meta.name) == 0;
+}
+
+/*
+ * The address is about to be another pod's, or nobody's: whoever has it has its named ports no longer by it. before:
+ * the pod that is being looked at, as it was; what the entry was made of, if it is of that pod.
+ */
+static void drop_ports(struct remote_pods *pods, const struct cidr *cidr, const struct pod *before)
+{
+	const struct ipcache_entry *entry = ipcache_get(pods->ipcache, IPCACHE_LAYER_POD, cidr);
+	const struct pod *owner = before;
+
+	if (!entry)
+		return;
+	if (!before || !is_of(entry, before)) {
+		g_autofree char *key = g_strdup_printf("%s/%s", entry->namespace, entry->name);
+
+		owner = keyed_set_get(&pods->derived, key, strlen(key));
+	}
+	policy_named_ports_remove(pods->named_ports, entry->identity, owner->ports);
+}
+
+static void put_addr(struct remote_pods *pods, const struct pod *pod, const struct pod *before,
+		     const struct addr *addr, uint32_t identity)
 {
 	struct ipcache_entry *entry;
+	struct cidr cidr = cidr_from_addr(addr);
 
 	if (!is_enabled(pods, addr))
 		return;
+	policy_named_ports_add(pods->named_ports, identity, pod->ports);
+	drop_ports(pods, &cidr, before);
 	entry = (struct ipcache_entry *)row_new(&ipcache_entry_class);
-	entry->cidr = cidr_from_addr(addr);
+	entry->cidr = cidr;
 	entry->identity = identity;
 	entry->host = pod->host;
 	entry->source = "k8s";
@@ -70,9 +98,10 @@ static void remove_addr(struct remote_pods *pods, const struct pod *pod, const s
 	struct cidr cidr = cidr_from_addr(addr);
 	const struct ipcache_entry *entry = ipcache_get(pods->ipcache, IPCACHE_LAYER_POD, &cidr);
 
-	if (entry && entry->namespace == pod->meta.namespace &&
-	    strcmp(entry->name, pod->meta.name) == 0)
-		ipcache_remove(pods->ipcache, IPCACHE_LAYER_POD, &cidr);
+	if (!entry || !is_of(entry, pod))
+		return;
+	drop_ports(pods, &cidr, pod);
+	ipcache_remove(pods->ipcache, IPCACHE_LAYER_POD, &cidr);
 }
 
 static bool has_addr(const struct pod *pod, const struct addr *addr)
@@ -90,18 +119,20 @@ static void undo(struct remote_pods *pods, const struct pod *before, const struc
 			remove_addr(pods, before, addrs[i]);
 }
 
-static void derive(struct remote_pods *pods, struct txn *txn, const struct pod *pod)
+static void derive(struct remote_pods *pods, struct txn *txn, const struct pod *pod,
+		   const struct pod *before)
 {
 	const struct label_set *labels = identity_derivation_pod_labels(pods->identity, pod);
 	uint32_t identity = identity_derivation_find_number(pods->identity, labels, txn);
 
 	label_set_unref(labels);
 	if (identity == IDENTITY_UNKNOWN) {
-		undo(pods, pod, NULL);
+		if (before)
+			undo(pods, before, NULL);
 		return;
 	}
-	put_addr(pods, pod, &pod->addr4, identity);
-	put_addr(pods, pod, &pod->addr6, identity);
+	put_addr(pods, pod, before, &pod->addr4, identity);
+	put_addr(pods, pod, before, &pod->addr6, identity);
 }
 
 static void derive_key(struct remote_pods *pods, const void *key, size_t n_bytes)
@@ -119,7 +150,7 @@ static void derive_key(struct remote_pods *pods, const void *key, size_t n_bytes
 	if (before)
 		undo(pods, before, pod);
 	if (pod)
-		derive(pods, txn, pod);
+		derive(pods, txn, pod, before);
 	ipcache_flush(pods->ipcache, txn);
 	txn_commit(txn);
 	if (before)
@@ -167,7 +198,8 @@ static void run(struct watch *watch, void *data)
 struct remote_pods *remote_pods_new(struct store *store, struct tables *tables,
 				    const struct derive_config *config,
 				    struct identity_derivation *identity,
-				    struct ipcache_derivation *ipcache)
+				    struct ipcache_derivation *ipcache,
+				    struct policy_named_ports *named_ports)
 {
 	struct remote_pods *pods = g_new0(struct remote_pods, 1);
 	struct watch *watch = watch_new(store, "remote-pods", run, pods);
@@ -177,6 +209,7 @@ struct remote_pods *remote_pods_new(struct store *store, struct tables *tables,
 	pods->config = config;
 	pods->identity = identity;
 	pods->ipcache = ipcache;
+	pods->named_ports = named_ports;
 	pods->by_namespace = table_index_new(tables->pods, key_namespace);
 	keyed_set_init(&pods->derived, derived_key);
 	watch_add(watch, tables->pods);

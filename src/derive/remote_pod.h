@@ -8,6 +8,7 @@
 
 #include "src/derive/identity.h"
 #include "src/derive/ipcache.h"
+#include "src/derive/policy_named_port.h"
 
 struct remote_pods;
 
@@ -15,5 +16,6 @@ struct remote_pods;
 struct remote_pods *remote_pods_new(struct store *store, struct tables *tables,
 				    const struct derive_config *config,
 				    struct identity_derivation *identity,
-				    struct ipcache_derivation *ipcache);
+				    struct ipcache_derivation *ipcache,
+				    struct policy_named_ports *named_ports);
 void remote_pods_free(struct remote_pods *pods); /* takes NULL */

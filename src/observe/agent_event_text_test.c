@@ -36,6 +36,10 @@ static void test_every_event(void **state)
 	      ">> Policy does not fit: {\"rule-sets\":1}\n",
 	      "{\"type\": \"agent\", \"subtype\": \"Policy does not fit\", "
 	      "\"message\": {\"rule-sets\": 1}}");
+	check(AGENT_EVENT_POLICY_FITS, "{\"rule-sets\":0}",
+	      ">> Policy fits again: {\"rule-sets\":0}\n",
+	      "{\"type\": \"agent\", \"subtype\": \"Policy fits again\", "
+	      "\"message\": {\"rule-sets\": 0}}");
 	check(AGENT_EVENT_ENDPOINT_REGENERATE_SUCCESS, "{\"id\":7,\"labels\":[\"k8s:app=web\"]}",
 	      ">> Endpoint regenerated: {\"id\":7,\"labels\":[\"k8s:app=web\"]}\n",
 	      "{\"type\": \"agent\", \"subtype\": \"Endpoint regenerated\", "

@@ -302,6 +302,14 @@ def test_validate(site, tmp_path):
     (tmp_path / "empty.yaml").write_text("")
     assert "no policy" in node.cli("policy", "validate", str(tmp_path / "empty.yaml"),
                                    check=False).stderr
+    # The same policy twice: the agent would take the first alone.
+    (tmp_path / "twice").mkdir()
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / "twice" / name).write_text(json.dumps(WEB))
+    done = node.cli("policy", "validate", str(tmp_path / "twice"), check=False)
+    assert done.returncode == 1
+    assert re.search(r"b\.yaml:1: CiliumNetworkPolicy web: metadata\.name: "
+                     r"is already defined in \S*/a\.yaml:1\n", done.stderr)
     # As the guides call it: what the agent reads.
     node.start_agent()
     node.put_manifest("web.yaml", WEB)
