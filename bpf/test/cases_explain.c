@@ -100,7 +100,7 @@ static struct explain compare(struct harness *harness, const struct policy_sent 
 {
 	struct explain told = explain(harness, sent);
 	struct policy_outcome outcome = policy_send(harness, sent);
-	const struct event *event = &outcome.events[outcome.n_events - 1];
+	const struct event *event = outcome.events + (outcome.n_events ? outcome.n_events - 1 : 0);
 	int expected = outcome.run.verdict == TC_ACT_UNSPEC ? TC_ACT_OK : outcome.run.verdict;
 
 	assert_int_equal(told.verdict, expected);

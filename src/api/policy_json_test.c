@@ -203,7 +203,7 @@ static void empty_members(void **state)
 
 	rule->any_peer = true;
 	rule->no_ports = true;
-	rule = add_rule(spec, POLICY_INGRESS, false);
+	add_rule(spec, POLICY_INGRESS, false);
 	rule = add_rule(spec, POLICY_INGRESS, false);
 	rule->any_peer = true;
 	rule = add_rule(spec, POLICY_INGRESS, false);

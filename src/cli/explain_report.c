@@ -100,6 +100,21 @@ static json_t *end_to_json(const struct explain_end *end, uint32_t identity,
 	return json;
 }
 
+/* An address of the node may stand for an endpoint, whose masqueraded connection is answered. */
+static json_t *destination_to_json(const struct explain_report *report,
+				   const struct explain_agent *agent)
+{
+	const struct explain_end *end = &report->ends[1];
+	uint16_t endpoint = end->where == EXPLAIN_THIS_NODE ? report->explain.dst_endpoint : 0;
+	json_t *json = end_to_json(end, endpoint ? 0 : report->explain.dst_identity, agent);
+
+	if (endpoint) {
+		json_object_set_new(json, "stands-for", json_integer(endpoint));
+		set(json, "stands-for-name", endpoint_name(agent, endpoint));
+	}
+	return json;
+}
+
 /* ---- by which rules ---- */
 
 static const char *const directions[POLICY_DIRECTION__MAX] = {"ingress", "egress"};
@@ -251,10 +266,10 @@ json_t *explain_report_to_json(const struct explain_report *report,
 {
 	const struct explain *explain = &report->explain;
 	json_t *judgements = json_array();
-	json_t *json = json_pack(
-		"{s:s, s:b, s:o, s:o}", "packet", report->packet, "truncated", report->is_truncated,
-		"source", end_to_json(&report->ends[0], explain->src_identity, agent),
-		"destination", end_to_json(&report->ends[1], explain->dst_identity, agent));
+	json_t *json = json_pack("{s:s, s:b, s:o, s:o}", "packet", report->packet, "truncated",
+				 report->is_truncated, "source",
+				 end_to_json(&report->ends[0], explain->src_identity, agent),
+				 "destination", destination_to_json(report, agent));
 
 	if (!report->program) {
 		json_object_set_new(json, "judgements", judgements);

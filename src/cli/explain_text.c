@@ -79,6 +79,10 @@ static void append_end(GString *text, const char *label, const json_t *end)
 
 	append(text, label, "%s%s%s, %s, %s", *name ? name : json_get_text(end, "address", NULL),
 	       *name ? " " : "", *name ? json_get_text(end, "address", NULL) : "", where, identity);
+	if (json_get_number(end, "stands-for", NULL))
+		append(text, "", "where it answers a masqueraded connection: of %s, endpoint %lld",
+		       json_get_text(end, "stands-for-name", NULL),
+		       json_get_number(end, "stands-for", NULL));
 }
 
 /* ---- connection ---- */

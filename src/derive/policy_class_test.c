@@ -337,7 +337,7 @@ static struct policy_clause random_clause(GRand *random, uint32_t order)
 static void random_clauses_agree(void **state)
 {
 	const char *rounds = g_getenv("POLICY_CLASS_ROUNDS");
-	unsigned int n_rounds = rounds ? atoi(rounds) : 60;
+	unsigned int n_rounds = rounds ? atoi(rounds) : 20;
 	g_autoptr(GRand) random = g_rand_new_with_seed(5);
 	struct policy_clause clauses[12];
 

@@ -189,6 +189,19 @@ def test_connection(shop, family):
         assert "ingress     denied: the rules of shop/web" in text
 
 
+def test_masqueraded(shop, family):
+    """An answer comes to an address of the node, and is told to go to the pod."""
+    far = FAR[family]
+    with probe.Server(shop.site.far, family, probe.TCP, port=8000), \
+            probe.connect(shop.web, probe.TCP, far, 8000) as client:
+        probe.exchange(client)
+        text = explain(shop, "--from", far, "--source-port", 8000, "--to", shop.addresses[family],
+                       "--port", client.getsockname()[1]).stdout
+    assert ", this node, identity 1 (reserved:host)\n" in text
+    assert f"answers a masqueraded connection: of shop/web, endpoint {number(shop.web)}\n" in text
+    assert "; this is a packet of who answers" in text and text.endswith("goes into the pod\n")
+
+
 def test_audit_and_open(shop):
     pair = ("--from", "shop/front", "--to", "shop/web", "--port", 90)
     shop.cli("endpoint", "config", str(number(shop.web)), "PolicyAuditMode=Enabled")
@@ -228,6 +241,18 @@ def test_dead_agent(shop, family):
     assert "no rule allows it; which policies select the endpoint is not known here" in text
     done = explain(shop, "--from", "shop/front", "--to", pair[3], "--port", 80, status=2)
     assert "name the endpoint by its number" in done.stderr
+
+
+def test_nobody_to_ask(site):
+    """Where no programs are, or others than ours, nothing is guessed."""
+    node = site.node(start=False)
+    argv = ("--from", "host", "--to", "192.0.2.200", "--port", 1)
+    assert "cilium_lxc" in explain(node, *argv, status=2).stderr
+    node.start_agent()
+    explain(node, *argv)
+    programs = "/sys/fs/bpf/cilium/programs"
+    node.exec("sh", "-e", stdin=f"cd {programs}\nmv $(ls) {'0' * 64}\n")
+    assert "are not those of this version" in explain(node, *argv, status=2).stderr
 
 
 def test_usage(shop):
