@@ -12,8 +12,6 @@
 
 /* How often what inotify cannot tell is looked at: mounts, and what lies behind symbolic links. */
 #define CHECK_INTERVAL_MS 2000
-/* Checks until a directory that is not there is an empty one: whoever replaces it needs a moment. */
-#define MAX_MISSING 2
 /* Of events, one after another: far more than come while they are read. */
 #define MAX_READS 64
 
@@ -31,17 +29,16 @@ struct directory {
 	struct file_reader *reader;
 	GHashTable *subdirs; /* inotify watch to name */
 	int inotify_fd;
-	int watch;              /* of the directory; −1: it is not there */
-	int parent_watch;       /* of the nearest directory above it that is there */
-	struct stat status;     /* of the directory, where watch is not −1 */
-	unsigned int n_missing; /* checks in a row that found it elsewhere, or nowhere */
-	bool is_running;   /* between controller_begin() and _end(): files are read, in slices */
-	bool is_scanning;  /* … of all files */
-	bool is_there;     /* as the last scan saw it */
-	bool must_scan;    /* something happened that a single file does not explain */
-	char *trouble;     /* why the last scan did not see or watch everything; NULL: it did */
-	int trouble_error; /* positive errno of it */
-	bool is_partial;   /* it did not see everything */
+	int watch;          /* of the directory; −1: it is not there */
+	int parent_watch;   /* of the nearest directory above it that is there */
+	struct stat status; /* of the directory, where watch is not −1 */
+	bool is_running;    /* between controller_begin() and _end(): files are read, in slices */
+	bool is_scanning;   /* … of all files */
+	bool is_there;      /* as the last scan saw it */
+	bool must_scan;     /* something happened that a single file does not explain */
+	char *trouble;      /* why the last scan did not see or watch everything; NULL: it did */
+	int trouble_error;  /* positive errno of it */
+	bool is_partial;    /* it did not see everything */
 	uv_poll_t poll;
 	uv_timer_t timer;
 	uv_timer_t again;
@@ -228,8 +225,8 @@ static void end_scan(struct directory *directory)
 					is_there ? directory->trouble
 						 : "is not there, or is no directory: make it, or "
 						   "name another with manifest-dir");
-	/* What was not seen need not be gone. */
-	if (!directory->is_partial && (is_there || directory->n_missing >= MAX_MISSING))
+	/* What was not seen need not be gone: a mount that is away must not open what policies close. */
+	if (!directory->is_partial && is_there)
 		file_reader_end_scan(directory->reader);
 }
 
@@ -386,9 +383,9 @@ static void on_timer(uv_timer_t *timer)
 {
 	struct directory *directory = timer->data;
 
-	directory->n_missing = is_in_place(directory) ? 0 : directory->n_missing + 1;
-	directory->must_scan |= directory->n_missing || directory->trouble;
-	file_reader_add_unwatched(directory->reader);
+	directory->must_scan |= !is_in_place(directory) || directory->trouble;
+	if (is_in_place(directory))
+		file_reader_add_unwatched(directory->reader);
 	look(directory);
 }
 

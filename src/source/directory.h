@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The directory of manifests as a source: *.yaml, *.yml and *.json, not hidden, in the directory itself
- * and one level of subdirectories. A file counts when its writer closes it, or when it is moved in. A
- * directory that is missing is an empty one; one that is moved away for a moment, or replaced, is not.
+ * and one level of subdirectories. A file counts when its writer closes it, or when it is moved in. What
+ * was read of a directory that is missing now stays: only what is seen to be gone is gone.
  *
  * A file may be a symbolic link (a mounted ConfigMap is made of them); a subdirectory may not.
  */
