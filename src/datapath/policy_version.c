@@ -60,6 +60,8 @@ const struct version_peer *policy_version_peer(const struct version *version,
 	const GArray *peers = version->peers[direction];
 	const struct version_peer wanted = {.identity = identity};
 
+	if (!peers->len)
+		return NULL;
 	return bsearch(&wanted, peers->data, peers->len, sizeof(wanted), compare_identity);
 }
 

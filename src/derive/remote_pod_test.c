@@ -54,7 +54,7 @@ static void change(struct world *world)
 	pod = (struct pod *)row_new(&pod_class);
 	pod->meta.key = g_strdup(key);
 	pod->meta.namespace = intern_new("default");
-	pod->meta.name = g_strdup(strchr(key, '/') + 1);
+	pod->meta.name = strchr(pod->meta.key, '/') + 1;
 	pod->meta.labels = label_set_new(&label, 1);
 	pod->node_name = intern_new(rand() % 8 ? "node2" : "node1");
 	pick_addr(addrs4, &pod->addr4);
