@@ -6,6 +6,7 @@
 #include "src/derive/selector_cover.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
+#include "src/model/service.h"
 
 #define KEY_POD_NAMESPACE "io.kubernetes.pod.namespace"
 
@@ -192,11 +193,16 @@ static const char *find_missing_namespace(const struct policy_warnings *warnings
 	return NULL;
 }
 
-static bool asks_for_reserved(const struct selector *selector)
+/* key NULL: any. */
+static bool asks_for_reserved(const struct selector *selector, const char *key)
 {
-	for (size_t i = 0; i < selector_n_requirements(selector); i++)
-		if (g_strcmp0(selector_get_requirement(selector, i)->source, "reserved") == 0)
+	for (size_t i = 0; i < selector_n_requirements(selector); i++) {
+		const struct requirement *requirement = selector_get_requirement(selector, i);
+
+		if (g_strcmp0(requirement->source, "reserved") == 0 &&
+		    (!key || strcmp(requirement->key, key) == 0))
 			return true;
+	}
 	return false;
 }
 
@@ -204,44 +210,75 @@ static void look_at_labels(const struct look *look, const struct selector *selec
 {
 	const struct policy_warnings *warnings = look->warnings;
 	const char *namespace = find_missing_namespace(warnings, selector);
+	bool of_nodes = asks_for_reserved(selector, "remote-node");
 
 	if (namespace)
 		policy_note_add(look->notes, false, look->rule->path, look->rule->line,
 				"namespace %s does not exist: no peer is there", namespace);
-	else if (!asks_for_reserved(selector) && !matches_any(warnings->pods, selector) &&
-		 !matches_any(warnings->identities, selector))
+	else if (matches_any(warnings->pods, selector) ||
+		 matches_any(warnings->identities, selector))
+		return;
+	else if (of_nodes && !warnings->config->enable_node_labels)
+		policy_note_add(look->notes, false, look->rule->path, look->rule->line,
+				"labels of nodes count only with enable-node-selector-labels: "
+				"no node is selected");
+	else if (of_nodes || !asks_for_reserved(selector, NULL))
 		policy_note_add(look->notes, false, look->rule->path, look->rule->line,
 				"no pod and no identity matches the peer %s",
 				selector_text(selector));
 }
 
-static void look_at_object(const struct look *look, const struct table *table, const char *kind,
-			   const char *key)
+static void note_missing(const struct look *look, const char *kind, const char *key)
 {
-	if (!table_get(table, key, strlen(key)))
-		policy_note_add(look->notes, false, look->rule->path, look->rule->line,
-				"%s %s does not exist: it stands for no peer", kind, key);
+	policy_note_add(look->notes, false, look->rule->path, look->rule->line,
+			"%s %s does not exist: it stands for no peer", kind, key);
+}
+
+struct service_search {
+	const char *name;
+	bool found;
+};
+
+static bool compare_service(const struct row *row, void *data)
+{
+	struct service_search *search = data;
+
+	search->found = strcmp(((const struct service *)row)->meta.name, search->name) == 0;
+	return !search->found;
+}
+
+/* Without a namespace it means those of all namespaces. */
+static void look_at_service(const struct look *look, const char *namespace, const char *name)
+{
+	const struct table *services = look->warnings->tables->services;
+	g_autofree char *key = namespace ? g_strdup_printf("%s/%s", namespace, name) : NULL;
+	struct service_search search = {.name = name};
+
+	if (key)
+		search.found = table_get(services, key, strlen(key));
+	else
+		table_foreach (services, compare_service, &search)
+			;
+	if (!search.found)
+		note_missing(look, "Service", key ? key : name);
 }
 
 static void look_at_peer(const struct look *look, const struct selector *selector)
 {
+	const struct table *groups = look->warnings->tables->cidr_groups;
 	const char *name = selector_get_name(selector);
-	g_autofree char *key = NULL;
 
 	switch (selector_get_kind(selector)) {
 	case SELECTOR_LABELS:
 		look_at_labels(look, selector);
 		break;
 	case SELECTOR_CIDR_GROUP:
-		if (name)
-			look_at_object(look, look->warnings->tables->cidr_groups, "CiliumCIDRGroup",
-				       name);
+		if (name && !table_get(groups, name, strlen(name)))
+			note_missing(look, "CiliumCIDRGroup", name);
 		break;
 	case SELECTOR_SERVICE:
-		key = name ? g_strdup_printf("%s/%s", selector_get_namespace(selector), name)
-			   : NULL;
-		if (key)
-			look_at_object(look, look->warnings->tables->services, "Service", key);
+		if (name)
+			look_at_service(look, selector_get_namespace(selector), name);
 		break;
 	case SELECTOR_CIDR:
 	case SELECTOR_FQDN:
@@ -361,7 +398,7 @@ static void look_at_subject(const struct look *look, unsigned int i)
 		look->policy->kind == POLICY_KIND_KUBERNETES ? ".podSelector" : ".endpointSelector",
 		NULL);
 
-	if (look->spec->selects_nodes || asks_for_reserved(look->spec->subject) ||
+	if (look->spec->selects_nodes || asks_for_reserved(look->spec->subject, NULL) ||
 	    matches_any(look->warnings->pods, look->spec->subject))
 		return;
 	policy_note_add(look->notes, false, path, look->policy->meta.line,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "src/derive/policy_world_test.h"
+#include "src/model/service.h"
 
 /* Two pods, of which one has a port with a name. */
 static int setup(void **state)
@@ -110,6 +111,49 @@ static void namespaces_and_objects_are_missing(void **state)
 	row_unref(&policy->row);
 }
 
+static void put_service(struct policy_world *world, const char *namespace, const char *name)
+{
+	struct service *service = (struct service *)row_new(&service_class);
+	struct txn *txn = txn_new(world->store);
+
+	object_meta_init_namespaced(&service->meta, namespace, name);
+	txn_put(txn, world->tables.services, &service->row);
+	txn_commit(txn);
+}
+
+/* Without a namespace: of any. */
+static void services_are_missing(void **state)
+{
+	struct policy *policy = test_policy_new("a");
+	struct policy_rule *rule = rule_new(policy, "k8s:app=web", "k8s:app=client");
+	static const char *const peers[][2] = {
+		{"shop", "db"}, {"blog", "db"}, {NULL, "db"}, {NULL, "bd"}};
+
+	put_service(*state, "shop", "db");
+	for (size_t i = 0; i < G_N_ELEMENTS(peers); i++)
+		g_ptr_array_add(rule->peers,
+				(void *)selector_new_service(peers[i][0], peers[i][1], NULL));
+	assert_warnings(*state, policy, "Service blog/db does not exist",
+			"Service bd does not exist", NULL);
+	row_unref(&policy->row);
+}
+
+/* What toNodes of a label means. */
+static void labels_of_nodes_do_not_count(void **state)
+{
+	struct policy_world *world = *state;
+	struct policy *policy = test_policy_new("a");
+
+	rule_new(policy, "k8s:app=web", "reserved:remote-node");
+	rule_new(policy, "k8s:app=web", "k8s:zone=a,reserved:remote-node");
+	assert_warnings(world, policy, "only with enable-node-selector-labels", NULL);
+	world->config.enable_node_labels = true;
+	assert_warnings(world, policy, "no identity matches the peer", NULL);
+	policy_world_put_identity(world, 33554433, "k8s:zone=a;reserved:remote-node=;");
+	assert_warnings(world, policy, NULL);
+	row_unref(&policy->row);
+}
+
 static void names_of_ports_are_missing(void **state)
 {
 	struct policy *policy = test_policy_new("a");
@@ -157,6 +201,8 @@ int main(void)
 		TEST(what_is_there_is_no_warning),
 		TEST(nobody_is_selected),
 		TEST(namespaces_and_objects_are_missing),
+		TEST(services_are_missing),
+		TEST(labels_of_nodes_do_not_count),
 		TEST(names_of_ports_are_missing),
 		TEST(a_denial_leaves_nothing),
 	};
