@@ -53,8 +53,14 @@ static void apply_dirty(struct policy_maps *maps, const GArray *ids)
 {
 	for (guint i = 0; i < ids->len; i++)
 		policy_subject_link(maps, g_array_index(ids, uint16_t, i));
+	/*
+	 * All versions first: a policy may change the rules of both ends of a connection, and between the two
+	 * flips there is then no time for more than a packet or two.
+	 */
 	for (guint i = 0; i < maps->dirty->len; i++)
 		policy_set_apply(maps, maps->dirty->pdata[i]);
+	for (guint i = 0; i < maps->dirty->len; i++)
+		policy_set_flip(maps, maps->dirty->pdata[i]);
 	for (guint i = 0; i < ids->len; i++) {
 		struct policy_subject *subject =
 			policy_subject_get(maps, g_array_index(ids, uint16_t, i));

@@ -296,6 +296,48 @@ static void test_tells_of_writes(void **state)
 	reconcilers_set_write_observer(node->reconcilers, NULL, NULL);
 }
 
+struct two_flips {
+	struct node *node;
+	uint32_t before[2];
+	unsigned int
+		n_halfway; /* writes behind which one endpoint has its new rules, and one its old */
+	unsigned int n_peers, n_classes; /* then */
+};
+
+static void look_halfway(void *data)
+{
+	struct two_flips *flips = data;
+
+	if ((version_of(flips->node, 1) == flips->before[0]) ==
+	    (version_of(flips->node, 2) == flips->before[1]))
+		return;
+	flips->n_halfway++;
+	flips->n_peers = fake_map_n_entries(flips->node->dp, PEERS);
+	flips->n_classes = fake_map_n_entries(flips->node->dp, CLASSES);
+}
+
+/* A policy that concerns both ends of a connection: nothing is left to be written between the two flips. */
+static void test_all_versions_are_there_before_a_flip(void **state)
+{
+	struct node *node = *state;
+	struct two_flips flips = {.node = node};
+
+	for (uint16_t i = 1; i <= 2; i++) {
+		node_put_endpoint(node, i, i, false);
+		node_put_set(node, set_new(i, i, 100, 5, allow_port(20, 80)));
+	}
+	store_settle(node->store);
+	for (uint16_t i = 1; i <= 2; i++) {
+		flips.before[i - 1] = version_of(node, i);
+		node_put_set(node, set_new(i, 2 + i, 100, 3, allow_port(20, 443)));
+	}
+	fake_set_write_observer(node->dp, look_halfway, &flips);
+	store_settle(node->store);
+	fake_set_write_observer(node->dp, NULL, NULL);
+	assert_int_equal(flips.n_halfway, 1);
+	assert_entries(node, flips.n_peers, flips.n_classes);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -311,6 +353,7 @@ int main(void)
 		TEST(test_nothing_goes_before_the_programs_have_ended),
 		TEST(test_a_class_comes_back),
 		TEST(test_tells_of_writes),
+		TEST(test_all_versions_are_there_before_a_flip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -268,8 +268,12 @@ void policy_subject_free_all(struct policy_maps *maps);
 
 struct policy_set *policy_set_get(struct policy_maps *maps, uint32_t number);
 void policy_set_mark(struct policy_maps *maps, struct policy_set *set);
-/* Reads its row of the plan, and makes the kernel have it as far as there is room. Peers that go stay. */
+/*
+ * Reads its row of the plan, and makes the kernel have a version of it as far as there is room. Peers that go stay.
+ * The endpoints get it by policy_set_flip().
+ */
 void policy_set_apply(struct policy_maps *maps, struct policy_set *set);
+void policy_set_flip(struct policy_maps *maps, struct policy_set *set);
 /* Identities have come or gone: those of rule sets that do not fit are weighed again. */
 void policy_set_weigh_strangers(struct policy_maps *maps, struct policy_set *set);
 /* Peers that have gone: once nothing else names their identities. */

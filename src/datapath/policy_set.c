@@ -159,8 +159,6 @@ static bool is_of_no_use(const struct policy_maps *maps, const struct policy_set
 
 void policy_set_apply(struct policy_maps *maps, struct policy_set *set)
 {
-	uint64_t n_flips = maps->n_flips;
-	int64_t changed_ns;
 	int err;
 
 	read_row(maps, set);
@@ -172,15 +170,23 @@ void policy_set_apply(struct policy_maps *maps, struct policy_set *set)
 	err = apply_row(maps, set);
 	if (err && set->current && is_of_no_use(maps, set, err))
 		set_current(maps, set, NULL); /* which makes room */
-	changed_ns = set->changed_ns;
-	if (err) {
+	if (err)
 		policy_set_note_failure(maps, set, err);
-	} else {
+	else
 		policy_set_note_success(maps, set);
+}
+
+void policy_set_flip(struct policy_maps *maps, struct policy_set *set)
+{
+	uint64_t n_flips = maps->n_flips;
+	int64_t changed_ns = set->failing.error ? 0 : set->changed_ns;
+
+	if (!set->wanted)
+		return;
+	if (!set->failing.error)
 		set->changed_ns = 0;
-	}
 	flip(maps, set);
-	if (!err && changed_ns && maps->n_flips != n_flips)
+	if (changed_ns && maps->n_flips != n_flips)
 		histogram_add_ns(&maps->delays, clock_monotonic_ns() - changed_ns);
 }
 

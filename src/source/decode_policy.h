@@ -8,8 +8,8 @@
 #include "src/model/policy.h"
 #include "src/source/decode_private.h"
 
-/* Of any list in a policy: far more than anybody writes. */
-#define POLICY_MAX_ITEMS 4096
+/* Of any list in a policy: as many prefixes as can have an identity, and far more than anybody writes. */
+#define POLICY_MAX_ITEMS 65535
 
 struct policy_decoder {
 	struct policy *policy;

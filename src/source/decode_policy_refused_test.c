@@ -389,11 +389,11 @@ static void bounds(void **state)
 	g_autoptr(GString) ports =
 		g_string_new(CNP "spec: {endpointSelector: {}, ingress: [{toPorts: [");
 
-	for (int i = 0; i < 5000; i++)
+	for (int i = 0; i < 70000; i++)
 		g_string_append(input, "{},");
 	g_string_append(input, "]}\n");
 	assert_policies(input->str,
-			"4 spec.ingress: has 5000 items, want at most 4096\n"
+			"4 spec.ingress: has 70000 items, want at most 65535\n"
 			"4 spec: has no rule: want an element in ingress, ingressDeny, egress or "
 			"egressDeny ({} allows nobody)\n");
 	for (int i = 0; i < 1366; i++)

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from harness import probe
+from harness import observe, probe
 from harness.policy_world import Prober
 from harness.probe import TCP
 from harness.site import FAR
@@ -193,7 +193,7 @@ def test_what_does_not_fit_leaves_the_old_version(site):
     change(node, version(FIRST, BOTH))
     change(node, filler("c", 64, 2500), "c.yaml")
     packets = [(a, a.ipv4, b, b.ipv4, "tcp", port) for port in (FIRST, SECOND, NEITHER, BOTH)]
-    with Prober(node, [a, b]) as prober:
+    with Prober(node, [a, b]) as prober, observe.monitor(node, "--type", "agent") as shown:
         assert {packet[5] for packet in prober.send(packets)} == {FIRST, BOTH}
         wide = version(SECOND, BOTH)
         wide["spec"]["ingress"] += filler("b", 65, 2500)["spec"]["ingress"]
@@ -202,9 +202,10 @@ def test_what_does_not_fit_leaves_the_old_version(site):
         probe.eventually(lambda: "rules of endpoint" in node.cli("status", check=False).stdout,
                          what="a status that says so")
         node.wait_log("Rules do not fit", "policies=CiliumNetworkPolicy/default/b")
+        shown.wait_line("Policy does not fit", "CiliumNetworkPolicy/default/b")
         (node.manifest_dir / "c.yaml").unlink()
-        probe.eventually(
-            lambda: {packet[5] for packet in prober.send(packets)} == {SECOND, BOTH}, 35,
-            what="the new version in force")
+        shown.wait_line("Policy fits again", "CiliumNetworkPolicy/default/b", seconds=35)
+        assert {packet[5] for packet in prober.send(packets)} == {SECOND, BOTH}
         probe.eventually(lambda: "rules of endpoint" not in node.cli("status", check=False).stdout,
                          what="a status without it")
+        assert shown.text.count("Policy does not fit") == 1
