@@ -6,6 +6,7 @@
 #include "src/derive/selector_cover.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
+#include "src/model/node.h"
 #include "src/model/service.h"
 
 #define KEY_POD_NAMESPACE "io.kubernetes.pod.namespace"
@@ -389,7 +390,34 @@ static char *spec_path(const struct policy *policy, unsigned int i)
 	return rule ? g_strndup(rule->path, strcspn(rule->path, ".")) : g_strdup("spec");
 }
 
-/* Nodes are many, and only this one's labels are known for sure. */
+struct node_search {
+	const struct selector *selector;
+	bool found;
+};
+
+static bool match_node(const struct row *row, void *data)
+{
+	struct node_search *search = data;
+
+	search->found = selector_matches(search->selector, ((const struct node *)row)->meta.labels);
+	return !search->found;
+}
+
+static void look_at_nodes(const struct look *look, const char *prefix)
+{
+	struct node_search search = {.selector = look->spec->subject};
+	g_autofree char *path = g_strconcat(prefix, ".nodeSelector", NULL);
+
+	table_foreach (look->warnings->tables->nodes, match_node, &search)
+		;
+	if (!look->warnings->config->enable_host_firewall)
+		policy_note_add(look->notes, false, path, look->policy->meta.line,
+				"nodes are guarded only with enable-host-firewall, which is off");
+	else if (!search.found && !asks_for_reserved(look->spec->subject, NULL))
+		policy_note_add(look->notes, false, path, look->policy->meta.line,
+				"no node matches it");
+}
+
 static void look_at_subject(const struct look *look, unsigned int i)
 {
 	g_autofree char *prefix = spec_path(look->policy, i);
@@ -398,7 +426,11 @@ static void look_at_subject(const struct look *look, unsigned int i)
 		look->policy->kind == POLICY_KIND_KUBERNETES ? ".podSelector" : ".endpointSelector",
 		NULL);
 
-	if (look->spec->selects_nodes || asks_for_reserved(look->spec->subject, NULL) ||
+	if (look->spec->selects_nodes) {
+		look_at_nodes(look, prefix);
+		return;
+	}
+	if (asks_for_reserved(look->spec->subject, NULL) ||
 	    matches_any(look->warnings->pods, look->spec->subject))
 		return;
 	policy_note_add(look->notes, false, path, look->policy->meta.line,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "src/derive/policy_world_test.h"
+#include "src/model/node.h"
 #include "src/model/service.h"
 
 /* Two pods, of which one has a port with a name. */
@@ -154,6 +155,34 @@ static void labels_of_nodes_do_not_count(void **state)
 	row_unref(&policy->row);
 }
 
+static void put_node(struct policy_world *world, const char *name)
+{
+	const struct label zone = {"k8s", "zone", "a"};
+	struct node *node = node_new("Node", name);
+	struct txn *txn = txn_new(world->store);
+
+	object_meta_take_labels(&node->meta, label_set_new(&zone, 1));
+	txn_put(txn, world->tables.nodes, &node->row);
+	txn_commit(txn);
+}
+
+static void nodes_are_not_guarded(void **state)
+{
+	struct policy_world *world = *state;
+	struct policy *policy = test_policy_new("a");
+	struct policy_spec *spec;
+
+	rule_new(policy, "k8s:zone=a", "k8s:app=client");
+	spec = policy->specs->pdata[0];
+	spec->selects_nodes = true;
+	assert_warnings(world, policy, "only with enable-host-firewall", NULL);
+	world->config.enable_host_firewall = true;
+	assert_warnings(world, policy, "no node matches", NULL);
+	put_node(world, "node7");
+	assert_warnings(world, policy, NULL);
+	row_unref(&policy->row);
+}
+
 static void names_of_ports_are_missing(void **state)
 {
 	struct policy *policy = test_policy_new("a");
@@ -198,13 +227,10 @@ static void a_denial_leaves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_there_is_no_warning),
-		TEST(nobody_is_selected),
-		TEST(namespaces_and_objects_are_missing),
-		TEST(services_are_missing),
-		TEST(labels_of_nodes_do_not_count),
-		TEST(names_of_ports_are_missing),
-		TEST(a_denial_leaves_nothing),
+		TEST(what_is_there_is_no_warning),        TEST(nobody_is_selected),
+		TEST(namespaces_and_objects_are_missing), TEST(services_are_missing),
+		TEST(labels_of_nodes_do_not_count),       TEST(nodes_are_not_guarded),
+		TEST(names_of_ports_are_missing),         TEST(a_denial_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
