@@ -182,6 +182,8 @@ void kept_policies_note(const char *file, const struct object_kind *kind, const 
 
 void kept_policies_run(struct kept_policies *kept)
 {
+	/* Where somebody has deleted it. */
+	(void)!state_dir_ensure(kept->dir, NULL);
 	state_dir_retry(kept->dir);
 	if (uv_is_active((uv_handle_t *)&kept->timer))
 		return;
