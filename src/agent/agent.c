@@ -11,6 +11,7 @@
 #include "src/agent/endpoint_history.h"
 #include "src/agent/events.h"
 #include "src/agent/health.h"
+#include "src/agent/kept_policies.h"
 #include "src/agent/live.h"
 #include "src/agent/loop_watch.h"
 #include "src/agent/metrics.h"
@@ -220,11 +221,29 @@ static void log_problem(const struct source_problem *problem, void *data)
 
 static int read_manifests(struct agent *agent, GError **error)
 {
+	g_autofree char *kept_path =
+		g_build_filename(agent->settings->lib_dir, "state", "policies", NULL);
+	g_autoptr(GPtrArray) goods = NULL;
+	g_autoptr(GError) cause = NULL;
+
 	decode_set_cluster_name(agent->settings->cluster_name);
 	agent->source = directory_new(agent->loop, agent->store, &agent->tables,
 				      agent->settings->manifest_dir, log_problem, NULL, error);
 	if (!agent->source)
 		return -EIO;
+	agent->kept_policies = kept_policies_new(agent->loop, kept_path, agent->controllers,
+						 agent->problems, &cause);
+	if (agent->kept_policies) {
+		goods = kept_policies_take(agent->kept_policies);
+		directory_set_keeper(agent->source, goods, kept_policies_note,
+				     agent->kept_policies);
+	} else if (cause->code == ENOSPC || cause->code == EDQUOT || cause->code == EROFS) {
+		log_error("agent", "Policies are not kept for the next agent", "error=%s hint=%s",
+			  cause->message, "make room in lib-dir and restart the agent");
+	} else {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return -EIO;
+	}
 	directory_set_controller(agent->source, controller_new(agent->controllers,
 							       "manifest-directory", "source", 0));
 	directory_start(agent->source);
@@ -517,6 +536,7 @@ void agent_free(struct agent *agent)
 	conntrack_gc_free(agent->conntrack_gc);
 	devices_free(agent->devices);
 	directory_free(agent->source);
+	kept_policies_free(agent->kept_policies);
 	masquerade_file_free(agent->masquerade_file);
 	/* Callbacks of closed handles still look at the tables. */
 	uv_run(agent->loop, UV_RUN_DEFAULT);

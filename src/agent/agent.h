@@ -46,6 +46,7 @@ struct agent {
 	struct endpoint_manager *endpoints;
 	struct endpoint_history *history;
 	struct directory *source;
+	struct kept_policies *kept_policies;
 	struct masquerade_file *masquerade_file; /* NULL: switched off */
 	struct devices *devices;
 	struct datapath *datapath;

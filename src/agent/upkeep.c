@@ -4,6 +4,7 @@
 #include "src/agent/agent.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/health.h"
+#include "src/agent/kept_policies.h"
 #include "src/agent/map_pressure.h"
 #include "src/agent/metrics.h"
 #include "src/agent/node_report.h"
@@ -140,6 +141,7 @@ static void on_timer(uv_timer_t *timer)
 	(void)identity_file_retry(agent->identity_file);
 	identity_file_reserve_soon(agent->identity_file, agent->loop);
 	state_dir_sync_soon(agent->lib_state, agent->loop);
+	kept_policies_run(agent->kept_policies);
 	log_flush(false);
 	next_ns = sooner(ipam_expire(agent->ipam), reconcilers_retry(agent->reconcilers));
 	next_ns = sooner(next_ns, conntrack_gc_run(agent->conntrack_gc));

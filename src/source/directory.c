@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "src/base/clock.h"
 #include "src/source/file_reader.h"
+#include "src/source/restore.h"
 
 /* How often what inotify cannot tell is looked at: mounts, and what lies behind symbolic links. */
 #define CHECK_INTERVAL_MS 2000
@@ -27,6 +28,9 @@ struct directory {
 	struct controller *controller; /* NULL: nobody asked */
 	struct file_set *files;
 	struct file_reader *reader;
+	GPtrArray *goods; /* struct last_good, borrowed; NULL after the start */
+	last_good_keep keep;
+	void *keep_data;
 	GHashTable *subdirs; /* inotify watch to name */
 	int inotify_fd;
 	int watch;          /* of the directory; −1: it is not there */
@@ -424,10 +428,21 @@ void directory_set_controller(struct directory *directory, struct controller *co
 	controller_set_interval(controller, CHECK_INTERVAL_MS * NSEC_PER_MSEC);
 }
 
+void directory_set_keeper(struct directory *directory, GPtrArray *goods, last_good_keep keep,
+			  void *data)
+{
+	directory->goods = goods;
+	directory->keep = keep;
+	directory->keep_data = data;
+}
+
 void directory_start(struct directory *directory)
 {
 	directory->must_scan = true;
 	begin(directory);
+	restore_last_good(directory->goods, directory->path, directory->files, directory->reader,
+			  directory->keep, directory->keep_data);
+	directory->goods = NULL;
 	file_reader_run_now(directory->reader);
 	table_set_synced(directory->tables->namespaces);
 	table_set_synced(directory->tables->nodes);

@@ -24,6 +24,12 @@ struct directory *directory_new(uv_loop_t *loop, struct store *store, const stru
  */
 void directory_set_controller(struct directory *directory, struct controller *controller);
 /*
+ * What an earlier agent has kept, in the order of files and lines, is in force as if it had been read before; from
+ * the start on keep is told what to keep. goods: struct last_good, borrowed until the start. Before the start.
+ */
+void directory_set_keeper(struct directory *directory, GPtrArray *goods, last_good_keep keep,
+			  void *data);
+/*
  * Reads everything, sets the tables synced and settles the store. From then on each change is
  * committed and settled from the loop.
  */

@@ -374,6 +374,11 @@ void file_reader_add_unwatched(struct file_reader *reader)
 			file_reader_add(reader, name, false);
 }
 
+void file_reader_know(struct file_reader *reader, const char *name)
+{
+	ensure_entry(reader, name)->has_content = true;
+}
+
 bool file_reader_has_work(const struct file_reader *reader)
 {
 	return reader->order->len;

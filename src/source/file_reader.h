@@ -26,6 +26,8 @@ void file_reader_free(struct file_reader *reader);
 void file_reader_add(struct file_reader *reader, const char *name, bool is_closed);
 /* The files that no event tells of: links, and those that could not be read. */
 void file_reader_add_unwatched(struct file_reader *reader);
+/* The file says something already, though it was not read: it is gone unless a scan finds it. */
+void file_reader_know(struct file_reader *reader, const char *name);
 bool file_reader_has_work(const struct file_reader *reader);
 /* Looks at what was added until now, between file_set_begin() and _commit() of the caller; then calls done. */
 void file_reader_run(struct file_reader *reader, void (*done)(void *data));

@@ -29,9 +29,11 @@ struct file_set {
 	const struct tables *tables;
 	file_set_problem problem;
 	void *data;
-	GHashTable *files;  /* name to struct file, owned */
-	GHashTable *owners; /* struct claim, borrowed: those in force */
-	GPtrArray *changed; /* struct file, borrowed */
+	GHashTable *files;   /* name to struct file, owned */
+	GHashTable *owners;  /* struct claim, borrowed: those in force */
+	GPtrArray *changed;  /* struct file, borrowed */
+	last_good_keep keep; /* NULL: nobody keeps anything */
+	void *keep_data;
 	struct txn *txn;
 };
 
@@ -117,6 +119,12 @@ void file_set_free(struct file_set *set)
 	g_free(set);
 }
 
+void file_set_set_keeper(struct file_set *set, last_good_keep keep, void *data)
+{
+	set->keep = keep;
+	set->keep_data = data;
+}
+
 void file_set_begin(struct file_set *set)
 {
 	g_assert(!set->txn);
@@ -161,12 +169,21 @@ static void acquire(struct file_set *set, struct claim *claim)
 	claim->previous->next = owner->previous = claim;
 }
 
+/* text: as it says it now; NULL: it does no more. */
+static void keep_text(struct file_set *set, const struct claim *claim, const char *text)
+{
+	if (set->keep && last_good_is_kept(claim->kind))
+		set->keep(claim->file->name, claim->kind, claim->object->meta.key, claim->line,
+			  text, set->keep_data);
+}
+
 /* Before a claim is freed. The oldest claim that it shadowed takes its place. */
 static void release(struct file_set *set, struct claim *claim)
 {
 	const char *key = claim->object->meta.key;
 	struct claim *next = claim->next;
 
+	keep_text(set, claim, NULL);
 	claim->previous->next = next;
 	next->previous = claim->previous;
 	if (claim->shadowed) {
@@ -224,6 +241,7 @@ static void update(struct file_set *set, struct claim *claim, struct manifest_ob
 	/* The keys of the hash tables are equal before and after, but lie in the row. */
 	row_unref(&claim->object->row);
 	claim->object = g_steal_pointer(&said->object);
+	keep_text(set, claim, said->text);
 	if (!claim->shadowed)
 		txn_put(set->txn, table_of(set, claim->kind), row_ref(&claim->object->row));
 }
@@ -265,6 +283,7 @@ static void put_object(struct file_set *set, struct file *file, GHashTable *old_
 		claim->line = said->line;
 		g_hash_table_add(file->claims, claim);
 		acquire(set, claim);
+		keep_text(set, claim, said->text);
 	}
 }
 

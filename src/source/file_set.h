@@ -10,10 +10,10 @@
 
 #include <stddef.h>
 #include "src/model/source_problem.h"
+#include "src/source/last_good.h"
 #include "src/store/tables.h"
 
 struct file_set;
-struct manifest;
 
 /* Called once for each problem that appears, for the log. */
 typedef void (*file_set_problem)(const struct source_problem *problem, void *data);
@@ -21,6 +21,9 @@ typedef void (*file_set_problem)(const struct source_problem *problem, void *dat
 struct file_set *file_set_new(struct store *store, const struct tables *tables,
 			      file_set_problem problem, void *data);
 void file_set_free(struct file_set *set);
+
+/* From now on keep is called for each change of an object that is to be kept; for each file that says it. */
+void file_set_set_keeper(struct file_set *set, last_good_keep keep, void *data);
 
 void file_set_begin(struct file_set *set);
 /* The file has this text now. file ends in .json for JSON. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "src/base/clock.h"
 #include "src/base/intern.h"
+#include "src/source/last_good.h"
 
 /* More of one file are summed up: a person mends the first ones first. */
 #define MAX_PROBLEMS 100
@@ -22,6 +23,7 @@ struct manifest_builder {
 static void manifest_object_fini(struct manifest_object *object)
 {
 	g_free(object->key);
+	g_free(object->text);
 	if (object->object)
 		row_unref(&object->object->row);
 }
@@ -111,6 +113,8 @@ static void add_object(struct manifest_builder *builder, const struct field *roo
 	}
 	if (object.object)
 		object.object->meta.file = intern_ref(builder->interned_file);
+	if (object.object && last_good_is_kept(kind))
+		object.text = last_good_text(root->value);
 	if (object.key) {
 		name = decode_key_has_kind(kind) ? g_strdup(object.key)
 						 : g_strconcat(kind->kind, " ", object.key, NULL);

@@ -10,6 +10,7 @@ struct manifest_object {
 	char *key;
 	struct object *object; /* NULL: it was refused */
 	unsigned int line;
+	char *text; /* last_good_text() of what was accepted and is kept; else NULL */
 };
 
 struct manifest {

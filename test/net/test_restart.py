@@ -184,3 +184,43 @@ def allocated(node):
     """Addresses that the agent counts as taken."""
     ipam = node.request("GET", "/v1/healthz")[1]["ipam"]
     return len(ipam.get("ipv4") or []), len(ipam.get("ipv6") or []), len(ipam["allocations"] or {})
+
+
+POLICY = """apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: closed}
+spec: {podSelector: {matchLabels: {app: closed}}}
+"""
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("how", ["value", "syntax"])
+def test_bad_policy_isolates_over_a_restart(node, how):
+    """The last good version outlives the agent; it follows the manifest once that is good, or gone."""
+    a, closed = node.pod("a"), node.pod("closed", labels={"app": "closed"})
+
+    def is_open():
+        return any(a.exec("ping", "-c1", "-W0.3", address, check=False).returncode == 0
+                   for address in (closed.ipv4, closed.ipv6))
+
+    assert is_open()
+    node.put_manifest("policy.yaml", POLICY)
+    probe.eventually(lambda: not is_open(), what="isolation")
+    kept = node.lib_dir / "state" / "policies"
+    probe.eventually(lambda: list(kept.glob("*.json")), what="the kept policy")
+    mark = len(node.log())
+    node.put_manifest("policy.yaml", POLICY.replace("app: closed", "app: [1]")
+                      if how == "value" else POLICY + "\t{")
+    node.wait_log("Manifest refused", since=mark)
+    for _ in range(2):
+        node.kill_agent()
+        node.start_agent(wait=False)
+        probe.eventually(lambda: node.cli("status", "--brief", check=False).stdout)
+        assert not is_open()
+    node.put_manifest("policy.yaml", POLICY.replace("app: closed", "app: other"))
+    probe.eventually(is_open, what="the mended policy")
+    node.put_manifest("policy.yaml", POLICY)
+    probe.eventually(lambda: not is_open(), what="isolation")
+    (node.manifest_dir / "policy.yaml").unlink()
+    probe.eventually(is_open, what="no policy")
+    probe.eventually(lambda: not list(kept.glob("*.json")), what="nothing kept")
