@@ -7,7 +7,7 @@ CNI_BIN_DIR ?= /opt/cni/bin
 BUILD ?= build
 PYTHON ?= /usr/bin/python3
 JOBS ?= $(shell nproc)
-FROM ?= 5afa6ce
+FROM ?= 8d20393
 
 MESON_OPTIONS = --buildtype=release -Dprefix=$(PREFIX) -Dsysconfdir=/etc -Dcni-bin-dir=$(CNI_BIN_DIR)
 
