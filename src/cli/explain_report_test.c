@@ -276,7 +276,7 @@ static void test_rules_that_refuse(void **state)
 	      "bpf/lib/policy.h:99\n"
 	      "            That is a packet that a rule allows only behind a proxy, for L7, TLS or "
 	      "a "
-	      "listener, which does not run here. 'cilium policy get' shows in the policy's notes "
+	      "listener, which does not run here. 'cilium policy list' shows in the policy's notes "
 	      "which "
 	      "rules are refused for that. Without their L7 part they allow the whole port.\n");
 }
