@@ -299,19 +299,6 @@ static bool is_icmp(const struct policy_port *port)
 	return port->protocol == IPPROTO_ICMP || port->protocol == IPPROTO_ICMPV6;
 }
 
-char *policy_port_format(const struct policy_port *port)
-{
-	const char *protocol = policy_protocol_name(port->protocol);
-
-	if (port->name)
-		return g_strdup_printf("%s/%s", port->name, protocol);
-	if (!port->protocol || port->all_ports)
-		return g_strdup(protocol);
-	if (port->end_port > port->port)
-		return g_strdup_printf("%u-%u/%s", port->port, port->end_port, protocol);
-	return g_strdup_printf("%u/%s", port->port, protocol);
-}
-
 char *policy_needs_format(uint8_t needs)
 {
 	static const struct {

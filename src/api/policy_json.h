@@ -15,8 +15,6 @@ json_t *policy_spec_to_json(const struct policy_spec *spec);
 json_t *policy_selector_to_json(const struct selector *selector);
 /* [{"key", "value", "source"}]: what Cilium prints labels of rules as. */
 json_t *policy_labels_to_json(const struct label_set *labels);
-/* "80/TCP", "80-96/TCP", "http/TCP", "8/ICMP", "TCP", "ANY". g_free. */
-char *policy_port_format(const struct policy_port *port);
 /* What the rule asks for and this version refuses: "L7 rules, authentication"; NULL: nothing. g_free. */
 char *policy_needs_format(uint8_t needs);
 /* "TCP", "ICMPv6", …, "ANY" for 0; NULL for one that no policy names. */

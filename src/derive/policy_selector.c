@@ -85,11 +85,6 @@ static struct known_identity *find_identity(const struct policy_selectors *selec
 	return i < selectors->identities->len && known->number == number ? known : NULL;
 }
 
-bool policy_selectors_know(const struct policy_selectors *selectors, uint32_t number)
-{
-	return find_identity(selectors, number);
-}
-
 bool policy_selector_has(const struct policy_selector *selector, uint32_t identity)
 {
 	unsigned int i = find_number(selector->identities, sizeof(uint32_t), identity);

@@ -43,5 +43,3 @@ bool policy_selectors_put_identity(struct policy_selectors *selectors, uint32_t 
 /* Calls fn with each selector that the identity is one of. */
 void policy_selectors_foreach(const struct policy_selectors *selectors, uint32_t number,
 			      void (*fn)(struct policy_selector *selector, void *data), void *data);
-/* Whether there is such an identity. */
-bool policy_selectors_know(const struct policy_selectors *selectors, uint32_t number);
