@@ -16,6 +16,10 @@ struct node_config {
 	__u32 ct_timeout_tcp_syn;
 	__u32 ct_timeout_tcp_fin;
 	__u32 ct_timeout_any;
+	/* Of entries of CT_KIND_SERVICE; closing: once the client has sent FIN or RST. */
+	__u32 ct_timeout_service_tcp;
+	__u32 ct_timeout_service_tcp_closing;
+	__u32 ct_timeout_service_any;
 	/*
 	 * Masquerading takes ports from nat_port_min..nat_port_max, both included, host byte order.
 	 */
@@ -32,12 +36,42 @@ struct node_config {
 	__u8 enable_ct_accounting;
 	__u8 enable_sctp;
 	__u8 enable_host_firewall;
+	/* Services: of endpoints, packet by packet; and of clients outside. */
+	__u8 enable_services;
+	__u8 enable_node_port;
+	__u8 enable_socket_lb;       /* programs on sockets translate … */
+	__u8 enable_socket_lb_pods;  /* … also those of endpoints */
+	__u8 reject_without_backend; /* answer ICMP; else drop */
+	__u8 dsr_dispatch;           /* enum dsr_dispatch */
+	__u8 protect_node_ports;     /* bind() to a port of a service is refused */
+	__u8 has_set_retval;         /* the kernel has bpf_set_retval() */
 	__u8 pad;
 	/* Of addresses that no ipcache entry knows: 2, or with both families enabled 9 and 10. */
 	__u32 world_identity4;
 	__u32 world_identity6;
+	__u32 maglev_size;    /* positions of a Maglev table; 0: none is in use */
+	__u32 maglev_seed[2]; /* of the hash over the packet */
+	__u16 node_port_min;  /* host byte order, both included */
+	__u16 node_port_max;
+	__u32 pad2;
+	__u64 host_netns_cookie;
+	/* What stands for an endpoint that reaches itself through a service. */
+	struct addr loopback4;
+	struct addr loopback6;
+	/* Outer source of DSR by IPIP; the client's address fills the bits behind the prefix. */
+	struct addr dsr_source4;
+	struct addr dsr_source6;
+	__u8 dsr_source4_bits; /* as in struct addr: 96..128; 0: the device's address */
+	__u8 dsr_source6_bits;
+	__u8 pad3[6];
 };
-ABI_ASSERT_SIZE(struct node_config, 48);
+ABI_ASSERT_SIZE(struct node_config, 168);
+
+/* How a packet to another node's back end carries the front end's address. */
+enum dsr_dispatch {
+	DSR_DISPATCH_OPTION = 0, /* IPv4 option 0x9a, IPv6 destination option 0x1b */
+	DSR_DISPATCH_IPIP = 1,
+};
 
 /* monitor-aggregation: which forwarded packets become trace events. */
 enum trace_aggregation {

@@ -17,13 +17,23 @@
  *   ICMP echo        both ports are the echo identifier; initiator says who asks
  *   other ICMP       port[0] is the type, port[1] the code; initiator says who sends
  * initiator is 0 where the ports tell the directions apart, else 1 + the side that asks.
+ *
+ * A connection through a service has two entries, but where the client's socket was translated: one of
+ * kind CT_KIND_SERVICE between the client and the front end, which remembers the back end, and the
+ * connection proper, between the client and the back end.
  */
+enum ct_kind {
+	CT_KIND_CONNECTION = 0,
+	CT_KIND_SERVICE = 1,
+};
+
 struct ct_key {
 	struct addr addr[2]; /* addr[0] <= addr[1] as big-endian numbers; then port[0] <= port[1] */
 	__be16 port[2];
 	__u8 protocol; /* IPPROTO_* */
 	__u8 initiator;
-	__u16 pad;
+	__u8 kind; /* enum ct_kind */
+	__u8 pad;
 };
 ABI_ASSERT_SIZE(struct ct_key, 40);
 
@@ -31,6 +41,9 @@ ABI_ASSERT_SIZE(struct ct_key, 40);
 #define CT_F_SEEN_REPLY   0x0002
 #define CT_F_SEEN_NON_SYN 0x0004 /* TCP: more than a SYN was seen */
 #define CT_F_VIA_STACK    0x0008 /* opened through the host's stack, which translates answers */
+#define CT_F_SERVICE      0x0010 /* opened through a service: service_addr and service_port count */
+#define CT_F_DSR          0x0020 /* … that another node has translated */
+#define CT_F_LOOPBACK     0x0040 /* an endpoint that reached itself: the initiator is its stand-in */
 
 /* Bits of tx_flags and rx_flags, as in byte 13 of the TCP header. */
 #define CT_TCP_FIN 0x01
@@ -68,18 +81,26 @@ struct ct_entry {
 	__u32 policy_version[2]; /* CT_POLICY_VERSION(); 0: not known, or not local */
 	__u32 identity[2];       /* 0: not known */
 	struct addr nat_addr;    /* CT_NAT_SOURCE */
-	__u32 last_report;       /* tick of the last trace event */
+	/*
+	 * CT_F_SERVICE: what the initiator takes the responder for, the front end. In an entry of
+	 * CT_KIND_SERVICE: the back end.
+	 */
+	struct addr service_addr;
+	__u32 last_report; /* tick of the last trace event */
 	__be16 nat_port;
-	__u8 nat; /* enum ct_nat */
-	__u8 pad;
+	__be16 service_port;
+	__u32 backend; /* id, of CT_F_SERVICE and CT_KIND_SERVICE; 0 with CT_F_DSR */
+	__u8 nat;      /* enum ct_nat */
+	__u8 pad[3];
 	__u64 packets; /* both directions, when bpf-conntrack-accounting is on */
 	__u64 bytes;
 };
-ABI_ASSERT_SIZE(struct ct_entry, 72);
+ABI_ASSERT_SIZE(struct ct_entry, 96);
 ABI_ASSERT_OFFSET(struct ct_entry, generation, 8);
 ABI_ASSERT_OFFSET(struct ct_entry, policy_version, 16);
 ABI_ASSERT_OFFSET(struct ct_entry, identity, 24);
 ABI_ASSERT_OFFSET(struct ct_entry, nat_addr, 32);
+ABI_ASSERT_OFFSET(struct ct_entry, service_addr, 48);
 
 /*
  * The version of an endpoint's rule set as ct_entry remembers it. With audit and without are

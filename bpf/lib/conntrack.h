@@ -45,6 +45,7 @@ static __always_inline bool ct_key_init(struct ct_key *key, const struct flow *f
 	key->initiator = 0;
 	if (icmp)
 		key->initiator = 1 + (flow->flags & FLOW_F_ICMP_REPLY ? !side : side);
+	key->kind = CT_KIND_CONNECTION;
 	key->pad = 0;
 	return side;
 }

@@ -12,6 +12,7 @@
 #include "abi/endpoint.h"
 #include "abi/fragment.h"
 #include "abi/ipcache.h"
+#include "abi/lb.h"
 #include "abi/metrics.h"
 #include "abi/nat.h"
 #include "abi/policy.h"
@@ -101,6 +102,84 @@ struct {
 	__type(key, struct policy_class_key);
 	__type(value, struct policy_leaf);
 } cilium_policy_class SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_frontend_key);
+	__type(value, struct lb_frontend);
+} cilium_lb_services SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 131072);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct lb_set);
+} cilium_lb_sets SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_slot_key);
+	__type(value, struct lb_slot);
+} cilium_lb_slots SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct lb_backend);
+} cilium_lb_backends SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 262144);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_maglev_key);
+	__type(value, struct lb_maglev_chunk);
+} cilium_lb_maglev SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_source_range_key);
+	__type(value, struct lb_source_range);
+} cilium_lb_source_range SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, struct lb_affinity_key);
+	__type(value, struct lb_affinity);
+} cilium_lb_affinity SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 262144);
+	__type(key, struct lb_socket_key);
+	__type(value, struct lb_socket);
+} cilium_lb_reverse_sk SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_netns_key);
+	__type(value, struct lb_netns);
+} cilium_lb_netns SEC(".maps") __weak;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct lb_skip_key);
+	__type(value, struct lb_skip);
+} cilium_skip_lb SEC(".maps") __weak;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

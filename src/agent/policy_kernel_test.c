@@ -217,17 +217,18 @@ void policy_kernel_put_group(struct policy_kernel *kernel, const char *name, con
 	policy_kernel_put(kernel, kernel->tables.cidr_groups, &group->row);
 }
 
-static GArray *parse_addrs(const char *text)
+static void add_addrs(struct endpoint_slice *slice, const char *text)
 {
-	GArray *addrs = g_array_new(false, false, sizeof(struct addr));
 	g_auto(GStrv) words = g_strsplit(text, " ", -1);
 
 	for (unsigned int i = 0; words[i]; i++) {
-		struct addr addr = policy_kernel_addr(words[i]);
+		struct slice_endpoint endpoint = {
+			.addr = policy_kernel_addr(words[i]),
+			.flags = SLICE_ENDPOINT_READY,
+		};
 
-		g_array_append_val(addrs, addr);
+		endpoint_slice_add(slice, &endpoint);
 	}
-	return addrs;
 }
 
 void policy_kernel_put_service(struct policy_kernel *kernel, const char *name, const char *addrs)
@@ -247,8 +248,8 @@ void policy_kernel_put_service(struct policy_kernel *kernel, const char *name, c
 		g_free(slice->meta.key);
 		slice->meta.key = g_strdup(slice_key);
 		slice->meta.name = strrchr(slice->meta.key, '/') + 1;
-		slice->service = intern_new(name);
-		slice->addrs = parse_addrs(addrs);
+		endpoint_slice_init(slice, name);
+		add_addrs(slice, addrs);
 		txn_put(txn, tables->services, &service->row);
 		txn_put(txn, tables->endpoint_slices, &slice->row);
 	} else {
@@ -263,7 +264,7 @@ void policy_kernel_put_node(struct policy_kernel *kernel, const char *name, cons
 			    const char *label)
 {
 	g_autofree char *key = g_strconcat("Node/", name, NULL);
-	g_autoptr(GArray) list = NULL;
+	g_auto(GStrv) words = addrs ? g_strsplit(addrs, " ", -1) : NULL;
 	struct node *node;
 
 	if (!addrs) {
@@ -271,11 +272,10 @@ void policy_kernel_put_node(struct policy_kernel *kernel, const char *name, cons
 		return;
 	}
 	node = node_new("Node", name);
-	list = parse_addrs(addrs);
-	for (unsigned int i = 0; i < list->len; i++) {
+	for (unsigned int i = 0; words[i]; i++) {
 		struct node_address address = {
 			.type = NODE_ADDRESS_INTERNAL,
-			.addr = g_array_index(list, struct addr, i),
+			.addr = policy_kernel_addr(words[i]),
 		};
 
 		g_array_append_val(node->addresses, address);

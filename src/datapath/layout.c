@@ -8,6 +8,7 @@
 #include "abi/endpoint.h"
 #include "abi/fragment.h"
 #include "abi/ipcache.h"
+#include "abi/lb.h"
 #include "abi/metrics.h"
 #include "abi/nat.h"
 #include "abi/policy.h"
@@ -28,6 +29,16 @@ static const struct map_layout layouts[PLAN_MAP__MAX] = {
 	LAYOUT(cilium_policy_endpoint, __u32, struct policy_endpoint, POLICY),
 	LAYOUT(cilium_policy_peer, struct policy_peer_key, struct policy_peer, POLICY),
 	LAYOUT(cilium_policy_class, struct policy_class_key, struct policy_leaf, POLICY),
+	LAYOUT(cilium_lb_services, struct lb_frontend_key, struct lb_frontend, LB),
+	LAYOUT(cilium_lb_sets, __u32, struct lb_set, LB),
+	LAYOUT(cilium_lb_slots, struct lb_slot_key, struct lb_slot, LB),
+	LAYOUT(cilium_lb_backends, __u32, struct lb_backend, LB),
+	LAYOUT(cilium_lb_maglev, struct lb_maglev_key, struct lb_maglev_chunk, LB),
+	LAYOUT(cilium_lb_source_range, struct lb_source_range_key, struct lb_source_range, LB),
+	LAYOUT(cilium_lb_affinity, struct lb_affinity_key, struct lb_affinity, PROGRAMS),
+	LAYOUT(cilium_lb_reverse_sk, struct lb_socket_key, struct lb_socket, PROGRAMS),
+	LAYOUT(cilium_lb_netns, struct lb_netns_key, struct lb_netns, ENTRIES),
+	LAYOUT(cilium_skip_lb, struct lb_skip_key, struct lb_skip, ENTRIES),
 	LAYOUT(cilium_frag_datagrams, struct fragment_key, struct fragment_ports, PROGRAMS),
 	LAYOUT(cilium_devices, __u32, struct device_info, ENTRIES),
 	LAYOUT(cilium_metrics, __u32, struct metric, PROGRAMS),

@@ -9,6 +9,7 @@ enum map_filler {
 	MAP_FILLED_BY_PROGRAMS, /* or by load */
 	MAP_FILLED_BY_ENTRIES,  /* the plan's map entries */
 	MAP_FILLED_BY_POLICY,   /* the plan's rule sets and endpoint policies */
+	MAP_FILLED_BY_LB,       /* the plan's services */
 };
 
 struct map_layout {

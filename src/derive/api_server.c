@@ -43,7 +43,7 @@ static bool add_addrs(const struct row *row, void *data)
 {
 	const struct endpoint_slice *slice = (const struct endpoint_slice *)row;
 
-	g_array_append_vals(data, slice->addrs->data, slice->addrs->len);
+	endpoint_slice_get_addrs(slice, data);
 	return true;
 }
 

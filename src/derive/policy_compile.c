@@ -89,8 +89,11 @@ static bool add_slice(const struct row *row, void *data)
 {
 	const struct endpoint_slice *slice = (const struct endpoint_slice *)row;
 
-	for (unsigned int i = 0; i < slice->addrs->len; i++) {
-		struct cidr cidr = cidr_from_addr(&g_array_index(slice->addrs, struct addr, i));
+	g_autoptr(GArray) addrs = g_array_new(false, false, sizeof(struct addr));
+
+	endpoint_slice_get_addrs(slice, addrs);
+	for (unsigned int i = 0; i < addrs->len; i++) {
+		struct cidr cidr = cidr_from_addr(&g_array_index(addrs, struct addr, i));
 
 		add_cidr(data, &cidr, NULL);
 	}

@@ -215,8 +215,11 @@ static void update_slice(struct prefix_users *users, const char *key)
 	struct user *user = NULL;
 
 	if (slice && slice_is_used(users, slice)) {
+		g_autoptr(GArray) addrs = g_array_new(false, false, sizeof(struct addr));
+
+		endpoint_slice_get_addrs(slice, addrs);
 		user = user_new();
-		append_addrs(user, slice->addrs);
+		append_addrs(user, addrs);
 	}
 	set_user(users, USER_SLICE, key, user);
 }

@@ -210,13 +210,12 @@ static struct service *new_service(const char *app)
 static struct endpoint_slice *new_slice(const char *service, const char *addr_text)
 {
 	struct endpoint_slice *slice = (struct endpoint_slice *)row_new(&endpoint_slice_class);
-	struct addr addr;
+	struct slice_endpoint endpoint = {.flags = SLICE_ENDPOINT_READY};
 
 	object_meta_init(&slice->meta, "EndpointSlice/default", "web-1");
-	slice->service = intern_new(service);
-	slice->addrs = g_array_new(FALSE, TRUE, sizeof(struct addr));
-	assert_int_equal(addr_parse(addr_text, &addr), 0);
-	g_array_append_val(slice->addrs, addr);
+	endpoint_slice_init(slice, service);
+	assert_int_equal(addr_parse(addr_text, &endpoint.addr), 0);
+	endpoint_slice_add(slice, &endpoint);
 	return slice;
 }
 

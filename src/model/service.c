@@ -1,7 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/model/service.h"
 
+#include <string.h>
 #include "src/base/intern.h"
+
+static void port_clear(void *pointer)
+{
+	struct service_port *port = pointer;
+
+	intern_unref(port->name);
+}
+
+static void health_free(struct service_health *health)
+{
+	if (health)
+		intern_unref(health->path);
+	g_free(health);
+}
 
 static void service_fini(struct row *row)
 {
@@ -9,6 +24,71 @@ static void service_fini(struct row *row)
 
 	object_meta_fini(&service->meta);
 	label_set_unref(service->selector);
+	g_clear_pointer(&service->ports, g_array_unref);
+	g_clear_pointer(&service->cluster_ips, g_array_unref);
+	g_clear_pointer(&service->external_ips, g_array_unref);
+	g_clear_pointer(&service->ingress_ips, g_array_unref);
+	g_clear_pointer(&service->source_ranges, g_array_unref);
+	g_clear_pointer(&service->health, health_free);
+	intern_unref(service->node_selector);
+	intern_unref(service->node);
+}
+
+static bool ports_equal(const GArray *a, const GArray *b)
+{
+	if (!a || !b || a->len != b->len)
+		return a == b;
+	for (unsigned int i = 0; i < a->len; i++) {
+		const struct service_port *x = &g_array_index(a, struct service_port, i);
+		const struct service_port *y = &g_array_index(b, struct service_port, i);
+
+		if (x->name != y->name || x->protocol != y->protocol || x->port != y->port ||
+		    x->node_port != y->node_port)
+			return false;
+	}
+	return true;
+}
+
+static bool addrs_equal(const GArray *a, const GArray *b)
+{
+	if (!a || !b || a->len != b->len)
+		return a == b;
+	return memcmp(a->data, b->data, a->len * sizeof(struct addr)) == 0;
+}
+
+static bool ranges_equal(const GArray *a, const GArray *b)
+{
+	if (!a || !b || a->len != b->len)
+		return a == b;
+	for (unsigned int i = 0; i < a->len; i++) {
+		const struct cidr *x = &g_array_index(a, struct cidr, i);
+		const struct cidr *y = &g_array_index(b, struct cidr, i);
+
+		if (x->prefix_len != y->prefix_len || !addr_equal(&x->addr, &y->addr))
+			return false;
+	}
+	return true;
+}
+
+static bool health_equal(const struct service_health *a, const struct service_health *b)
+{
+	if (!a || !b)
+		return a == b;
+	return a->probe == b->probe && a->path == b->path && a->interval_ms == b->interval_ms &&
+	       a->timeout_ms == b->timeout_ms && a->n_fail == b->n_fail &&
+	       a->n_recover == b->n_recover;
+}
+
+static bool scalars_equal(const struct service *a, const struct service *b)
+{
+	return a->node_selector == b->node_selector && a->node == b->node &&
+	       a->affinity_timeout == b->affinity_timeout &&
+	       a->health_check_node_port == b->health_check_node_port && a->type == b->type &&
+	       a->exposure == b->exposure && a->choice == b->choice &&
+	       a->forwarding == b->forwarding && a->distribution == b->distribution &&
+	       a->delegation == b->delegation && a->external_local == b->external_local &&
+	       a->internal_local == b->internal_local && a->deny_ranges == b->deny_ranges &&
+	       a->publish_not_ready == b->publish_not_ready;
 }
 
 static bool service_equal(const struct row *row_a, const struct row *row_b)
@@ -16,7 +96,12 @@ static bool service_equal(const struct row *row_a, const struct row *row_b)
 	const struct service *a = (const struct service *)row_a;
 	const struct service *b = (const struct service *)row_b;
 
-	return object_meta_equal(&a->meta, &b->meta) && a->selector == b->selector;
+	return object_meta_equal(&a->meta, &b->meta) && a->selector == b->selector &&
+	       ports_equal(a->ports, b->ports) && addrs_equal(a->cluster_ips, b->cluster_ips) &&
+	       addrs_equal(a->external_ips, b->external_ips) &&
+	       addrs_equal(a->ingress_ips, b->ingress_ips) &&
+	       ranges_equal(a->source_ranges, b->source_ranges) &&
+	       health_equal(a->health, b->health) && scalars_equal(a, b);
 }
 
 const struct row_class service_class = {
@@ -26,13 +111,118 @@ const struct row_class service_class = {
 	.equal = service_equal,
 };
 
+void service_add_port(struct service *service, const struct service_port *port)
+{
+	struct service_port copy = *port;
+
+	if (!service->ports) {
+		service->ports = g_array_sized_new(FALSE, FALSE, sizeof(copy), 1);
+		g_array_set_clear_func(service->ports, port_clear);
+	}
+	copy.name = intern_new(port->name);
+	g_array_append_val(service->ports, copy);
+}
+
+static void endpoint_clear(void *pointer)
+{
+	struct slice_endpoint *endpoint = pointer;
+
+	intern_unref(endpoint->node);
+	intern_unref(endpoint->zone);
+	intern_unref(endpoint->zones);
+	intern_unref(endpoint->nodes);
+}
+
+static void slice_port_clear(void *pointer)
+{
+	struct slice_port *port = pointer;
+
+	intern_unref(port->name);
+}
+
+struct endpoint_slice *endpoint_slice_init(struct endpoint_slice *slice, const char *service)
+{
+	slice->service = intern_new(service);
+	slice->endpoints = g_array_new(FALSE, TRUE, sizeof(struct slice_endpoint));
+	g_array_set_clear_func(slice->endpoints, endpoint_clear);
+	slice->ports = g_array_new(FALSE, TRUE, sizeof(struct slice_port));
+	g_array_set_clear_func(slice->ports, slice_port_clear);
+	return slice;
+}
+
+void endpoint_slice_add(struct endpoint_slice *slice, const struct slice_endpoint *endpoint)
+{
+	struct slice_endpoint copy = *endpoint;
+
+	copy.node = intern_new(endpoint->node);
+	copy.zone = intern_new(endpoint->zone);
+	copy.zones = intern_new(endpoint->zones);
+	copy.nodes = intern_new(endpoint->nodes);
+	g_array_append_val(slice->endpoints, copy);
+}
+
+void endpoint_slice_add_port(struct endpoint_slice *slice, const struct slice_port *port)
+{
+	struct slice_port copy = *port;
+
+	copy.name = intern_new(port->name);
+	g_array_append_val(slice->ports, copy);
+}
+
+bool slice_endpoint_is_serving(const struct slice_endpoint *endpoint)
+{
+	return endpoint->flags & (SLICE_ENDPOINT_READY | SLICE_ENDPOINT_SERVING);
+}
+
+void endpoint_slice_get_addrs(const struct endpoint_slice *slice, GArray *addrs)
+{
+	for (unsigned int i = 0; i < slice->endpoints->len; i++) {
+		const struct slice_endpoint *endpoint =
+			&g_array_index(slice->endpoints, struct slice_endpoint, i);
+
+		if (slice_endpoint_is_serving(endpoint))
+			g_array_append_val(addrs, endpoint->addr);
+	}
+}
+
 static void endpoint_slice_fini(struct row *row)
 {
 	struct endpoint_slice *slice = (struct endpoint_slice *)row;
 
 	object_meta_fini(&slice->meta);
 	intern_unref(slice->service);
-	g_clear_pointer(&slice->addrs, g_array_unref);
+	g_clear_pointer(&slice->endpoints, g_array_unref);
+	g_clear_pointer(&slice->ports, g_array_unref);
+}
+
+static bool endpoints_equal(const GArray *a, const GArray *b)
+{
+	if (a->len != b->len)
+		return false;
+	for (unsigned int i = 0; i < a->len; i++) {
+		const struct slice_endpoint *x = &g_array_index(a, struct slice_endpoint, i);
+		const struct slice_endpoint *y = &g_array_index(b, struct slice_endpoint, i);
+
+		if (!addr_equal(&x->addr, &y->addr) || x->node != y->node || x->zone != y->zone ||
+		    x->zones != y->zones || x->nodes != y->nodes || x->weight != y->weight ||
+		    x->flags != y->flags)
+			return false;
+	}
+	return true;
+}
+
+static bool slice_ports_equal(const GArray *a, const GArray *b)
+{
+	if (a->len != b->len)
+		return false;
+	for (unsigned int i = 0; i < a->len; i++) {
+		const struct slice_port *x = &g_array_index(a, struct slice_port, i);
+		const struct slice_port *y = &g_array_index(b, struct slice_port, i);
+
+		if (x->name != y->name || x->protocol != y->protocol || x->port != y->port)
+			return false;
+	}
+	return true;
 }
 
 static bool endpoint_slice_equal(const struct row *row_a, const struct row *row_b)
@@ -40,14 +230,8 @@ static bool endpoint_slice_equal(const struct row *row_a, const struct row *row_
 	const struct endpoint_slice *a = (const struct endpoint_slice *)row_a;
 	const struct endpoint_slice *b = (const struct endpoint_slice *)row_b;
 
-	if (!object_meta_equal(&a->meta, &b->meta) || a->service != b->service ||
-	    a->addrs->len != b->addrs->len)
-		return false;
-	for (unsigned int i = 0; i < a->addrs->len; i++)
-		if (!addr_equal(&g_array_index(a->addrs, struct addr, i),
-				&g_array_index(b->addrs, struct addr, i)))
-			return false;
-	return true;
+	return object_meta_equal(&a->meta, &b->meta) && a->service == b->service &&
+	       endpoints_equal(a->endpoints, b->endpoints) && slice_ports_equal(a->ports, b->ports);
 }
 
 const struct row_class endpoint_slice_class = {

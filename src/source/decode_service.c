@@ -24,22 +24,21 @@ static struct object *new_slice(struct object_meta *take_meta, const char *servi
 	struct object *decoded = decode_new(&endpoint_slice_class, take_meta);
 	struct endpoint_slice *slice = (struct endpoint_slice *)decoded;
 
-	slice->service = intern_new(service);
-	slice->addrs = g_array_new(FALSE, TRUE, sizeof(struct addr));
+	endpoint_slice_init(slice, service);
 	return decoded;
 }
 
-static void decode_addr(const struct field *field, GArray *addrs)
+static void decode_addr(const struct field *field, struct endpoint_slice *slice, uint8_t flags)
 {
 	const char *text = field_required_text(field);
-	struct addr addr;
+	struct slice_endpoint endpoint = {.weight = SLICE_DEFAULT_WEIGHT, .flags = flags};
 
 	if (!text)
 		return;
-	if (addr_parse(text, &addr) < 0)
+	if (addr_parse(text, &endpoint.addr) < 0)
 		field_want(field, "an IPv4 or IPv6 address");
 	else
-		g_array_append_val(addrs, addr);
+		endpoint_slice_add(slice, &endpoint);
 }
 
 /* It serves, or will: also what is to end and still answers. */
@@ -80,7 +79,7 @@ struct object *decode_endpoint_slice(const struct field *object, struct object_m
 			continue;
 		for (struct field address = field_first(&addresses); address.value;
 		     address = field_next(&address))
-			decode_addr(&address, slice->addrs);
+			decode_addr(&address, slice, SLICE_ENDPOINT_READY | SLICE_ENDPOINT_SERVING);
 	}
 	return decoded;
 }
@@ -99,7 +98,7 @@ struct object *decode_endpoints(const struct field *object, struct object_meta *
 		     item = field_next(&item)) {
 			struct field ip = field_member(&item, "ip");
 
-			decode_addr(&ip, slice->addrs);
+			decode_addr(&ip, slice, SLICE_ENDPOINT_READY | SLICE_ENDPOINT_SERVING);
 		}
 	}
 	return decoded;

@@ -21,11 +21,14 @@ static void append_row(GString *text, const struct object *object)
 	} else if (object->row.class == &endpoint_slice_class) {
 		const struct endpoint_slice *slice = (const struct endpoint_slice *)object;
 
+		g_autoptr(GArray) addrs = g_array_new(FALSE, FALSE, sizeof(struct addr));
+
 		g_string_append_printf(text, "of %s", slice->service ? slice->service : "-");
-		for (unsigned int i = 0; i < slice->addrs->len; i++)
+		endpoint_slice_get_addrs(slice, addrs);
+		for (unsigned int i = 0; i < addrs->len; i++)
 			g_string_append_printf(
 				text, " %s",
-				addr_format(&g_array_index(slice->addrs, struct addr, i), buffer));
+				addr_format(&g_array_index(addrs, struct addr, i), buffer));
 	} else if (object->row.class == &cidr_group_class) {
 		const struct cidr_group *group = (const struct cidr_group *)object;
 

@@ -3,12 +3,15 @@
 
 #include <stddef.h>
 #include <string.h>
+#include "src/model/backend_health.h"
 #include "src/model/cidr_group.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/ip_allocation.h"
 #include "src/model/ipcache_entry.h"
+#include "src/model/lb.h"
+#include "src/model/local_redirect.h"
 #include "src/model/masquerade_range.h"
 #include "src/model/namespace.h"
 #include "src/model/node.h"
@@ -17,6 +20,7 @@
 #include "src/model/policy.h"
 #include "src/model/rule_set.h"
 #include "src/model/service.h"
+#include "src/model/service_request.h"
 #include "src/model/source_problem.h"
 
 /* A prefix without the padding behind it. */
@@ -46,6 +50,10 @@ KEY_TEXT(policy, meta.key)
 KEY_TEXT(cidr_group, meta.key)
 KEY_TEXT(service, meta.key)
 KEY_TEXT(endpoint_slice, meta.key)
+KEY_TEXT(local_redirect, meta.key)
+KEY_TEXT(lb_service, key)
+KEY_BYTES(service_request, id, sizeof(uint32_t))
+KEY_BYTES(backend_health, key, sizeof(struct backend_health_key))
 KEY_BYTES(rule_origin, number, sizeof(uint32_t))
 KEY_BYTES(rule_set, number, sizeof(uint32_t))
 KEY_BYTES(endpoint_policy, endpoint_id, sizeof(uint16_t))
@@ -88,6 +96,9 @@ struct store *tables_new(struct tables *ret_tables)
 		TABLE(cidr_groups, cidr_group),
 		TABLE(services, service),
 		TABLE(endpoint_slices, endpoint_slice),
+		TABLE(local_redirects, local_redirect),
+		TABLE(service_requests, service_request),
+		TABLE(backend_health, backend_health),
 		TABLE(devices, device),
 		TABLE(endpoints, endpoint),
 		TABLE(ip_allocations, ip_allocation),
@@ -100,6 +111,7 @@ struct store *tables_new(struct tables *ret_tables)
 		TABLE(plan_map_entries, plan_map_entry),
 		TABLE(plan_attachments, plan_attachment),
 		TABLE(plan_routes, plan_route),
+		TABLE(lb_services, lb_service),
 		TABLE(rule_sets, rule_set),
 		TABLE(endpoint_policies, endpoint_policy),
 #undef TABLE

@@ -15,6 +15,10 @@ struct tables {
 	struct table *cidr_groups;       /* struct cidr_group */
 	struct table *services;          /* struct service */
 	struct table *endpoint_slices;   /* struct endpoint_slice; of Endpoints too */
+	struct table *local_redirects;   /* struct local_redirect */
+	/* From whoever asks for services by hand, kept on disk; and from the agent's probes. */
+	struct table *service_requests; /* struct service_request */
+	struct table *backend_health;   /* struct backend_health */
 	/* From the kernel. */
 	struct table *devices; /* struct device */
 	/* From whoever joins containers, and kept on disk. */
@@ -32,6 +36,7 @@ struct tables {
 	struct table *plan_map_entries;  /* struct plan_map_entry */
 	struct table *plan_attachments;  /* struct plan_attachment */
 	struct table *plan_routes;       /* struct plan_route */
+	struct table *lb_services;       /* struct lb_service */
 	struct table *rule_sets;         /* struct rule_set */
 	struct table *endpoint_policies; /* struct endpoint_policy */
 };
