@@ -281,7 +281,7 @@ static void check_routing_mode(struct config *config)
 	if (strcmp(mode, "tunnel") != 0)
 		return;
 	service_settings_get(&config->settings, &services);
-	if (services.mode != LB_MODE_SNAT)
+	if (services.mode != FORWARDING_SNAT)
 		add_problem(config, "bpf-lb-mode: want snat where routing-mode is tunnel: a node "
 				    "behind a tunnel cannot answer clients itself");
 }

@@ -77,29 +77,29 @@ enum no_backend_response {
 };
 
 /* How a back end is chosen. */
-enum lb_choice {
-	LB_CHOICE_RANDOM,
-	LB_CHOICE_MAGLEV,
+enum choice_word {
+	CHOICE_RANDOM,
+	CHOICE_MAGLEV,
 };
 
-enum lb_mode {
-	LB_MODE_SNAT,
-	LB_MODE_DSR,
-	LB_MODE_HYBRID, /* DSR for TCP */
+enum forwarding_word {
+	FORWARDING_SNAT,
+	FORWARDING_DSR,
+	FORWARDING_HYBRID, /* DSR for TCP */
 };
 
-enum lb_dispatch {
-	LB_DISPATCH_OPTION,
-	LB_DISPATCH_IPIP,
-	LB_DISPATCH_GENEVE, /* refused */
+enum dispatch_word {
+	DISPATCH_OPTION,
+	DISPATCH_IPIP,
+	DISPATCH_GENEVE, /* refused */
 };
 
-enum lb_acceleration {
-	LB_ACCELERATION_DISABLED,
-	LB_ACCELERATION_NATIVE,      /* every device, or the agent does not start */
-	LB_ACCELERATION_BEST_EFFORT, /* devices whose driver can */
-	LB_ACCELERATION_TESTING_ONLY,
-	LB_ACCELERATION_GENERIC, /* as testing-only: by the kernel, behind the driver */
+enum acceleration_word {
+	ACCELERATION_WORD_DISABLED,
+	ACCELERATION_WORD_NATIVE,      /* every device, or the agent does not start */
+	ACCELERATION_WORD_BEST_EFFORT, /* devices whose driver can */
+	ACCELERATION_WORD_TESTING_ONLY,
+	ACCELERATION_WORD_GENERIC, /* as testing-only: by the kernel, behind the driver */
 };
 
 struct settings {
@@ -161,18 +161,18 @@ struct settings {
 	unsigned int service_no_backend_response; /* enum no_backend_response */
 	bool enable_health_check_nodeport;
 	char *kube_proxy_replacement_healthz_bind_address; /* host:port or :port; empty: none */
-	unsigned int bpf_lb_algorithm;                     /* enum lb_choice */
+	unsigned int bpf_lb_algorithm;                     /* enum choice_word */
 	unsigned int node_port_algorithm;
 	bool bpf_lb_algorithm_annotation;
 	unsigned int bpf_lb_maglev_table_size;
 	char *bpf_lb_maglev_hash_seed;
-	unsigned int bpf_lb_mode; /* enum lb_mode */
+	unsigned int bpf_lb_mode; /* enum forwarding_word */
 	unsigned int node_port_mode;
 	bool bpf_lb_mode_annotation;
-	unsigned int bpf_lb_dsr_dispatch; /* enum lb_dispatch */
+	unsigned int bpf_lb_dsr_dispatch; /* enum dispatch_word */
 	struct optional_cidr bpf_lb_rss_ipv4_src_cidr;
 	struct optional_cidr bpf_lb_rss_ipv6_src_cidr;
-	unsigned int bpf_lb_acceleration; /* enum lb_acceleration */
+	unsigned int bpf_lb_acceleration; /* enum acceleration_word */
 	unsigned int node_port_acceleration;
 	bool bpf_lb_sock;
 	bool bpf_lb_sock_hostns_only;

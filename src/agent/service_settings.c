@@ -50,7 +50,7 @@ static void get_choice(const struct settings *settings, struct service_settings 
 
 	g_assert(!err); /* service_settings_check() */
 	ret->algorithm = either(settings->bpf_lb_algorithm, settings->node_port_algorithm);
-	if (ret->algorithm == LB_CHOICE_MAGLEV || settings->bpf_lb_algorithm_annotation)
+	if (ret->algorithm == CHOICE_MAGLEV || settings->bpf_lb_algorithm_annotation)
 		ret->maglev_size = settings->bpf_lb_maglev_table_size;
 	ret->maglev_seed = read_be32(seed);
 	ret->packet_seeds[0] = read_be32(seed + 4);
@@ -99,17 +99,18 @@ static void check_old_names(const struct settings *settings, GString *problems)
 		       "bpf-lb-acceleration", "node-port-acceleration", problems);
 }
 
-static void check_mode(const struct settings *settings, enum lb_mode mode, GString *problems)
+static void check_mode(const struct settings *settings, enum forwarding_word mode,
+		       GString *problems)
 {
-	bool ipip = settings->bpf_lb_dsr_dispatch == LB_DISPATCH_IPIP;
+	bool ipip = settings->bpf_lb_dsr_dispatch == DISPATCH_IPIP;
 
-	if (settings->bpf_lb_dsr_dispatch == LB_DISPATCH_GENEVE)
+	if (settings->bpf_lb_dsr_dispatch == DISPATCH_GENEVE)
 		add_line(problems, "bpf-lb-dsr-dispatch: got \"geneve\", want opt or ipip: this "
 				   "version makes no tunnels");
-	if (mode == LB_MODE_HYBRID && settings->bpf_lb_mode_annotation)
+	if (mode == FORWARDING_HYBRID && settings->bpf_lb_mode_annotation)
 		add_line(problems, "bpf-lb-mode: got \"hybrid\", want snat or dsr where "
 				   "bpf-lb-mode-annotation is true");
-	if (ipip && mode == LB_MODE_SNAT && !settings->bpf_lb_mode_annotation)
+	if (ipip && mode == FORWARDING_SNAT && !settings->bpf_lb_mode_annotation)
 		add_line(problems, "bpf-lb-dsr-dispatch: got \"ipip\", want opt where bpf-lb-mode "
 				   "is snat: no packet takes that way");
 	if (!ipip && (settings->bpf_lb_rss_ipv4_src_cidr.is_set ||

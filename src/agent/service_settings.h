@@ -18,9 +18,9 @@ struct service_settings {
 	bool socket_lb;      /* of the host's sockets */
 	bool socket_lb_pods; /* … and of endpoints' */
 	bool session_affinity;
-	enum lb_choice algorithm;
-	enum lb_mode mode;
-	enum lb_acceleration acceleration;
+	enum choice_word algorithm;
+	enum forwarding_word mode;
+	enum acceleration_word acceleration;
 	uint32_t maglev_size;     /* positions of a table; 0: no service can have one */
 	uint32_t maglev_seed;     /* of the order in which back ends want positions */
 	uint32_t packet_seeds[2]; /* of the hash over a packet */

@@ -83,14 +83,14 @@ static void test_choice(void **state)
 {
 	struct service_settings services = get("");
 
-	assert_int_equal(services.algorithm, LB_CHOICE_RANDOM);
+	assert_int_equal(services.algorithm, CHOICE_RANDOM);
 	assert_int_equal(services.maglev_size, 0);
 	services = get("--bpf-lb-algorithm-annotation --bpf-lb-maglev-table-size=251");
-	assert_int_equal(services.algorithm, LB_CHOICE_RANDOM);
+	assert_int_equal(services.algorithm, CHOICE_RANDOM);
 	assert_int_equal(services.maglev_size, 251);
 	/* AAECAwQFBgcICQoL: the bytes 0 to 11. */
 	services = get("--node-port-algorithm=maglev --bpf-lb-maglev-hash-seed=AAECAwQFBgcICQoL");
-	assert_int_equal(services.algorithm, LB_CHOICE_MAGLEV);
+	assert_int_equal(services.algorithm, CHOICE_MAGLEV);
 	assert_int_equal(services.maglev_size, 16381);
 	assert_int_equal(services.maglev_seed, 0x00010203);
 	assert_int_equal(services.packet_seeds[0], 0x04050607);
@@ -102,10 +102,10 @@ static void test_choice(void **state)
 
 static void test_mode(void **state)
 {
-	assert_int_equal(get("--bpf-lb-mode=hybrid").mode, LB_MODE_HYBRID);
-	assert_int_equal(get("--node-port-mode=dsr").mode, LB_MODE_DSR);
+	assert_int_equal(get("--bpf-lb-mode=hybrid").mode, FORWARDING_HYBRID);
+	assert_int_equal(get("--node-port-mode=dsr").mode, FORWARDING_DSR);
 	assert_int_equal(get("--node-port-acceleration=native --enable-node-port").acceleration,
-			 LB_ACCELERATION_NATIVE);
+			 ACCELERATION_WORD_NATIVE);
 	check_refused("--bpf-lb-mode=hybrid --node-port-mode=dsr",
 		      "node-port-mode: says something");
 	check_refused("--bpf-lb-mode=dsr --bpf-lb-dsr-dispatch=geneve",

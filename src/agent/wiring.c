@@ -109,7 +109,7 @@ static void set_services(const struct settings *settings, struct node_config *no
 	node->enable_socket_lb = services.socket_lb;
 	node->enable_socket_lb_pods = services.socket_lb_pods;
 	node->reject_without_backend = settings->service_no_backend_response == NO_BACKEND_REJECT;
-	node->dsr_dispatch = settings->bpf_lb_dsr_dispatch == LB_DISPATCH_IPIP
+	node->dsr_dispatch = settings->bpf_lb_dsr_dispatch == DISPATCH_IPIP
 				     ? DSR_DISPATCH_IPIP
 				     : DSR_DISPATCH_OPTION;
 	node->protect_node_ports = services.node_port && settings->node_port_bind_protection;
