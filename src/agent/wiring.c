@@ -31,6 +31,30 @@ static const GArray *native_cidrs(const struct optional_cidr *cidr)
 	return cidrs;
 }
 
+static enum lb_acceleration acceleration(enum acceleration_word word)
+{
+	static const uint8_t ways[] = {
+		[ACCELERATION_WORD_DISABLED] = LB_ACCELERATION_DISABLED,
+		[ACCELERATION_WORD_NATIVE] = LB_ACCELERATION_NATIVE,
+		[ACCELERATION_WORD_BEST_EFFORT] = LB_ACCELERATION_BEST_EFFORT,
+		[ACCELERATION_WORD_TESTING_ONLY] = LB_ACCELERATION_GENERIC,
+		[ACCELERATION_WORD_GENERIC] = LB_ACCELERATION_GENERIC,
+	};
+
+	return ways[word];
+}
+
+static void set_service_plan(const struct settings *settings, struct derive_config *config)
+{
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
+	config->lb_acceleration = acceleration(services.acceleration);
+	config->enable_socket_lb = services.socket_lb;
+	config->socket_lb_hostns_only = settings->bpf_lb_sock_hostns_only;
+	config->protect_node_ports = services.node_port && settings->node_port_bind_protection;
+}
+
 void wiring_init_derive(const struct settings *settings, struct derive_config *ret_config)
 {
 	*ret_config = (struct derive_config){
@@ -67,6 +91,7 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 					settings->enable_cilium_clusterwide_network_policy,
 			},
 	};
+	set_service_plan(settings, ret_config);
 	wiring_update_derive(settings, ret_config);
 }
 
