@@ -47,6 +47,9 @@ struct derive_config {
 	bool enable_endpoint_routes;
 	enum lb_acceleration lb_acceleration;
 	bool enable_host_legacy_routing;
+	bool enable_socket_lb;      /* sockets are translated where they connect and send */
+	bool socket_lb_hostns_only; /* … only the node's own */
+	bool protect_node_ports;    /* bind() to a port of a service is refused */
 	enum policy_mode policy_mode;
 	bool policy_audit;            /* what would be denied is reported and goes on */
 	bool allow_localhost;         /* the host reaches its endpoints, unless a rule denies it */
