@@ -71,6 +71,14 @@ class Site:
             node.start_agent()
         return node
 
+    def join_nodes(self):
+        """Each node reaches the others' pods without the world's router."""
+        for node in self.nodes:
+            node.ip(*(f"route replace {prefix} via {other.addresses[family]}"
+                      for other in self.nodes if other is not node
+                      for family, prefix in ((socket.AF_INET, other.ipv4_range),
+                                             (socket.AF_INET6, other.ipv6_range))))
+
     def close(self):
         """Takes everything down; fails if something survived it or a sanitizer spoke up."""
         for node in self.nodes:
