@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/wiring.h"
 
+#include <string.h>
+#include "src/agent/service_settings.h"
 #include "src/base/clock.h"
 
 /* The reader of events is woken when a sixteenth of a ring of a megabyte is full. */
@@ -85,9 +87,47 @@ static uint32_t seconds(int64_t ns)
 	return MIN(ns / NSEC_PER_SEC, UINT32_MAX);
 }
 
+static struct cidr rss_source(const struct optional_cidr *source)
+{
+	return source->is_set ? source->cidr : (struct cidr){0};
+}
+
+/* What of it depends on the kernel is filled in by load. */
+static void set_services(const struct settings *settings, struct node_config *node)
+{
+	struct cidr rss4 = rss_source(&settings->bpf_lb_rss_ipv4_src_cidr);
+	struct cidr rss6 = rss_source(&settings->bpf_lb_rss_ipv6_src_cidr);
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
+	node->ct_timeout_service_tcp = seconds(settings->bpf_ct_timeout_service_tcp_ns);
+	node->ct_timeout_service_tcp_closing =
+		seconds(settings->bpf_ct_timeout_service_tcp_grace_ns);
+	node->ct_timeout_service_any = seconds(settings->bpf_ct_timeout_service_any_ns);
+	node->enable_services = true;
+	node->enable_node_port = services.node_port;
+	node->enable_socket_lb = services.socket_lb;
+	node->enable_socket_lb_pods = services.socket_lb_pods;
+	node->reject_without_backend = settings->service_no_backend_response == NO_BACKEND_REJECT;
+	node->dsr_dispatch = settings->bpf_lb_dsr_dispatch == DISPATCH_IPIP
+				     ? DSR_DISPATCH_IPIP
+				     : DSR_DISPATCH_OPTION;
+	node->protect_node_ports = services.node_port && settings->node_port_bind_protection;
+	node->maglev_size = services.maglev_size;
+	memcpy(node->maglev_seed, services.packet_seeds, sizeof(node->maglev_seed));
+	node->node_port_min = settings->node_port_range.min;
+	node->node_port_max = settings->node_port_range.max;
+	node->loopback4 = settings->ipv4_service_loopback_address;
+	node->loopback6 = settings->ipv6_service_loopback_address;
+	node->dsr_source4 = rss4.addr;
+	node->dsr_source4_bits = rss4.prefix_len;
+	node->dsr_source6 = rss6.addr;
+	node->dsr_source6_bits = rss6.prefix_len;
+}
+
 static struct node_config node_config(const struct settings *settings)
 {
-	return (struct node_config){
+	struct node_config node = {
 		.ct_timeout_tcp = seconds(settings->bpf_ct_timeout_regular_tcp_ns),
 		.ct_timeout_tcp_syn = seconds(settings->bpf_ct_timeout_regular_tcp_syn_ns),
 		.ct_timeout_tcp_fin = seconds(settings->bpf_ct_timeout_regular_tcp_fin_ns),
@@ -106,6 +146,9 @@ static struct node_config node_config(const struct settings *settings)
 		.enable_sctp = settings->enable_sctp,
 		.enable_host_firewall = settings->enable_host_firewall,
 	};
+
+	set_services(settings, &node);
+	return node;
 }
 
 static uint8_t trace_aggregation(unsigned int word)
