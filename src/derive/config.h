@@ -19,6 +19,14 @@ enum policy_mode {
 	POLICY_MODE_NEVER,   /* nowhere, and no policy counts */
 };
 
+/* bpf-lb-acceleration: whether services are also handled by XDP programs on the node's devices. */
+enum lb_acceleration {
+	LB_ACCELERATION_DISABLED,
+	LB_ACCELERATION_NATIVE,      /* by the driver; a device whose driver cannot is a failure */
+	LB_ACCELERATION_BEST_EFFORT, /* by the driver where it can */
+	LB_ACCELERATION_GENERIC,     /* by the kernel in the driver's place: "testing-only" */
+};
+
 /* How answers of back ends on other nodes come back to a client outside. */
 enum lb_mode {
 	LB_MODE_SNAT,
@@ -52,7 +60,11 @@ struct derive_config {
 	const GArray *native_cidrs4; /* struct cidr, not masqueraded; NULL: the pod CIDRs */
 	const GArray *native_cidrs6;
 	bool enable_endpoint_routes;
+	enum lb_acceleration lb_acceleration;
 	bool enable_host_legacy_routing;
+	bool enable_socket_lb;      /* sockets are translated where they connect and send */
+	bool socket_lb_hostns_only; /* … only the node's own */
+	bool protect_node_ports;    /* bind() to a port of a service is refused */
 	enum policy_mode policy_mode;
 	bool policy_audit;            /* what would be denied is reported and goes on */
 	bool allow_localhost;         /* the host reaches its endpoints, unless a rule denies it */

@@ -145,12 +145,20 @@ static bool add_device(const void *key, const void *value, void *data)
 {
 	const struct device_info *info = value;
 	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+	char addr4[ADDR_TEXT_BYTES], addr6[ADDR_TEXT_BYTES];
+	g_autofree char *addrs = NULL;
 
+	/* Mostly they are the same. */
+	if (memcmp(&info->masquerade4, &info->addr4, sizeof(info->addr4)) ||
+	    memcmp(&info->masquerade6, &info->addr6, sizeof(info->addr6)))
+		addrs = g_strdup_printf(" address %s %s", addr_text(&info->addr4, addr4),
+					addr_text(&info->addr6, addr6));
 	g_ptr_array_add(data,
-			g_strdup_printf("%u masquerade %s %s mtu %u%s", *(const uint32_t *)key,
+			g_strdup_printf("%u masquerade %s %s mtu %u%s%s", *(const uint32_t *)key,
 					addr_text(&info->masquerade4, text4),
 					addr_text(&info->masquerade6, text6), info->mtu,
-					info->flags & DEVICE_F_L3 ? " layer-3" : ""));
+					info->flags & DEVICE_F_L3 ? " layer-3" : "",
+					addrs ? addrs : ""));
 	return true;
 }
 

@@ -49,10 +49,10 @@ class Site:
             "link set eth0 up", "route add default via 198.51.100.1",
             "route add default via 2001:db8:2::1")
 
-    def node(self, index=None, start=True, build=None, **config):
+    def node(self, index=None, start=True, build=None, cgroup=False, **config):
         """A node; node(start=True) also starts its agent and waits for it."""
         index = index or len(self.nodes) + 1
-        node = Node(self, index, config, build)
+        node = Node(self, index, config, build, cgroup)
         self.nodes.append(node)
         node.addresses = {socket.AF_INET: f"192.0.2.{10 + index}",
                           socket.AF_INET6: f"2001:db8:1::{10 + index}"}
