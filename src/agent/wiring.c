@@ -279,6 +279,7 @@ void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes
 		.runtime = wiring_get_runtime(settings),
 		.enable_tcx = settings->enable_tcx,
 		.enable_pod_tcx = settings->pod_attach_mode == POD_ATTACH_MODE_TCX,
+		.cgroup_root = settings->cgroup_root,
 	};
 	settings_get_map_sizes(settings, memory_bytes, ret_config->max_entries);
 }

@@ -185,6 +185,7 @@ NODISCARD int real_link_detach(struct real *real, const struct plan_attachment_k
 /* real_cgroup.c: links of programs on sockets under <bpf_root>/cilium/socketlb/links/cgroup/<program>. */
 /* Finds or mounts the hierarchy, where programs on sockets are wanted. */
 NODISCARD int real_cgroup_open(struct real *real, GString *repaired, GError **error);
+void real_cgroup_close(struct real *real);
 void real_cgroup_foreach(struct real *real,
 			 void (*fn)(const struct plan_attachment_key *key,
 				    enum plan_program program, void *data),
