@@ -67,6 +67,16 @@ static void add_attachment(GPtrArray *wanted, const struct device *device, enum 
 	g_ptr_array_add(wanted, attachment);
 }
 
+/* On sockets of the whole node: whose they are is for the programs to see. */
+static void add_socket_programs(GPtrArray *wanted, enum plan_hook first, enum plan_hook last)
+{
+	static const struct device hierarchy = {.name = (char *)"cgroup"};
+
+	for (unsigned int hook = first; hook <= last; hook++)
+		add_attachment(wanted, &hierarchy, hook,
+			       PLAN_PROGRAM_SOCK__FIRST + (hook - PLAN_HOOK_SOCK__FIRST));
+}
+
 void device_derive_attachments(const struct node_view *view, GPtrArray *wanted)
 {
 	if (view->host_device)
@@ -77,4 +87,8 @@ void device_derive_attachments(const struct node_view *view, GPtrArray *wanted)
 		add_attachment(wanted, view->devices->pdata[i], PLAN_HOOK_EGRESS,
 			       PLAN_PROGRAM_TO_NETDEV);
 	}
+	if (view->config->enable_socket_lb)
+		add_socket_programs(wanted, PLAN_HOOK_SOCK__FIRST, PLAN_HOOK_SOCK_RELEASE);
+	if (view->config->protect_node_ports)
+		add_socket_programs(wanted, PLAN_HOOK_SOCK4_POST_BIND, PLAN_HOOK_SOCK6_POST_BIND);
 }

@@ -6,6 +6,7 @@
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
 #include "abi/nat.h"
+#include "src/datapath/layout.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/source_problem.h"
@@ -173,6 +174,10 @@ static bool add_attachment(const struct plan_attachment_key *key, enum plan_prog
 		[PLAN_PROGRAM_TO_NETDEV] = "to-netdev",
 	};
 
+	if (plan_hook_is_socket(key->hook)) {
+		g_ptr_array_add(data, g_strdup_printf("cgroup %s", program_name(program)));
+		return true;
+	}
 	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex,
 					      key->hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
 					      names[program]));
