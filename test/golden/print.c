@@ -6,6 +6,7 @@
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
 #include "abi/nat.h"
+#include "src/datapath/layout.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/source_problem.h"
@@ -145,12 +146,20 @@ static bool add_device(const void *key, const void *value, void *data)
 {
 	const struct device_info *info = value;
 	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+	char addr4[ADDR_TEXT_BYTES], addr6[ADDR_TEXT_BYTES];
+	g_autofree char *addrs = NULL;
 
+	/* Mostly they are the same. */
+	if (memcmp(&info->masquerade4, &info->addr4, sizeof(info->addr4)) ||
+	    memcmp(&info->masquerade6, &info->addr6, sizeof(info->addr6)))
+		addrs = g_strdup_printf(" address %s %s", addr_text(&info->addr4, addr4),
+					addr_text(&info->addr6, addr6));
 	g_ptr_array_add(data,
-			g_strdup_printf("%u masquerade %s %s mtu %u%s", *(const uint32_t *)key,
+			g_strdup_printf("%u masquerade %s %s mtu %u%s%s", *(const uint32_t *)key,
 					addr_text(&info->masquerade4, text4),
 					addr_text(&info->masquerade6, text6), info->mtu,
-					info->flags & DEVICE_F_L3 ? " layer-3" : ""));
+					info->flags & DEVICE_F_L3 ? " layer-3" : "",
+					addrs ? addrs : ""));
 	return true;
 }
 
@@ -165,6 +174,10 @@ static bool add_attachment(const struct plan_attachment_key *key, enum plan_prog
 		[PLAN_PROGRAM_TO_NETDEV] = "to-netdev",
 	};
 
+	if (plan_hook_is_socket(key->hook)) {
+		g_ptr_array_add(data, g_strdup_printf("cgroup %s", program_name(program)));
+		return true;
+	}
 	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex,
 					      key->hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
 					      names[program]));
