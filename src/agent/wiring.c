@@ -278,11 +278,16 @@ struct runtime_config wiring_get_runtime(const struct settings *settings)
 void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes,
 			  struct datapath_config *ret_config)
 {
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
 	*ret_config = (struct datapath_config){
 		.node = node_config(settings),
 		.runtime = wiring_get_runtime(settings),
 		.enable_tcx = settings->enable_tcx,
 		.enable_pod_tcx = settings->pod_attach_mode == POD_ATTACH_MODE_TCX,
+		.reserve_node_ports =
+			services.node_port && settings->enable_auto_protect_node_port_range,
 		.cgroup_root = settings->cgroup_root,
 	};
 	settings_get_map_sizes(settings, memory_bytes, ret_config->max_entries);
