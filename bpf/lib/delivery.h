@@ -87,15 +87,30 @@ static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct pac
 					       const struct endpoint_info *endpoint,
 					       enum deliver_from from)
 {
-	int ret;
-
 	if (unlikely(!deliver_decrement_ttl(skb, packet, from) || !deliver_set_macs(skb, endpoint)))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
-	ret = service_reverse_due(skb, packet);
-	if (unlikely(ret < 0))
-		return ret;
 	packet->trace_point = TRACE_TO_ENDPOINT;
 	if (unlikely(endpoint->flags & ENDPOINT_F_QUEUED))
+		return bpf_redirect(endpoint->ifindex, 0);
+	return bpf_redirect_peer(endpoint->ifindex, 0);
+}
+
+/* As deliver_to_endpoint(), of a packet with PACKET_SERVICE_REVERSE. */
+static __noinline int deliver_reversed(struct __sk_buff *skb, struct packet *packet,
+				       const struct endpoint_info *endpoint, enum deliver_from from)
+{
+	int ret;
+
+	/* What the stack answers is about the packet as the back end has sent it. */
+	if (!deliver_decrement_ttl(skb, packet, from))
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	ret = service_reverse(skb);
+	if (ret < 0)
+		return ret;
+	if (!deliver_set_macs(skb, endpoint))
+		return DROP(DELIVERY, ERROR_WRITING_TO_PACKET);
+	packet->trace_point = TRACE_TO_ENDPOINT;
+	if (endpoint->flags & ENDPOINT_F_QUEUED)
 		return bpf_redirect(endpoint->ifindex, 0);
 	return bpf_redirect_peer(endpoint->ifindex, 0);
 }

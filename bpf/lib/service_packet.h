@@ -159,10 +159,13 @@ __weak __attribute__((noinline)) int service_reverse(struct __sk_buff *skb)
 						      : service_reverse_packet(skb, packet);
 }
 
-/* For a packet that goes into an endpoint next. */
+/* Whether the packet is to be reversed before it goes to its receiver. */
+static __always_inline bool service_is_reverse(const struct packet *packet)
+{
+	return service_is_on() && unlikely(packet->service & PACKET_SERVICE_REVERSE);
+}
+
 static __always_inline int service_reverse_due(struct __sk_buff *skb, const struct packet *packet)
 {
-	if (!service_is_on() || likely(!(packet->service & PACKET_SERVICE_REVERSE)))
-		return 0;
-	return service_reverse(skb);
+	return service_is_reverse(packet) ? service_reverse(skb) : 0;
 }

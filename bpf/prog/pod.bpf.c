@@ -87,6 +87,8 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (unlikely(packet->via_stack || packet_needs_stack(packet)) ||
 	    node_config.enable_host_legacy_routing)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	if (destination && service_is_reverse(packet))
+		return deliver_reversed(skb, packet, destination, DELIVER_FROM_ENDPOINT);
 	if (likely(destination))
 		return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_ENDPOINT);
 	if (packet->dst_flags & IPCACHE_F_LOCAL_HOST)
