@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
+#include <net/if.h>
 
 /* The kernel's own number, which drivers return and no C library knows. */
 #define KERNEL_ENOTSUPP 524
@@ -13,9 +14,13 @@ int xdp_link_new(uint32_t ifindex, enum xdp_mode mode, int program_fd)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts,
 		    .flags = mode == XDP_MODE_NATIVE ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE);
+	char name[IF_NAMESIZE];
 	int fd = bpf_link_create(program_fd, (int)ifindex, BPF_XDP, &opts);
 
-	return fd == -KERNEL_ENOTSUPP ? -EOPNOTSUPP : fd;
+	if (fd == -KERNEL_ENOTSUPP)
+		return -EOPNOTSUPP;
+	/* So says the kernel also where there is no such device. */
+	return fd == -EINVAL && !if_indextoname(ifindex, name) ? -ENODEV : fd;
 }
 
 int xdp_link_get(int link_fd, struct xdp_link_info *ret_info)
