@@ -10,6 +10,8 @@ struct device_info {
 	struct addr masquerade4; /* source address of masqueraded packets; all zero: none */
 	struct addr masquerade6;
 	__u32 mtu;
-	__u32 flags; /* DEVICE_F_* */
+	__u32 flags;       /* DEVICE_F_* */
+	struct addr addr4; /* of the device: under it go packets to services on; zero: none */
+	struct addr addr6;
 };
-ABI_ASSERT_SIZE(struct device_info, 40);
+ABI_ASSERT_SIZE(struct device_info, 72);

@@ -179,20 +179,32 @@ static void put_ipv4(struct frame *frame, const struct frame_spec *spec)
 	size_t start = frame->n_bytes, n_header = 20 + 4 * spec->n_options;
 
 	put8(frame, 4 << 4 | n_header / 4);
-	put8(frame, 0);
+	put8(frame, spec->tos);
 	put16(frame, 0);
 	put16(frame, spec->fragment_id);
-	put16(frame, (spec->more_fragments ? 0x2000 : 0) | spec->fragment_off / 8);
+	put16(frame, (spec->dont_fragment ? 0x4000 : 0) | (spec->more_fragments ? 0x2000 : 0) |
+			     spec->fragment_off / 8);
 	put8(frame, spec->ttl ? spec->ttl : 64);
 	put8(frame, spec->protocol);
 	put16(frame, 0);
 	put_addr(frame, spec->src);
 	put_addr(frame, spec->dst);
 	for (int i = 0; i < 4 * spec->n_options; i++)
-		put8(frame, 1 /* no operation */);
+		put8(frame, spec->options ? spec->options[i] : 1 /* no operation */);
 	put_l4_and_payload(frame, spec);
 	set16(frame, start + 2, frame->n_bytes - start);
 	set16(frame, start + 10, frame_checksum(frame->data + start, n_header));
+}
+
+/* All of an extension header but its first byte. */
+static void put_extension(struct frame *frame, const struct frame_spec *spec)
+{
+	if (spec->options) {
+		put_bytes(frame, spec->options, (spec->options[0] + 1) * 8 - 1);
+		return;
+	}
+	put8(frame, 0);
+	put_bytes(frame, "\x01\x04\x00\x00\x00\x00", 6); /* PadN */
 }
 
 static void put_ipv6(struct frame *frame, const struct frame_spec *spec)
@@ -211,8 +223,7 @@ static void put_ipv6(struct frame *frame, const struct frame_spec *spec)
 		put8(frame, i < n_extensions ? spec->extension
 			    : fragment       ? IPPROTO_FRAGMENT
 					     : spec->protocol);
-		put8(frame, 0);
-		put_bytes(frame, "\x01\x04\x00\x00\x00\x00", 6); /* PadN */
+		put_extension(frame, spec);
 	}
 	if (fragment) {
 		put8(frame, spec->protocol);

@@ -35,8 +35,12 @@ struct frame_spec {
 	uint8_t tcp_flags;
 	uint8_t type; /* ICMP */
 	uint8_t code;
-	uint8_t n_options;     /* IPv4: words of options */
-	uint8_t extension;     /* IPv6: one extension header of this protocol, of eight bytes */
+	uint8_t tos;        /* IPv4 */
+	bool dont_fragment; /* IPv4 */
+	uint8_t n_options;  /* IPv4: words of options */
+	const uint8_t
+		*options;  /* … in place of no operation; IPv6: the extension from its length on */
+	uint8_t extension; /* IPv6: one extension header of this protocol, of eight bytes */
 	uint8_t n_extensions;  /* … so often; 0: once */
 	uint16_t fragment_off; /* bytes, a multiple of 8 */
 	bool more_fragments;

@@ -25,6 +25,7 @@
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
+#include "src/agent/service_settings.h"
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
@@ -453,8 +454,14 @@ static void warn_no_effect(const struct config_value *value, void *data)
 		    value->key, value->text, value->place);
 }
 
+static void warn_old_word(const char *key, const char *hint, void *data)
+{
+	log_warning("config", "A key is written in an old way", "key=%s hint=%s", key, hint);
+}
+
 static void log_config(const struct agent *agent)
 {
+	service_settings_foreach_warning(agent->settings, warn_old_word, NULL);
 	live_warn_unknown_keys(agent->config);
 	config_foreach_without_effect(agent->config, warn_no_effect, NULL);
 }

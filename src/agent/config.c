@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "src/agent/config_private.h"
 #include "src/agent/option.h"
+#include "src/agent/service_settings.h"
 #include "src/agent/socket_group.h"
 
 #define VALUE_BYTES_MAX (1024 * 1024) /* a whole ConfigMap is no larger */
@@ -271,6 +272,20 @@ static void check_socket_group(struct config *config)
 		add_problem(config, "%s", error->message);
 }
 
+/* routing-mode has no field: with one node there is no difference. */
+static void check_routing_mode(struct config *config)
+{
+	const char *mode = config->entries[option_find("routing-mode")].text;
+	struct service_settings services;
+
+	if (strcmp(mode, "tunnel") != 0)
+		return;
+	service_settings_get(&config->settings, &services);
+	if (services.mode != FORWARDING_SNAT)
+		add_problem(config, "bpf-lb-mode: want snat where routing-mode is tunnel: a node "
+				    "behind a tunnel cannot answer clients itself");
+}
+
 int config_load_sources(const struct config_sources *sources, struct config **ret_config,
 			GError **error)
 {
@@ -297,6 +312,8 @@ int config_load_sources(const struct config_sources *sources, struct config **re
 	}
 	read_node_name(config, sources->envp);
 	settings_check(&config->settings, config->problems);
+	if (!config->problems->len)
+		check_routing_mode(config);
 	check_socket_group(config);
 
 	/* Somebody who asks for help gets it, whatever else is wrong. */

@@ -62,6 +62,46 @@ enum policy_init_endpoints {
 	POLICY_INIT_ENDPOINTS_NEVER,
 };
 
+enum kube_proxy_replacement {
+	KUBE_PROXY_REPLACEMENT_TRUE,
+	KUBE_PROXY_REPLACEMENT_FALSE,
+	KUBE_PROXY_REPLACEMENT_STRICT, /* the old words: see service_settings_get() */
+	KUBE_PROXY_REPLACEMENT_PARTIAL,
+	KUBE_PROXY_REPLACEMENT_PROBE,
+	KUBE_PROXY_REPLACEMENT_DISABLED,
+};
+
+enum no_backend_response {
+	NO_BACKEND_REJECT,
+	NO_BACKEND_DROP,
+};
+
+/* How a back end is chosen. */
+enum choice_word {
+	CHOICE_RANDOM,
+	CHOICE_MAGLEV,
+};
+
+enum forwarding_word {
+	FORWARDING_SNAT,
+	FORWARDING_DSR,
+	FORWARDING_HYBRID, /* DSR for TCP */
+};
+
+enum dispatch_word {
+	DISPATCH_OPTION,
+	DISPATCH_IPIP,
+	DISPATCH_GENEVE, /* refused */
+};
+
+enum acceleration_word {
+	ACCELERATION_WORD_DISABLED,
+	ACCELERATION_WORD_NATIVE,      /* every device, or the agent does not start */
+	ACCELERATION_WORD_BEST_EFFORT, /* devices whose driver can */
+	ACCELERATION_WORD_TESTING_ONLY,
+	ACCELERATION_WORD_GENERIC, /* as testing-only: by the kernel, behind the driver */
+};
+
 struct settings {
 	/* Where things are. */
 	char *config_dir;   /* empty: none */
@@ -100,6 +140,48 @@ struct settings {
 	char *ip_masq_agent_config_path;
 	struct port_range node_port_range; /* NAT takes its ports from above it */
 
+	/* Services, as the keys say: service_settings_get() tells what they come to. */
+	unsigned int kube_proxy_replacement; /* enum kube_proxy_replacement */
+	bool enable_node_port;
+	bool enable_external_ips;
+	bool enable_host_port;
+	bool enable_local_redirect_policy;
+	char **lrp_address_matcher_cidrs;
+	char *k8s_service_proxy_name;
+	bool bpf_lb_only;
+	char **nodeport_addresses; /* prefixes */
+	bool node_port_bind_protection;
+	bool enable_auto_protect_node_port_range;
+	bool enable_session_affinity;
+	bool enable_service_topology;
+	char **fixed_zone_mapping; /* "zone=1" */
+	bool enable_svc_source_range_check;
+	bool bpf_lb_source_range_all_types;
+	bool enable_internal_traffic_policy;
+	bool bpf_lb_external_clusterip;
+	unsigned int service_no_backend_response; /* enum no_backend_response */
+	bool enable_health_check_nodeport;
+	char *kube_proxy_replacement_healthz_bind_address; /* host:port or :port; empty: none */
+	unsigned int bpf_lb_algorithm;                     /* enum choice_word */
+	unsigned int node_port_algorithm;
+	bool bpf_lb_algorithm_annotation;
+	unsigned int bpf_lb_maglev_table_size;
+	char *bpf_lb_maglev_hash_seed;
+	unsigned int bpf_lb_mode; /* enum forwarding_word */
+	unsigned int node_port_mode;
+	bool bpf_lb_mode_annotation;
+	unsigned int bpf_lb_dsr_dispatch; /* enum dispatch_word */
+	struct optional_cidr bpf_lb_rss_ipv4_src_cidr;
+	struct optional_cidr bpf_lb_rss_ipv6_src_cidr;
+	unsigned int bpf_lb_acceleration; /* enum acceleration_word */
+	unsigned int node_port_acceleration;
+	bool bpf_lb_sock;
+	bool bpf_lb_sock_hostns_only;
+	bool bpf_lb_sock_terminate_pod_connections;
+	char *cgroup_root;
+	struct addr ipv4_service_loopback_address;
+	struct addr ipv6_service_loopback_address;
+
 	/* Delivery. */
 	bool enable_host_legacy_routing;
 	bool enable_endpoint_routes;
@@ -115,6 +197,13 @@ struct settings {
 	unsigned int bpf_ct_global_any_max;
 	unsigned int bpf_nat_global_max;
 	unsigned int bpf_fragments_map_max;
+	unsigned int bpf_lb_map_max;
+	unsigned int bpf_lb_service_map_max; /* 0, here and below: by bpf_lb_map_max */
+	unsigned int bpf_lb_service_backend_map_max;
+	unsigned int bpf_lb_affinity_map_max;
+	unsigned int bpf_lb_source_range_map_max;
+	unsigned int bpf_lb_maglev_map_max; /* 0: as declared */
+	unsigned int bpf_sock_rev_map_max;
 	unsigned int bpf_policy_map_max; /* of an endpoint; the node's maps have 16 times that */
 
 	/* Conntrack. */
@@ -122,6 +211,9 @@ struct settings {
 	int64_t bpf_ct_timeout_regular_tcp_syn_ns;
 	int64_t bpf_ct_timeout_regular_tcp_fin_ns;
 	int64_t bpf_ct_timeout_regular_any_ns;
+	int64_t bpf_ct_timeout_service_tcp_ns;
+	int64_t bpf_ct_timeout_service_tcp_grace_ns;
+	int64_t bpf_ct_timeout_service_any_ns;
 	bool bpf_conntrack_accounting;
 	int64_t conntrack_gc_interval_ns;     /* 0: adapts to how much there is to collect */
 	int64_t conntrack_gc_max_interval_ns; /* 0: 12 hours */

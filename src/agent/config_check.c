@@ -5,9 +5,11 @@
 #include <string.h>
 #include <sys/un.h>
 #include "abi/conntrack.h"
+#include "abi/lb.h"
 #include "abi/nat.h"
 #include "src/agent/map_event_buffer.h"
 #include "src/agent/option.h"
+#include "src/agent/service_settings.h"
 #include "src/base/log.h"
 
 /* With fewer ports a busy node has connections refused that it could serve. */
@@ -130,6 +132,7 @@ void settings_check(const struct settings *settings, GString *problems)
 			add_line(problems,
 				 "policy-cidr-match-mode: got \"%s\", want nodes or nothing",
 				 *mode);
+	service_settings_check(settings, problems);
 	check_event_buffers(settings, problems);
 	check_log_opt(settings, problems);
 }
@@ -175,6 +178,40 @@ static uint32_t scale(const struct scaled_map *map, double budget_bytes)
 			       MAP_ENTRIES_MAX);
 }
 
+static uint32_t at_most(uint64_t entries)
+{
+	return (uint32_t)MIN(entries, MAP_ENTRIES_MAX);
+}
+
+/*
+ * A front end's address has an entry for its other ports besides, and a service two sets. Back ends belong
+ * to one service each, so that there are more of them than in Cilium, and are in a slot of each set.
+ */
+static void set_lb_sizes(const struct settings *settings, uint32_t *max_entries)
+{
+	uint64_t by_default = settings->bpf_lb_map_max;
+	uint64_t services = settings->bpf_lb_service_map_max;
+	uint64_t backends = settings->bpf_lb_service_backend_map_max;
+	uint64_t chunks =
+		(settings->bpf_lb_maglev_table_size + LB_MAGLEV_CHUNK - 1) / LB_MAGLEV_CHUNK;
+
+	services = (services ? services : by_default) * 2;
+	backends = backends ? backends : by_default * 4;
+	max_entries[PLAN_MAP_cilium_lb_services] = at_most(services);
+	max_entries[PLAN_MAP_cilium_lb_sets] = at_most(services);
+	max_entries[PLAN_MAP_cilium_lb_backends] = at_most(backends);
+	max_entries[PLAN_MAP_cilium_lb_slots] = at_most(backends * 2);
+	max_entries[PLAN_MAP_cilium_lb_affinity] =
+		settings->bpf_lb_affinity_map_max ? settings->bpf_lb_affinity_map_max : by_default;
+	max_entries[PLAN_MAP_cilium_lb_source_range] =
+		settings->bpf_lb_source_range_map_max ? settings->bpf_lb_source_range_map_max
+						      : by_default;
+	/* 0: as declared. */
+	max_entries[PLAN_MAP_cilium_lb_maglev] =
+		at_most(settings->bpf_lb_maglev_map_max * chunks * 2);
+	max_entries[PLAN_MAP_cilium_lb_reverse_sk] = settings->bpf_sock_rev_map_max;
+}
+
 void settings_get_map_sizes(const struct settings *settings, uint64_t memory_bytes,
 			    uint32_t ret_max_entries[static PLAN_MAP__MAX])
 {
@@ -201,6 +238,7 @@ void settings_get_map_sizes(const struct settings *settings, uint64_t memory_byt
 			 ret_max_entries[PLAN_MAP_cilium_ct_any_global]) /
 			3 * 2;
 	ret_max_entries[PLAN_MAP_cilium_frag_datagrams] = settings->bpf_fragments_map_max;
+	set_lb_sizes(settings, ret_max_entries);
 	ret_max_entries[PLAN_MAP_cilium_policy_peer] =
 		settings->bpf_policy_map_max * POLICY_ENDPOINTS_A_NODE;
 	ret_max_entries[PLAN_MAP_cilium_policy_class] =

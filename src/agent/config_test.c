@@ -305,7 +305,7 @@ static void test_map_sizes(void **state)
 	assert_int_equal(sizes[PLAN_MAP_cilium_policy_class], 262144);
 	assert_int_equal(sizes[PLAN_MAP_cilium_lxc], 0);
 	settings_get_map_sizes(config_get_settings(config), 64ULL << 30, sizes);
-	assert_in_range(sizes[PLAN_MAP_cilium_ct_tcp_global], 700000, 900000);
+	assert_in_range(sizes[PLAN_MAP_cilium_ct_tcp_global], 600000, 900000);
 	settings_get_map_sizes(config_get_settings(config), 1ULL << 52, sizes);
 	assert_int_equal(sizes[PLAN_MAP_cilium_ct_tcp_global], 16777216);
 	config_free(config);

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "abi/lb.h"
 #include "src/base/error.h"
 #include "src/model/addr.h"
 #include "src/model/policy.h"
@@ -16,6 +17,28 @@ enum policy_mode {
 	POLICY_MODE_DEFAULT, /* where a policy with default deny selects the endpoint */
 	POLICY_MODE_ALWAYS,  /* everywhere */
 	POLICY_MODE_NEVER,   /* nowhere, and no policy counts */
+};
+
+/* bpf-lb-acceleration: whether services are also handled by XDP programs on the node's devices. */
+enum lb_acceleration {
+	LB_ACCELERATION_DISABLED,
+	LB_ACCELERATION_NATIVE,      /* by the driver; a device whose driver cannot is a failure */
+	LB_ACCELERATION_BEST_EFFORT, /* by the driver where it can */
+	LB_ACCELERATION_GENERIC,     /* by the kernel in the driver's place: "testing-only" */
+};
+
+/* How answers of back ends on other nodes come back to a client outside. */
+enum lb_mode {
+	LB_MODE_SNAT,
+	LB_MODE_DSR,
+	LB_MODE_HYBRID,     /* TCP as DSR, the rest as SNAT */
+	LB_MODE_ANNOTATION, /* SNAT, unless a service says something else */
+};
+
+/* A number that the programs know a zone by. */
+struct lb_zone {
+	const char *name;
+	uint8_t number; /* from 1 */
 };
 
 struct derive_config {
@@ -37,7 +60,11 @@ struct derive_config {
 	const GArray *native_cidrs4; /* struct cidr, not masqueraded; NULL: the pod CIDRs */
 	const GArray *native_cidrs6;
 	bool enable_endpoint_routes;
+	enum lb_acceleration lb_acceleration;
 	bool enable_host_legacy_routing;
+	bool enable_socket_lb;      /* sockets are translated where they connect and send */
+	bool socket_lb_hostns_only; /* … only the node's own */
+	bool protect_node_ports;    /* bind() to a port of a service is refused */
 	enum policy_mode policy_mode;
 	bool policy_audit;            /* what would be denied is reported and goes on */
 	bool allow_localhost;         /* the host reaches its endpoints, unless a rule denies it */
@@ -45,4 +72,23 @@ struct derive_config {
 	bool enable_host_firewall;    /* policies of nodes count */
 	bool enable_non_default_deny; /* a policy may select without denying what it does not allow */
 	bool enable_policy_kind[POLICY_KIND__MAX];
+	/* Services. */
+	bool enable_services;  /* false: no service at all */
+	bool enable_node_port; /* node ports, and addresses of load balancers */
+	bool enable_external_ips;
+	bool enable_host_port;
+	bool enable_local_redirect;
+	bool enable_service_topology;
+	bool enable_internal_traffic_policy;
+	bool external_cluster_ip;     /* clients outside may use cluster IPs */
+	bool source_range_all_types;  /* source ranges count for all front ends of a service */
+	bool lb_algorithm_annotation; /* a service may choose its algorithm */
+	bool lb_mode_annotation;      /* … and its mode */
+	enum lb_algorithm lb_algorithm;
+	enum lb_mode lb_mode;
+	uint16_t node_port_min; /* both included; no host port may be there */
+	uint16_t node_port_max;
+	const GArray *node_port_cidrs; /* struct cidr: which node addresses; NULL: of the devices */
+	const GArray *lb_zones;        /* struct lb_zone; NULL: none */
+	const char *service_proxy_name; /* of the services that are ours; NULL or "": without */
 };

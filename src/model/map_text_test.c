@@ -102,14 +102,17 @@ static void ipcache(void **state)
 
 static void devices(void **state)
 {
-	struct device_info info = {.masquerade4 = addr_of("192.0.2.1"), .mtu = 1500};
+	struct device_info info = {
+		.masquerade4 = addr_of("192.0.2.1"), .mtu = 1500, .addr4 = addr_of("192.0.2.1")};
 
 	assert_value(PLAN_MAP_cilium_devices, &info,
-		     "masquerade4=192.0.2.1 masquerade6=<none> mtu=1500 flags=<none>");
+		     "masquerade4=192.0.2.1 masquerade6=<none> mtu=1500 flags=<none> "
+		     "addr4=192.0.2.1 addr6=<none>");
 	info.flags = DEVICE_F_L3;
 	info.masquerade6 = addr_of("2001:db8::1");
 	assert_value(PLAN_MAP_cilium_devices, &info,
-		     "masquerade4=192.0.2.1 masquerade6=2001:db8::1 mtu=1500 flags=l3");
+		     "masquerade4=192.0.2.1 masquerade6=2001:db8::1 mtu=1500 flags=l3 "
+		     "addr4=192.0.2.1 addr6=<none>");
 }
 
 static void policy(void **state)

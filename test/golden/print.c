@@ -5,10 +5,13 @@
 #include "abi/device.h"
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
+#include "abi/lb.h"
 #include "abi/nat.h"
+#include "src/datapath/layout.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/source_problem.h"
+#include "test/golden/print_lb.h"
 #include "test/golden/print_policy.h"
 
 static int compare_texts(const void *a, const void *b)
@@ -145,12 +148,31 @@ static bool add_device(const void *key, const void *value, void *data)
 {
 	const struct device_info *info = value;
 	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+	char addr4[ADDR_TEXT_BYTES], addr6[ADDR_TEXT_BYTES];
+	g_autofree char *addrs = NULL;
 
+	/* Mostly they are the same. */
+	if (memcmp(&info->masquerade4, &info->addr4, sizeof(info->addr4)) ||
+	    memcmp(&info->masquerade6, &info->addr6, sizeof(info->addr6)))
+		addrs = g_strdup_printf(" address %s %s", addr_text(&info->addr4, addr4),
+					addr_text(&info->addr6, addr6));
 	g_ptr_array_add(data,
-			g_strdup_printf("%u masquerade %s %s mtu %u%s", *(const uint32_t *)key,
+			g_strdup_printf("%u masquerade %s %s mtu %u%s%s", *(const uint32_t *)key,
 					addr_text(&info->masquerade4, text4),
 					addr_text(&info->masquerade6, text6), info->mtu,
-					info->flags & DEVICE_F_L3 ? " layer-3" : ""));
+					info->flags & DEVICE_F_L3 ? " layer-3" : "",
+					addrs ? addrs : ""));
+	return true;
+}
+
+static bool add_skip(const void *key, const void *value, void *data)
+{
+	const struct lb_skip_key *skip = key;
+	char text[ADDR_TEXT_BYTES];
+
+	g_ptr_array_add(data, g_strdup_printf("%s %u protocol %u endpoint %u",
+					      addr_text(&skip->addr, text), ntohs(skip->port),
+					      skip->protocol, skip->endpoint));
 	return true;
 }
 
@@ -165,6 +187,10 @@ static bool add_attachment(const struct plan_attachment_key *key, enum plan_prog
 		[PLAN_PROGRAM_TO_NETDEV] = "to-netdev",
 	};
 
+	if (plan_hook_is_socket(key->hook)) {
+		g_ptr_array_add(data, g_strdup_printf("cgroup %s", program_name(program)));
+		return true;
+	}
 	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex,
 					      key->hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
 					      names[program]));
@@ -206,7 +232,7 @@ static void print_map(GString *output, const char *title, struct datapath *datap
 void print_state(GString *output, const struct tables *tables, struct datapath *datapath)
 {
 	GPtrArray *attachments = lines_new(), *routes = lines_new();
-	GPtrArray *rule_sets = lines_new(), *origins = lines_new();
+	GPtrArray *rule_sets = lines_new(), *origins = lines_new(), *services = lines_new();
 
 	print_table(output, "problems", tables->source_problems, add_problem);
 	print_table(output, "endpoints", tables->endpoint_states, add_state);
@@ -227,4 +253,7 @@ void print_state(GString *output, const struct tables *tables, struct datapath *
 	print_section(output, "rule sets", rule_sets);
 	print_policy_origins(tables, origins);
 	print_section(output, "rules", origins);
+	print_lb_services(tables, services);
+	print_section(output, "services", services);
+	print_map(output, "cilium_skip_lb", datapath, PLAN_MAP_cilium_skip_lb, add_skip);
 }

@@ -14,7 +14,7 @@
 #include "datapath.skel.h"
 
 #define LOG_BYTES        (16 * 1024 * 1024)
-#define PROGRAMS_MAX     16
+#define PROGRAMS_MAX     40
 #define REFUSAL_BYTES    3000
 #define LOG_LEVEL_STATS  4
 #define LOG_LEVEL_BRANCH 1
@@ -46,6 +46,10 @@ static const struct variant variants[] = {
 	{"host-firewall",
 	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
 	  .enable_masquerade6 = 1, .enable_host_firewall = 1}},
+	{"sockets",
+	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_socket_lb = 1,
+	  .enable_socket_lb_pods = 1, .protect_node_ports = 1, .reject_without_backend = 1,
+	  .node_port_min = 30000, .node_port_max = 32767}},
 	{"everything",
 	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
 	  .enable_masquerade6 = 1, .enable_host_legacy_routing = 1, .enable_endpoint_routes = 1,

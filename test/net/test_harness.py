@@ -43,3 +43,16 @@ def test_site_leaves_nothing_behind():
     assert not tmp.exists()
     for pid in pids:
         assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_sockets_of_a_node_with_a_cgroup(family):
+    site = Site()
+    node = site.node(start=False, cgroup=True)
+    with probe.Server(site.far, family, probe.UDP) as server:
+        assert probe.talk(node, probe.UDP, FAR[family], server.port)[0] == node.addresses[family]
+    assert node.exec("cat", "/proc/self/cgroup").stdout.splitlines()[-1] == "0::/"
+    pids = [int(pid) for pid in node.exec("cat", "/sys/fs/cgroup/cgroup.procs").stdout.split()]
+    assert len(pids) >= 3, "its holder, what makes its sockets, and cat"
+    path = node.cgroup.path
+    site.close()
+    assert not path.exists()

@@ -128,7 +128,10 @@ def test_healthz(shared_node):
     assert answer["cilium"]["state"] == "Ok" and answer["cilium"]["msg"]
     assert answer["masquerading"]["enabledProtocols"] == {"ipv4": True, "ipv6": True}
     assert answer["masquerading"]["snat-exclusion-cidr-v4"] == "10.200.0.0/16"
-    assert answer["kube-proxy-replacement"]["deviceList"] == [{"name": "eth0"}]
+    replacement = answer["kube-proxy-replacement"]
+    assert [each["name"] for each in replacement["deviceList"]] == replacement["devices"] == ["eth0"]
+    assert replacement["mode"] == "False"
+    assert not replacement["features"]["nodePort"]["enabled"]
     assert answer["identity-range"] == {"min-identity": 256, "max-identity": 65535}
     assert shared_node.ipv4_range in answer["ipam"]["status"]
     assert {each["status"]["consecutive-failure-count"] for each in answer["controllers"]} == {0}

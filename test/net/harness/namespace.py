@@ -11,6 +11,9 @@ import pathlib
 import socket
 import subprocess
 import tempfile
+import threading
+
+from .cgroup import SocketMaker
 
 CLONE_NEWNET = 0x40000000
 # Every process of a test run has this in its environment; the leak check looks for it.
@@ -27,16 +30,22 @@ class Namespace:
     """
     A network namespace, with a mount namespace too where asked for. Mounts come in from the machine
     but do not go out ("slave"): were they private, the copies would keep the machine's own alive.
+    With a Cgroup, which close() removes, all programs run in it, and all sockets belong to it; beside a
+    mount namespace there is a cgroup namespace, whose root it is.
     """
 
-    def __init__(self, name, mount=False):
+    def __init__(self, name, mount=False, cgroup=None):
         argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net"]
         if mount:
             argv += ["--mount", "--propagation", "slave"]
+        if mount and cgroup:
+            argv += ["--cgroup"]
         self.name = name
         self.mount = mount
+        self.cgroup = cgroup
+        argv += ["--", "sh", "-c", "echo ready; exec sleep infinity"]
         self.holder = subprocess.Popen(
-            argv + ["--", "sh", "-c", "echo ready; exec sleep infinity"],
+            cgroup.wrap(argv) if cgroup else argv,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=dict(os.environ, **{MARK: name}))
         if self.holder.stdout.readline() != b"ready\n":
             raise RuntimeError(f"cannot make namespace {name}")
@@ -46,21 +55,25 @@ class Namespace:
     def _enter_as(self, pid):
         self.pid = pid
         self.children = []
+        self.maker, self.maker_lock = None, threading.Lock()
         self.netns_path = f"/proc/{pid}/ns/net"
         self.fd = os.open(self.netns_path, os.O_RDONLY | os.O_CLOEXEC)
         self.ip("link set lo up")
 
     @classmethod
-    def of_process(cls, name, pid, mount=False):
+    def of_process(cls, name, pid, mount=False, cgroup=None):
         """The namespace of a process that somebody else started and will end."""
         self = cls.__new__(cls)
-        self.name, self.mount, self.holder = name, mount, None
+        self.name, self.mount, self.holder, self.cgroup = name, mount, None, cgroup
         self._enter_as(pid)
         return self
 
     def _argv(self, argv):
         enter = ["nsenter", "--target", str(self.pid), "--net"]
-        return enter + (["--mount"] if self.mount else []) + ["--"] + [str(arg) for arg in argv]
+        if self.mount:
+            enter += ["--mount"] + (["--cgroup"] if self.cgroup else [])
+        enter += ["--"] + [str(arg) for arg in argv]
+        return self.cgroup.wrap(enter) if self.cgroup else enter
 
     def _env(self, env):
         return dict(os.environ, **{MARK: self.name}, **(env or {}))
@@ -104,6 +117,10 @@ class Namespace:
                 _setns(before.fileno())
 
     def socket(self, family, kind, protocol=0):
+        if self.cgroup:
+            with self.maker_lock:
+                self.maker = self.maker or SocketMaker(self)
+                return self.maker.make(family, kind, protocol)
         with self.entered():
             return socket.socket(family, kind, protocol)
 
@@ -122,11 +139,15 @@ class Namespace:
             return
         os.close(self.fd)
         self.fd = -1
+        if self.maker:
+            self.maker.close()
         for child in self.children + ([self.holder] if self.holder else []):
             child.kill()
             child.wait()
             for stream in filter(None, (child.stdout, child.stderr)):
                 stream.close()
+        if self.cgroup and self.holder:
+            self.cgroup.close()
 
 
 def marked_processes(prefix):

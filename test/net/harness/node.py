@@ -13,6 +13,7 @@ import time
 
 import yaml
 
+from .cgroup import Cgroup
 from .namespace import Namespace
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -42,7 +43,8 @@ class Pod(Namespace):
 
     def __init__(self, node, name, namespace="default", ifname="eth0", cni_version="1.0.0",
                  args=None):
-        super().__init__(f"{node.name}-{name}")
+        cgroup = node.cgroup.child(f"pod-{len(node.pods)}-{name}") if node.cgroup else None
+        super().__init__(f"{node.name}-{name}", cgroup=cgroup)
         self.node, self.pod_name, self.pod_namespace = node, name, namespace
         self.ifname, self.cni_version, self.args = ifname, cni_version, args or {}
         self.container_id = f"{name}-{self.pid}-{time.monotonic_ns()}"
@@ -125,7 +127,7 @@ class RunPod(Namespace):
         if not line.strip().isdigit():
             process.wait(timeout=10)
             raise AssertionError(f"cilium run: {line}{process.stderr.read()}")
-        self = cls.of_process(f"{node.name}-{name}", int(line))
+        self = cls.of_process(f"{node.name}-{name}", int(line), cgroup=node.cgroup)
         self.node, self.process, self.pod_name = node, process, name
         self.ipv4, self.ipv6 = self._addresses()
         return self
@@ -151,9 +153,12 @@ class RunPod(Namespace):
 
 
 class Node(Namespace):
-    """Node number `index` of a site; its eth0 is plugged into the world by the site."""
+    """
+    Node number `index` of a site; its eth0 is plugged into the world by the site. With cgroup it has a
+    cgroup hierarchy of its own at /sys/fs/cgroup, and its pods have directories in that.
+    """
 
-    def __init__(self, site, index, config=None, build=None):
+    def __init__(self, site, index, config=None, build=None, cgroup=False):
         self.site, self.index = site, index
         self.build = pathlib.Path(build or default_build())
         self.dir = site.tmp / f"n{index}"
@@ -164,11 +169,14 @@ class Node(Namespace):
         self.lib_dir, self.log_path = self.dir / "lib", self.dir / "agent.log"
         self.agent = None
         self.pods = []
-        super().__init__(f"{site.prefix}-n{index}", mount=True)
+        name = f"{site.prefix}-n{index}"
+        super().__init__(name, mount=True, cgroup=Cgroup.of_test(name) if cgroup else None)
         for path in ("state", "manifests", "config", "run", "lib"):
             (self.dir / path).mkdir(parents=True)
         # A sysfs of this network namespace, and a bpffs of this node.
         self.exec("sh", "-e", stdin="mount -t sysfs sysfs /sys\nmount -t bpf bpf /sys/fs/bpf\n")
+        if cgroup:
+            self.exec("mount", "-t", "cgroup2", "cgroup2", "/sys/fs/cgroup")
         self.configure(**(config or {}))
 
     def configure(self, **keys):
