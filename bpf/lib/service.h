@@ -137,7 +137,7 @@ static __always_inline void service_affinity_set(const struct lb_frontend *front
 /*
  * A back end for a new connection of the flow, whose destination is the front end: its id, or 0 where
  * there is none. client: as in struct lb_affinity_key. use_table: the flow has a source port, and a
- * front end that says so chooses by Maglev.
+ * front end that says so chooses by Maglev; without, flow may be NULL.
  */
 static __always_inline __u32 service_choose(const struct lb_frontend *frontend, enum lb_scope scope,
 					    const struct flow *flow, const struct addr *client,

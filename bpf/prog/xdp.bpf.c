@@ -217,9 +217,6 @@ static __always_inline int xdp_answer(struct xdp_md *ctx, struct packet *packet,
 	if (!xdp_route(ctx, to, 0, &fib) || !xdp_device(ctx, &fib))
 		return XDP_PASS;
 	xdp_touch(packet, ct, false);
-	if (packet->service & PACKET_SERVICE_TICK ||
-	    packet->new_tcp_flags & (CT_TCP_FIN | CT_TCP_RST))
-		service_touch_reply(to);
 	if (!xdp_write(ctx, flow, to, &fib))
 		return DROP(XDP, ERROR_WRITING_TO_PACKET);
 	return xdp_send(ctx, &fib, flow->end);
