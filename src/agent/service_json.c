@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/service_json.h"
 
+#include <string.h>
 #include "src/agent/agent.h"
 
 /* A front end that clients know, and what the kernel calls it. */
@@ -144,7 +145,18 @@ static json_t *listed_to_json(const struct listed *entry)
 	return json_pack("{s:o, s:o, s:o}", "spec", spec, "status", status, "axoneme", own);
 }
 
-json_t *services_to_json(const struct agent *agent, uint32_t id)
+/* What is listed: of both what is set. */
+struct filter {
+	uint32_t id;                   /* 0: all */
+	const struct service_end *end; /* NULL: all */
+};
+
+static bool is_at(const struct listed *entry, const struct service_end *end)
+{
+	return entry->frontend->port == end->port && addr_equal(&entry->frontend->addr, &end->addr);
+}
+
+static json_t *filtered_to_json(const struct agent *agent, const struct filter *filter)
 {
 	g_autoptr(GArray) entries = g_array_new(false, false, sizeof(struct listed));
 	json_t *list = json_array();
@@ -155,8 +167,74 @@ json_t *services_to_json(const struct agent *agent, uint32_t id)
 	for (unsigned int i = 0; i < entries->len; i++) {
 		const struct listed *entry = &g_array_index(entries, struct listed, i);
 
-		if (!id || entry->id == id)
+		if ((!filter->id || entry->id == filter->id) &&
+		    (!filter->end || is_at(entry, filter->end)))
 			json_array_append_new(list, listed_to_json(entry));
 	}
 	return list;
+}
+
+json_t *services_to_json(const struct agent *agent, uint32_t id)
+{
+	return filtered_to_json(agent, &(const struct filter){.id = id});
+}
+
+json_t *services_at_to_json(const struct agent *agent, const struct service_end *end)
+{
+	return filtered_to_json(agent, &(const struct filter){.end = end});
+}
+
+/* ---- by address ---- */
+
+int service_end_parse(const char *text, struct service_end *ret_end)
+{
+	const char *colon = strrchr(text, ':');
+	g_autofree char *ip = NULL;
+	struct service_end end;
+	guint64 port;
+
+	if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 0, UINT16_MAX, &port, NULL))
+		return -EINVAL;
+	if (*text == '[')
+		ip = colon > text + 1 && colon[-1] == ']' ? g_strndup(text + 1, colon - text - 2)
+							  : g_strdup("");
+	else
+		ip = g_strndup(text, colon - text);
+	end.port = (uint16_t)port;
+	if (addr_parse(ip, &end.addr))
+		return -EINVAL;
+	*ret_end = end;
+	return 0;
+}
+
+struct search {
+	const struct service_end *end;
+	const struct lb_service *found;
+};
+
+static bool search_service(const struct row *row, void *data)
+{
+	const struct lb_service *service = (const struct lb_service *)row;
+	struct search *search = data;
+
+	for (unsigned int i = 0; i < service->n_frontends; i++) {
+		const struct listed entry = {.service = service,
+					     .frontend = &service->frontends[i]};
+
+		if (is_at(&entry, search->end))
+			search->found = service;
+	}
+	return !search->found;
+}
+
+char *service_name_of(const struct agent *agent, const struct service_end *end)
+{
+	struct search search = {.end = end};
+
+	table_foreach (agent->tables.lb_services, search_service, &search)
+		;
+	if (!search.found || !search.found->name)
+		return NULL;
+	return g_strdup_printf("%s%s%s", search.found->namespace ? search.found->namespace : "",
+			       search.found->namespace ? "/" : "", search.found->name);
 }
