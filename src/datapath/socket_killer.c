@@ -186,12 +186,16 @@ static void visit_all(struct run *run)
 
 static void forget_victims(const struct run *run)
 {
+	g_autoptr(GArray) keys = g_array_new(FALSE, FALSE, sizeof(struct lb_socket_key));
 	GHashTableIter iter;
+	uint32_t n_done;
 	void *key;
 
 	g_hash_table_iter_init(&iter, run->victims);
 	while (g_hash_table_iter_next(&iter, &key, NULL))
-		(void)!bpf_map_remove(run->kill->map, key);
+		g_array_append_vals(keys, key, 1);
+	/* What stays does no harm: no socket has such a peer any more. */
+	(void)!bpf_map_remove_batch(run->kill->map, keys->data, keys->len, &n_done);
 }
 
 static guint hash_key(const void *key)

@@ -125,33 +125,34 @@ static int count_failure(int error, size_t *n_failed, int first)
 	return first ? first : error;
 }
 
-static int read_answers(struct sock_diag *diag, char *buffer, size_t n_wanted, size_t *n_failed)
+/* Until that to the last request, which is answered whatever comes of it; of the others only failures are. */
+static int read_answers(struct sock_diag *diag, char *buffer, size_t *n_failed)
 {
 	int first = 0;
 
-	while (n_wanted) {
+	for (;;) {
 		ssize_t n = mnl_socket_recvfrom(diag->socket, buffer, ANSWER_BYTES);
 		struct nlmsghdr *message = (struct nlmsghdr *)buffer;
 		int n_left = n;
 
 		if (n < 0)
 			return -errno;
-		for (; mnl_nlmsg_ok(message, n_left) && n_wanted;
-		     message = mnl_nlmsg_next(message, &n_left)) {
+		for (; mnl_nlmsg_ok(message, n_left); message = mnl_nlmsg_next(message, &n_left)) {
 			const struct nlmsgerr *answer = mnl_nlmsg_get_payload(message);
 
 			if (message->nlmsg_type != NLMSG_ERROR)
 				continue;
 			first = count_failure(answer->error, n_failed, first);
-			n_wanted--;
+			if (message->nlmsg_seq == diag->sequence)
+				return first;
 		}
 	}
-	return first;
 }
 
-static void put_end(struct sock_diag *diag, const struct sock_diag_socket *socket, char *buffer)
+static void put_end(struct sock_diag *diag, const struct sock_diag_socket *socket, char *buffer,
+		    bool is_last)
 {
-	struct nlmsghdr *message = put_request(diag, buffer, SOCK_DESTROY, NLM_F_ACK);
+	struct nlmsghdr *message = put_request(diag, buffer, SOCK_DESTROY, is_last ? NLM_F_ACK : 0);
 	struct inet_diag_req_v2 *request = mnl_nlmsg_put_extra_header(message, sizeof(*request));
 
 	request->sdiag_family = socket->family;
@@ -172,11 +173,11 @@ int sock_diag_end(struct sock_diag *diag, const struct sock_diag_socket *sockets
 		int err;
 
 		for (size_t i = 0; i < n; i++)
-			put_end(diag, &sockets[done + i], buffer + i * n_message_bytes);
+			put_end(diag, &sockets[done + i], buffer + i * n_message_bytes, i == n - 1);
 		if (mnl_socket_sendto(diag->socket, buffer, n * n_message_bytes) < 0)
 			err = -errno;
 		else
-			err = read_answers(diag, buffer, n, &n_failed);
+			err = read_answers(diag, buffer, &n_failed);
 		first = first ? first : err;
 	}
 	*ret_n_failed = n_failed;
