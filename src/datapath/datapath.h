@@ -42,6 +42,8 @@ struct datapath_config {
 	struct addr router4; /* of cilium_host, the endpoints' gateway; zero: the family is off */
 	struct addr router6;
 	uint32_t mtu; /* of endpoints and cilium_host */
+	/* node_port_min..node_port_max are no ports that the kernel gives to whoever wants any. */
+	bool reserve_node_ports;
 	/*
 	 * Where programs on sockets are attached: a directory of the cgroup 2 hierarchy, which is mounted
 	 * there if it is not; NULL or "": where the hierarchy is found. Borrowed until free().

@@ -44,8 +44,7 @@ static void real_free(struct datapath *dp)
 		if (real->program_fds[program] >= 0)
 			close(real->program_fds[program]);
 	real_policy_close(real);
-	if (real->cgroup_fd >= 0)
-		close(real->cgroup_fd);
+	real_cgroup_close(real);
 	netlink_free(real->netlink);
 	real_sysctl_free(real);
 	g_free(real->configured_root);

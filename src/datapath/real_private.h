@@ -118,6 +118,10 @@ NODISCARD int real_sysctl_ensure_device(const struct real *real, const char *ifn
 NODISCARD int real_sysctl_purge(struct real *real, GError **error);
 void real_sysctl_free(struct real *real);
 
+/* real_ports.c: net.ipv4.ip_local_reserved_ports; what others have in it stays. */
+NODISCARD int real_ports_ensure(struct real *real, GString *repaired, GError **error);
+NODISCARD int real_ports_purge(struct real *real, GError **error);
+
 /* real_map.c */
 int real_set_runtime(struct datapath *dp, const struct runtime_config *runtime);
 int real_map_foreach(struct datapath *dp, enum plan_map map,
@@ -204,6 +208,7 @@ NODISCARD int real_xdp_detach(struct real *real, uint32_t ifindex);
 /* real_cgroup.c: links of programs on sockets under <bpf_root>/cilium/socketlb/links/cgroup/<program>. */
 /* Finds or mounts the hierarchy, where programs on sockets are wanted. */
 NODISCARD int real_cgroup_open(struct real *real, GString *repaired, GError **error);
+void real_cgroup_close(struct real *real);
 void real_cgroup_foreach(struct real *real,
 			 void (*fn)(const struct plan_attachment_key *key,
 				    enum plan_program program, void *data),

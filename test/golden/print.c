@@ -5,7 +5,9 @@
 #include "abi/device.h"
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
+#include "abi/lb.h"
 #include "abi/nat.h"
+#include "src/datapath/fake.h"
 #include "src/datapath/layout.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
@@ -163,6 +165,18 @@ static bool add_device(const void *key, const void *value, void *data)
 	return true;
 }
 
+static bool add_netns(const void *key, const void *value, void *data)
+{
+	const struct lb_netns *netns = value;
+	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+
+	g_ptr_array_add(data, g_strdup_printf("%" G_GUINT64_FORMAT " endpoint %u %s %s",
+					      (guint64)((const struct lb_netns_key *)key)->cookie,
+					      netns->endpoint, addr_text(&netns->addr4, text4),
+					      addr_text(&netns->addr6, text6)));
+	return true;
+}
+
 static bool add_attachment(const struct plan_attachment_key *key, enum plan_program program,
 			   void *data)
 {
@@ -234,6 +248,9 @@ void print_state(GString *output, const struct tables *tables, struct datapath *
 		  add_ipcache_prefix);
 	print_map(output, "cilium_ipmasq", datapath, PLAN_MAP_cilium_ipmasq, add_ipmasq);
 	print_map(output, "cilium_devices", datapath, PLAN_MAP_cilium_devices, add_device);
+	/* Most cases have none. */
+	if (fake_map_n_entries(datapath, PLAN_MAP_cilium_lb_netns))
+		print_map(output, "cilium_lb_netns", datapath, PLAN_MAP_cilium_lb_netns, add_netns);
 	datapath->ops->attachment_foreach(datapath, add_attachment, attachments);
 	print_section(output, "programs", attachments);
 	datapath->ops->route_foreach(datapath, add_route, routes);
