@@ -10,6 +10,7 @@
 
 #include "bpf/lib/endpoint.h"
 #include "bpf/lib/parse.h"
+#include "bpf/lib/service_packet.h"
 
 #define AF_INET  2
 #define AF_INET6 10
@@ -92,6 +93,42 @@ static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct pac
 	if (unlikely(endpoint->flags & ENDPOINT_F_QUEUED))
 		return bpf_redirect(endpoint->ifindex, 0);
 	return bpf_redirect_peer(endpoint->ifindex, 0);
+}
+
+/* As deliver_to_endpoint(), of a packet with PACKET_SERVICE_REVERSE. */
+static __noinline int deliver_reversed(struct __sk_buff *skb, struct packet *packet,
+				       const struct endpoint_info *endpoint, enum deliver_from from)
+{
+	int ret;
+
+	/* What the stack answers is about the packet as the back end has sent it. */
+	if (!deliver_decrement_ttl(skb, packet, from))
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	ret = service_reverse(skb);
+	if (ret < 0)
+		return ret;
+	if (!deliver_set_macs(skb, endpoint))
+		return DROP(DELIVERY, ERROR_WRITING_TO_PACKET);
+	packet->trace_point = TRACE_TO_ENDPOINT;
+	if (endpoint->flags & ENDPOINT_F_QUEUED)
+		return bpf_redirect(endpoint->ifindex, 0);
+	return bpf_redirect_peer(endpoint->ifindex, 0);
+}
+
+/* Back into the endpoint that sent it; no queue of its device is asked. */
+static __noinline int deliver_to_sender(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint_info *endpoint = endpoint_get_by_device(skb->ifindex);
+	int ret = service_reverse_due(skb, packet);
+
+	if (ret < 0)
+		return ret;
+	if (!endpoint || !deliver_decrement_ttl(skb, packet, DELIVER_FROM_ENDPOINT))
+		return DROP(DELIVERY, TTL_EXCEEDED);
+	if (!deliver_set_macs(skb, endpoint))
+		return DROP(DELIVERY, ERROR_WRITING_TO_PACKET);
+	packet->trace_point = TRACE_TO_ENDPOINT;
+	return bpf_redirect_peer(skb->ifindex, 0);
 }
 
 /* Bytes from the IP header on of the largest packet that this one is, or will be split into. */

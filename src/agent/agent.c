@@ -25,6 +25,7 @@
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
+#include "src/agent/service_requests.h"
 #include "src/agent/service_settings.h"
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
@@ -220,6 +221,12 @@ static void log_problem(const struct source_problem *problem, void *data)
 		    "correct the file; what it last said stays in force");
 }
 
+/* Nothing can be written, and the agent does without. */
+static bool is_full(const GError *cause)
+{
+	return cause->code == ENOSPC || cause->code == EDQUOT || cause->code == EROFS;
+}
+
 static int read_manifests(struct agent *agent, GError **error)
 {
 	g_autofree char *kept_path =
@@ -238,7 +245,7 @@ static int read_manifests(struct agent *agent, GError **error)
 		goods = kept_policies_take(agent->kept_policies);
 		directory_set_keeper(agent->source, goods, kept_policies_note,
 				     agent->kept_policies);
-	} else if (cause->code == ENOSPC || cause->code == EDQUOT || cause->code == EROFS) {
+	} else if (is_full(cause)) {
 		log_error("agent", "Policies are not kept for the next agent", "error=%s hint=%s",
 			  cause->message, "make room in lib-dir and restart the agent");
 	} else {
@@ -248,6 +255,27 @@ static int read_manifests(struct agent *agent, GError **error)
 	directory_set_controller(agent->source, controller_new(agent->controllers,
 							       "manifest-directory", "source", 0));
 	directory_start(agent->source);
+	return 0;
+}
+
+/* A full disk is no reason not to start: those who ask for services are told. */
+static int read_services(struct agent *agent, GError **error)
+{
+	g_autofree char *path =
+		g_build_filename(agent->settings->lib_dir, "state", "services", NULL);
+	g_autoptr(GError) cause = NULL;
+
+	agent->service_requests = service_requests_new(agent->loop, agent->store, &agent->tables,
+						       path, agent->problems, &cause);
+	if (agent->service_requests)
+		return 0;
+	if (!is_full(cause)) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return -EIO;
+	}
+	table_set_synced(agent->tables.service_requests);
+	log_error("agent", "No services can be made by hand", "error=%s hint=%s", cause->message,
+		  "make room in lib-dir and restart the agent");
 	return 0;
 }
 
@@ -437,6 +465,7 @@ static const struct step {
 	{"listening on the API socket", "listen", listen_early},
 	{"reading identities", "identities", make_tables},
 	{"reading manifests", "manifests", read_manifests},
+	{"reading services made by hand", "services", read_services},
 	{"reading masquerading ranges", "masqueradingRanges", read_masquerade_file},
 	{"reading devices", "devices", watch_devices},
 	{"restoring endpoints", "restore", restore},
@@ -544,6 +573,7 @@ void agent_free(struct agent *agent)
 	devices_free(agent->devices);
 	directory_free(agent->source);
 	kept_policies_free(agent->kept_policies);
+	service_requests_free(agent->service_requests);
 	masquerade_file_free(agent->masquerade_file);
 	/* Callbacks of closed handles still look at the tables. */
 	uv_run(agent->loop, UV_RUN_DEFAULT);

@@ -47,7 +47,8 @@ struct agent {
 	struct endpoint_history *history;
 	struct directory *source;
 	struct kept_policies *kept_policies;
-	struct masquerade_file *masquerade_file; /* NULL: switched off */
+	struct service_requests *service_requests; /* NULL: they cannot be kept */
+	struct masquerade_file *masquerade_file;   /* NULL: switched off */
 	struct devices *devices;
 	struct datapath *datapath;
 	struct datapath_config datapath_config; /* as in force */

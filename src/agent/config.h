@@ -154,6 +154,7 @@ struct settings {
 	bool enable_auto_protect_node_port_range;
 	bool enable_session_affinity;
 	bool enable_service_topology;
+	char **fixed_zone_mapping; /* "zone=1" */
 	bool enable_svc_source_range_check;
 	bool bpf_lb_source_range_all_types;
 	bool enable_internal_traffic_policy;

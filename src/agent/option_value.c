@@ -7,8 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define NS_PER_SECOND 1000000000.0
+#include "src/base/duration.h"
 
 /* As Go reads booleans: what is in people's ConfigMaps. */
 static int parse_bool(const char *text, bool *ret_value)
@@ -44,56 +43,13 @@ static int parse_float(const char *text, double *ret_value)
 	return *end || end == text || !isfinite(*ret_value) ? -EINVAL : 0;
 }
 
-static int parse_unit(const char **text, double *ret_ns)
-{
-	/* Longer names first: "m" is the beginning of "ms". */
-	static const struct {
-		const char *name;
-		double ns;
-	} units[] = {
-		{"ns", 1},
-		{"us", 1e3},
-		{"µs", 1e3},
-		{"ms", 1e6},
-		{"s", 1e9},
-		{"m", 60 * NS_PER_SECOND},
-		{"h", 3600 * NS_PER_SECOND},
-	};
-
-	for (size_t i = 0; i < G_N_ELEMENTS(units); i++) {
-		if (!g_str_has_prefix(*text, units[i].name))
-			continue;
-		*text += strlen(units[i].name);
-		*ret_ns = units[i].ns;
-		return 0;
-	}
-	return -EINVAL;
-}
-
-/* "1h2m3.5s"; "0" needs no unit. */
 static int parse_duration(const char *text, double *ret_ns)
 {
-	double sum_ns = 0;
+	int64_t ns;
 
-	if (!strcmp(text, "0")) {
-		*ret_ns = 0;
-		return 0;
-	}
-	if (!*text)
+	if (duration_parse(text, &ns))
 		return -EINVAL;
-	while (*text) {
-		size_t n_digits = strspn(text, "0123456789.");
-		g_autofree char *digits = g_strndup(text, n_digits);
-		double number, unit_ns;
-
-		text += n_digits;
-		if (parse_float(digits, &number) || parse_unit(&text, &unit_ns))
-			return -EINVAL;
-		sum_ns += number * unit_ns;
-	}
-	if (sum_ns > (double)(INT64_MAX / 2))
-		return -EINVAL;
-	*ret_ns = sum_ns;
+	*ret_ns = (double)ns;
 	return 0;
 }
 

@@ -131,6 +131,32 @@ static void check_cidrs(char *const *list, const char *key, GString *problems)
 				 key, *list);
 }
 
+bool service_settings_parse_zone(const char *pair, char **ret_name, uint8_t *ret_number)
+{
+	const char *equals = strrchr(pair, '=');
+	guint64 number;
+
+	if (!equals || equals == pair ||
+	    !g_ascii_string_to_unsigned(equals + 1, 10, 1, UINT8_MAX, &number, NULL))
+		return false;
+	*ret_name = g_strndup(pair, equals - pair);
+	*ret_number = (uint8_t)number;
+	return true;
+}
+
+static void check_zones(const struct settings *settings, GString *problems)
+{
+	for (char **pair = settings->fixed_zone_mapping; pair && *pair; pair++) {
+		g_autofree char *name = NULL;
+		uint8_t number;
+
+		if (!service_settings_parse_zone(*pair, &name, &number))
+			add_line(problems,
+				 "fixed-zone-mapping: got \"%s\", want zone=N with N in 1..255",
+				 *pair);
+	}
+}
+
 static void check_addresses(const struct settings *settings, GString *problems)
 {
 	const struct addr *addr4 = &settings->ipv4_service_loopback_address;
@@ -160,6 +186,7 @@ void service_settings_check(const struct settings *settings, GString *problems)
 	check_old_names(settings, problems);
 	check_mode(settings, services.mode, problems);
 	check_addresses(settings, problems);
+	check_zones(settings, problems);
 	if (services.acceleration && !services.node_port)
 		add_line(problems, "bpf-lb-acceleration: want disabled where nothing is served to "
 				   "clients outside: kube-proxy-replacement, enable-node-port and "

@@ -26,6 +26,9 @@ struct service_settings {
 	uint32_t packet_seeds[2]; /* of the hash over a packet */
 };
 
+/* "zone=1" of fixed-zone-mapping. *ret_name: g_free. */
+bool service_settings_parse_zone(const char *pair, char **ret_name, uint8_t *ret_number);
+
 /* Of settings that were checked. */
 void service_settings_get(const struct settings *settings, struct service_settings *ret);
 

@@ -129,6 +129,7 @@ static void test_addresses(void **state)
 	check_refused("--lrp-address-matcher-cidrs=x", "lrp-address-matcher-cidrs: got \"x\"");
 	check_refused("--ipv4-service-loopback-address=fd00::1", "ipv4-service-loopback-address");
 	check_refused("--ipv6-service-loopback-address=10.0.0.1", "ipv6-service-loopback-address");
+	check_refused("--fixed-zone-mapping=a=256", "fixed-zone-mapping: got \"a=256\"");
 	check_refused("--enable-node-port --node-port-range=0,100", "node-port-range: got a start");
 	get("--nodeport-addresses=10.0.0.0/24,2001:db8::/64 "
 	    "--lrp-address-matcher-cidrs=169.254.0.0/16");
@@ -187,6 +188,39 @@ static void test_wiring(void **state)
 	config_free(config);
 }
 
+static void test_plan(void **state)
+{
+	struct derive_config derive;
+	g_autoptr(GError) error = NULL;
+	struct config *config = NULL;
+
+	assert_int_equal(load("--kube-proxy-replacement=true --bpf-lb-mode=hybrid "
+			      "--bpf-lb-algorithm=maglev --bpf-lb-acceleration=generic "
+			      "--nodeport-addresses=10.0.0.0/24,fd00::/64 "
+			      "--fixed-zone-mapping=a=1,b=2 --k8s-service-proxy-name=ours "
+			      "--bpf-lb-sock-hostns-only --enable-service-topology",
+			      &config, &error),
+			 0);
+	wiring_init_derive(config_get_settings(config), &derive);
+	assert_true(derive.enable_services && derive.enable_node_port &&
+		    derive.enable_external_ips && derive.enable_host_port &&
+		    derive.enable_socket_lb && derive.socket_lb_hostns_only &&
+		    derive.protect_node_ports && derive.enable_service_topology &&
+		    derive.enable_internal_traffic_policy);
+	assert_false(derive.enable_local_redirect || derive.external_cluster_ip ||
+		     derive.source_range_all_types || derive.lb_mode_annotation);
+	assert_int_equal(derive.lb_mode, LB_MODE_HYBRID);
+	assert_int_equal(derive.lb_algorithm, LB_ALGORITHM_MAGLEV);
+	assert_int_equal(derive.lb_acceleration, LB_ACCELERATION_GENERIC);
+	assert_int_equal(derive.node_port_cidrs->len, 2);
+	assert_int_equal(derive.lb_zones->len, 2);
+	assert_string_equal(g_array_index(derive.lb_zones, struct lb_zone, 1).name, "b");
+	assert_int_equal(g_array_index(derive.lb_zones, struct lb_zone, 1).number, 2);
+	assert_string_equal(derive.service_proxy_name, "ours");
+	wiring_fini_derive(&derive);
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_wiring),
+		cmocka_unit_test(test_plan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

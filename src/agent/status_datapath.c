@@ -36,41 +36,17 @@ static json_t *masquerading_to_json(const struct agent *agent)
 	return object;
 }
 
-static bool append_device(const struct row *row, void *data)
-{
-	const struct plan_attachment *attachment = (const struct plan_attachment *)row;
-
-	if (attachment->program == PLAN_PROGRAM_TO_NETDEV)
-		json_array_append_new(data, json_pack("{s:s}", "name", attachment->ifname));
-	return true;
-}
-
-static json_t *devices_to_json(const struct agent *agent)
-{
-	json_t *devices = json_array();
-
-	table_foreach (agent->tables.plan_attachments, append_device, devices)
-		;
-	return devices;
-}
-
 /* By names alone, as Cilium has it. */
 static json_t *host_firewall_to_json(const struct agent *agent)
 {
 	bool on = agent->derive_config.enable_host_firewall;
-	json_t *names = json_array(), *devices = devices_to_json(agent), *device;
+	json_t *names = json_array(), *devices = status_devices_to_json(agent), *device;
 	size_t i;
 
 	json_array_foreach(devices, i, device)
 		json_array_append(names, json_object_get(device, "name"));
 	json_decref(devices);
 	return json_pack("{s:s, s:o}", "mode", on ? "Enabled" : "Disabled", "devices", names);
-}
-
-/* The devices stand where Cilium has them, though nothing replaces kube-proxy. */
-static json_t *kube_proxy_to_json(const struct agent *agent)
-{
-	return json_pack("{s:s, s:o}", "mode", "False", "deviceList", devices_to_json(agent));
 }
 
 static json_t *node_monitor_to_json(const struct agent *agent)
@@ -98,6 +74,11 @@ static json_t *maps_to_json(const struct agent *agent)
 		{PLAN_MAP_cilium_ct_any_global, "Non-TCP connection tracking"},
 		{PLAN_MAP_cilium_snat_external, "NAT"},
 		{PLAN_MAP_cilium_frag_datagrams, "IP fragmentation"},
+		{PLAN_MAP_cilium_lb_services, "Service front ends"},
+		{PLAN_MAP_cilium_lb_backends, "Service back ends"},
+		{PLAN_MAP_cilium_lb_affinity, "Session affinity"},
+		{PLAN_MAP_cilium_lb_source_range, "Service source ranges"},
+		{PLAN_MAP_cilium_lb_reverse_sk, "Socket reverse NAT"},
 		{PLAN_MAP_cilium_policy_peer, "Policy peers"},
 		{PLAN_MAP_cilium_policy_class, "Policy classes"},
 	};
@@ -129,7 +110,7 @@ void status_add_datapath(const struct agent *agent, json_t *status)
 				      "intra-host-routing-mode",
 				      settings->enable_host_legacy_routing ? "Legacy" : "BPF"));
 	json_object_set_new(status, "masquerading", masquerading_to_json(agent));
-	json_object_set_new(status, "kube-proxy-replacement", kube_proxy_to_json(agent));
+	json_object_set_new(status, "kube-proxy-replacement", status_kube_proxy_to_json(agent));
 	json_object_set_new(status, "host-firewall", host_firewall_to_json(agent));
 	json_object_set_new(status, "nodeMonitor", node_monitor_to_json(agent));
 	json_object_set_new(status, "bpf-maps", maps_to_json(agent));

@@ -21,6 +21,11 @@ unsigned int status_n_failing_jobs(const struct agent *agent, unsigned int n_fai
 /* status_datapath.c: how packets are handled. */
 void status_add_datapath(const struct agent *agent, json_t *status);
 
+/* status_services.c */
+/* The node's devices that have programs: [{name, ip: [address]}]. */
+json_t *status_devices_to_json(const struct agent *agent);
+json_t *status_kube_proxy_to_json(const struct agent *agent);
+
 /* status_ipam.c */
 json_t *status_ipam_to_json(const struct agent *agent);
 

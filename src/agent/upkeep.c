@@ -10,6 +10,7 @@
 #include "src/agent/node_report.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
+#include "src/agent/service_requests.h"
 #include "src/agent/socket_mend.h"
 #include "src/agent/state_mend.h"
 #include "src/base/log.h"
@@ -142,6 +143,7 @@ static void on_timer(uv_timer_t *timer)
 	identity_file_reserve_soon(agent->identity_file, agent->loop);
 	state_dir_sync_soon(agent->lib_state, agent->loop);
 	kept_policies_run(agent->kept_policies);
+	service_requests_run(agent->service_requests);
 	log_flush(false);
 	next_ns = sooner(ipam_expire(agent->ipam), reconcilers_retry(agent->reconcilers));
 	next_ns = sooner(next_ns, conntrack_gc_run(agent->conntrack_gc));

@@ -31,6 +31,101 @@ static const GArray *native_cidrs(const struct optional_cidr *cidr)
 	return cidrs;
 }
 
+static enum lb_acceleration acceleration(enum acceleration_word word)
+{
+	static const uint8_t ways[] = {
+		[ACCELERATION_WORD_DISABLED] = LB_ACCELERATION_DISABLED,
+		[ACCELERATION_WORD_NATIVE] = LB_ACCELERATION_NATIVE,
+		[ACCELERATION_WORD_BEST_EFFORT] = LB_ACCELERATION_BEST_EFFORT,
+		[ACCELERATION_WORD_TESTING_ONLY] = LB_ACCELERATION_GENERIC,
+		[ACCELERATION_WORD_GENERIC] = LB_ACCELERATION_GENERIC,
+	};
+
+	return ways[word];
+}
+
+/* NULL: empty. */
+static const GArray *cidr_list(char *const *list)
+{
+	GArray *cidrs = list && *list ? g_array_new(false, false, sizeof(struct cidr)) : NULL;
+
+	for (; list && *list; list++) {
+		struct cidr cidr;
+		int err = cidr_parse(*list, &cidr);
+
+		g_assert(!err); /* service_settings_check() */
+		g_array_append_val(cidrs, cidr);
+	}
+	return cidrs;
+}
+
+static void clear_zone(void *zone)
+{
+	g_free((char *)((struct lb_zone *)zone)->name);
+}
+
+static const GArray *zone_list(char *const *list)
+{
+	GArray *zones = list && *list ? g_array_new(false, false, sizeof(struct lb_zone)) : NULL;
+
+	if (zones)
+		g_array_set_clear_func(zones, clear_zone);
+	for (; list && *list; list++) {
+		struct lb_zone zone;
+		char *name;
+		bool is_good = service_settings_parse_zone(*list, &name, &zone.number);
+
+		g_assert(is_good); /* service_settings_check() */
+		zone.name = name;
+		g_array_append_val(zones, zone);
+	}
+	return zones;
+}
+
+static enum lb_mode lb_mode(enum forwarding_word word)
+{
+	static const uint8_t modes[] = {
+		[FORWARDING_SNAT] = LB_MODE_SNAT,
+		[FORWARDING_DSR] = LB_MODE_DSR,
+		[FORWARDING_HYBRID] = LB_MODE_HYBRID,
+	};
+
+	return modes[word];
+}
+
+static void set_service_plan(const struct settings *settings, struct derive_config *config)
+{
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
+	config->enable_services = true;
+	config->enable_node_port = services.node_port;
+	config->enable_external_ips = services.external_ips;
+	config->enable_host_port = services.host_port;
+	config->enable_local_redirect = settings->enable_local_redirect_policy;
+	config->enable_service_topology = settings->enable_service_topology;
+	config->enable_internal_traffic_policy = settings->enable_internal_traffic_policy;
+	config->external_cluster_ip = settings->bpf_lb_external_clusterip;
+	config->source_range_all_types = settings->bpf_lb_source_range_all_types;
+	config->lb_algorithm_annotation = settings->bpf_lb_algorithm_annotation;
+	config->lb_mode_annotation = settings->bpf_lb_mode_annotation;
+	config->lb_algorithm =
+		services.algorithm == CHOICE_MAGLEV ? LB_ALGORITHM_MAGLEV : LB_ALGORITHM_RANDOM;
+	config->lb_mode = lb_mode(services.mode);
+	config->node_port_min = settings->node_port_range.min;
+	config->node_port_max = settings->node_port_range.max;
+	config->node_port_cidrs = cidr_list(settings->nodeport_addresses);
+	config->lb_zones = zone_list(settings->fixed_zone_mapping);
+	config->redirect_cidrs = cidr_list(settings->lrp_address_matcher_cidrs);
+	config->ignore_session_affinity = !services.session_affinity;
+	config->ignore_source_ranges = !settings->enable_svc_source_range_check;
+	config->service_proxy_name = settings->k8s_service_proxy_name;
+	config->lb_acceleration = acceleration(services.acceleration);
+	config->enable_socket_lb = services.socket_lb;
+	config->socket_lb_hostns_only = settings->bpf_lb_sock_hostns_only;
+	config->protect_node_ports = services.node_port && settings->node_port_bind_protection;
+}
+
 void wiring_init_derive(const struct settings *settings, struct derive_config *ret_config)
 {
 	*ret_config = (struct derive_config){
@@ -67,6 +162,7 @@ void wiring_init_derive(const struct settings *settings, struct derive_config *r
 					settings->enable_cilium_clusterwide_network_policy,
 			},
 	};
+	set_service_plan(settings, ret_config);
 	wiring_update_derive(settings, ret_config);
 }
 
@@ -80,6 +176,9 @@ void wiring_fini_derive(struct derive_config *config)
 {
 	g_clear_pointer((GArray **)&config->native_cidrs4, g_array_unref);
 	g_clear_pointer((GArray **)&config->native_cidrs6, g_array_unref);
+	g_clear_pointer((GArray **)&config->node_port_cidrs, g_array_unref);
+	g_clear_pointer((GArray **)&config->lb_zones, g_array_unref);
+	g_clear_pointer((GArray **)&config->redirect_cidrs, g_array_unref);
 }
 
 static uint32_t seconds(int64_t ns)
@@ -109,9 +208,8 @@ static void set_services(const struct settings *settings, struct node_config *no
 	node->enable_socket_lb = services.socket_lb;
 	node->enable_socket_lb_pods = services.socket_lb_pods;
 	node->reject_without_backend = settings->service_no_backend_response == NO_BACKEND_REJECT;
-	node->dsr_dispatch = settings->bpf_lb_dsr_dispatch == DISPATCH_IPIP
-				     ? DSR_DISPATCH_IPIP
-				     : DSR_DISPATCH_OPTION;
+	node->dsr_dispatch = settings->bpf_lb_dsr_dispatch == DISPATCH_IPIP ? DSR_DISPATCH_IPIP
+									    : DSR_DISPATCH_OPTION;
 	node->protect_node_ports = services.node_port && settings->node_port_bind_protection;
 	node->maglev_size = services.maglev_size;
 	memcpy(node->maglev_seed, services.packet_seeds, sizeof(node->maglev_seed));
@@ -180,11 +278,17 @@ struct runtime_config wiring_get_runtime(const struct settings *settings)
 void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes,
 			  struct datapath_config *ret_config)
 {
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
 	*ret_config = (struct datapath_config){
 		.node = node_config(settings),
 		.runtime = wiring_get_runtime(settings),
 		.enable_tcx = settings->enable_tcx,
 		.enable_pod_tcx = settings->pod_attach_mode == POD_ATTACH_MODE_TCX,
+		.reserve_node_ports =
+			services.node_port && settings->enable_auto_protect_node_port_range,
+		.cgroup_root = settings->cgroup_root,
 	};
 	settings_get_map_sizes(settings, memory_bytes, ret_config->max_entries);
 }

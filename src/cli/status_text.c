@@ -46,11 +46,9 @@ static void append_host_firewall(struct status_text *text, const char *mode)
 static void append_modes(struct status_text *text)
 {
 	const json_t *srv6 = json_get(text->status, "srv6", NULL);
-	const char *mode = json_get_text(text->status, "kube-proxy-replacement", "mode", NULL);
+	const char *mode = json_get_text(text->status, "host-firewall", "mode", NULL);
 
-	if (*mode)
-		g_string_append_printf(text->out, "KubeProxyReplacement:\t%s\t\n", mode);
-	mode = json_get_text(text->status, "host-firewall", "mode", NULL);
+	status_append_kube_proxy(text);
 	if (*mode)
 		append_host_firewall(text, mode);
 	if (srv6)
@@ -244,6 +242,7 @@ static void append_rest(struct status_text *text)
 	if (json_get(text->status, "hubble", NULL))
 		g_string_append_printf(text->out, "Hubble:\t%s\n",
 				       json_get_text(text->status, "hubble", "state", NULL));
+	status_append_kube_proxy_details(text);
 	if (text->format->verbose) {
 		const json_t *maps = json_get(text->status, "bpf-maps", NULL);
 		double ratio = json_number_value(json_get(maps, "dynamic-size-ratio", NULL));

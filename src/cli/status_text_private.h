@@ -23,3 +23,8 @@ void status_append_modules(struct status_text *text);
 void status_append_own(struct status_text *text);
 /* " (why)" of the feature, for its line; nothing where the agent does not say. */
 void status_append_reason(struct status_text *text, const char *feature);
+
+/* status_text_services.c */
+void status_append_kube_proxy(struct status_text *text);
+/* With verbose: which kinds of services, and how. */
+void status_append_kube_proxy_details(struct status_text *text);

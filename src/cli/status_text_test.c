@@ -122,6 +122,56 @@ static char *format(const char *json, const struct status_format *format)
 	return g_string_free(out, FALSE);
 }
 
+static const char services[] =
+	"{\"kube-proxy-replacement\": {\"mode\": \"True\", \"directRoutingDevice\": \"eth0\", "
+	"\"deviceList\": [{\"name\": \"eth0\", \"ip\": [\"192.0.2.1\", \"2001:db8::1\"]}, "
+	"{\"name\": \"eth1\", \"ip\": [\"198.51.100.1\"]}], \"features\": {\"annotations\": "
+	"[\"service.cilium.io/node\", \"service.cilium.io/type\"], \"bpfSocketLBHostnsOnly\": "
+	"true, "
+	"\"externalIPs\": {\"enabled\": true}, \"hostPort\": {\"enabled\": false}, \"nat46X64\": "
+	"{\"enabled\": false}, \"nodePort\": {\"enabled\": true, \"mode\": \"DSR\", "
+	"\"algorithm\": \"Maglev\", \"acceleration\": \"Native\", \"lutSize\": 16381, \"dsrMode\": "
+	"\"IPIP\", \"portMin\": 30000, \"portMax\": 32767}, \"sessionAffinity\": {\"enabled\": "
+	"true}, "
+	"\"socketLB\": {\"enabled\": true}, \"socketLBTracing\": {\"enabled\": false}}}}";
+
+static const char want_services[] = "KubeProxyReplacement Details:\n"
+				    "  Status:                True\n"
+				    "  Socket LB:             Enabled\n"
+				    "  Socket LB Tracing:     Disabled\n"
+				    "  Socket LB Coverage:    Hostns-only\n"
+				    "  Devices:               eth0   192.0.2.1 2001:db8::1 (Direct "
+				    "Routing), eth1   198.51.100.1\n"
+				    "  Mode:                  DSR\n"
+				    "    DSR Dispatch Mode:   IPIP\n"
+				    "  Backend Selection:     Maglev (Table Size: 16381)\n"
+				    "  Session Affinity:      Enabled\n"
+				    "  NAT46/64 Support:      Disabled\n"
+				    "  XDP Acceleration:      Native\n"
+				    "  Services:\n"
+				    "  - ClusterIP:      Enabled\n"
+				    "  - NodePort:       Enabled (Range: 30000-32767)\n"
+				    "  - LoadBalancer:   Enabled\n"
+				    "  - externalIPs:    Enabled\n"
+				    "  - HostPort:       Disabled\n"
+				    "  Annotations:\n"
+				    "  - service.cilium.io/node\n"
+				    "  - service.cilium.io/type\n";
+
+static void test_services(void **state)
+{
+	const struct status_format plain = {0}, verbose = {.verbose = true};
+	g_autofree char *text = format(services, &plain);
+	g_autofree char *long_text = format(services, &verbose);
+
+	assert_non_null(strstr(text,
+			       "True   [eth0   192.0.2.1 2001:db8::1 (Direct Routing), eth1   "
+			       "198.51.100.1]\n"));
+	assert_null(strstr(text, "Details"));
+	if (!strstr(long_text, want_services))
+		fail_msg("%s", long_text);
+}
+
 static void test_text(void **state)
 {
 	const struct status_format plain = {.now_ns = 1767225600 * INT64_C(1000000000)};
@@ -239,9 +289,9 @@ static void test_brief(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),   cmocka_unit_test(test_verbose_adds),
-		cmocka_unit_test(test_policy), cmocka_unit_test(test_absent),
-		cmocka_unit_test(test_brief),
+		cmocka_unit_test(test_text),         cmocka_unit_test(test_services),
+		cmocka_unit_test(test_verbose_adds), cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_absent),       cmocka_unit_test(test_brief),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,7 +21,8 @@
  * the ticks that the programs count in.
  */
 struct datapath_config {
-	struct node_config node; /* host_ifindex and ct_tick_shift are filled in by load */
+	/* host_ifindex, ct_tick_shift, host_netns_cookie and has_set_retval are filled in by load. */
+	struct node_config node;
 	struct runtime_config runtime;
 	uint32_t max_entries[PLAN_MAP__MAX]; /* 0: as declared */
 	/* Set to false by load where the kernel has no tcx. */
@@ -34,6 +35,13 @@ struct datapath_config {
 	struct addr router4; /* of cilium_host, the endpoints' gateway; zero: the family is off */
 	struct addr router6;
 	uint32_t mtu; /* of endpoints and cilium_host */
+	/* node_port_min..node_port_max are no ports that the kernel gives to whoever wants any. */
+	bool reserve_node_ports;
+	/*
+	 * Where programs on sockets are attached: a directory of the cgroup 2 hierarchy, which is mounted
+	 * there if it is not; NULL or "": where the hierarchy is found. Borrowed until free().
+	 */
+	const char *cgroup_root;
 };
 
 struct datapath;

@@ -68,6 +68,17 @@ const char *program_name(enum plan_program program)
 		[PLAN_PROGRAM_FROM_HOST] = "cil_from_host",
 		[PLAN_PROGRAM_FROM_NETDEV] = "cil_from_netdev",
 		[PLAN_PROGRAM_TO_NETDEV] = "cil_to_netdev",
+		[PLAN_PROGRAM_SOCK4_CONNECT] = "cil_sock4_connect",
+		[PLAN_PROGRAM_SOCK6_CONNECT] = "cil_sock6_connect",
+		[PLAN_PROGRAM_SOCK4_SENDMSG] = "cil_sock4_sendmsg",
+		[PLAN_PROGRAM_SOCK6_SENDMSG] = "cil_sock6_sendmsg",
+		[PLAN_PROGRAM_SOCK4_RECVMSG] = "cil_sock4_recvmsg",
+		[PLAN_PROGRAM_SOCK6_RECVMSG] = "cil_sock6_recvmsg",
+		[PLAN_PROGRAM_SOCK4_GETPEERNAME] = "cil_sock4_getpeername",
+		[PLAN_PROGRAM_SOCK6_GETPEERNAME] = "cil_sock6_getpeername",
+		[PLAN_PROGRAM_SOCK_RELEASE] = "cil_sock_release",
+		[PLAN_PROGRAM_SOCK4_POST_BIND] = "cil_sock4_post_bind",
+		[PLAN_PROGRAM_SOCK6_POST_BIND] = "cil_sock6_post_bind",
 		[PLAN_PROGRAM__MAX] = "another program",
 	};
 

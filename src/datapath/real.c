@@ -44,6 +44,7 @@ static void real_free(struct datapath *dp)
 		if (real->program_fds[program] >= 0)
 			close(real->program_fds[program]);
 	real_policy_close(real);
+	real_cgroup_close(real);
 	netlink_free(real->netlink);
 	real_sysctl_free(real);
 	g_free(real->configured_root);
@@ -92,6 +93,7 @@ struct datapath *datapath_real_new(const char *bpf_root, const char *state_dir)
 	real->state_dir = g_strdup(state_dir);
 	real->sweep_room = REAL_SWEEP_ROOM;
 	real->grace_fd = -1;
+	real->cgroup_fd = -1;
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
 		real->maps[map].fd = real->old_maps[map].fd = -1;
 		real->statistics.maps[map].n_entries = -1;

@@ -109,6 +109,8 @@ int real_attach(struct datapath *dp, const struct plan_attachment *attachment)
 	struct real *real = real_get(dp);
 	int err = 0;
 
+	if (plan_hook_is_socket(attachment->key.hook))
+		return real_cgroup_attach(real, attachment);
 	if (is_of_container(attachment->program))
 		err = real_sysctl_ensure_device(real, attachment->ifname, NULL, NULL);
 	if (!err && uses_link(real, attachment->program))
@@ -121,9 +123,13 @@ int real_attach(struct datapath *dp, const struct plan_attachment *attachment)
 int real_detach(struct datapath *dp, const struct plan_attachment_key *key)
 {
 	struct real *real = real_get(dp);
-	int link_err = real_link_detach(real, key);
-	int err = remove_filter(real, key);
+	int link_err;
+	int err;
 
+	if (plan_hook_is_socket(key->hook))
+		return real_cgroup_detach(real, key);
+	link_err = real_link_detach(real, key);
+	err = remove_filter(real, key);
 	if (link_err && link_err != -ENOENT)
 		return link_err;
 	/* A device takes its filters along. */
@@ -180,6 +186,15 @@ static void collect_link(const struct real_link *link, void *data)
 	collect(data, &key, link->info.program_id, true);
 }
 
+static void collect_socket(const struct plan_attachment_key *key, enum plan_program program,
+			   void *data)
+{
+	const struct collection *collection = data;
+	struct attached attached = {.key = *key, .program = program};
+
+	g_array_append_val(collection->attached, attached);
+}
+
 static int collect_filters(struct real *real, struct collection *collection)
 {
 	g_autoptr(GArray) ifindexes = NULL;
@@ -214,6 +229,7 @@ int real_attachment_foreach(struct datapath *dp,
 	int err;
 
 	real_link_foreach(real, collect_link, &collection);
+	real_cgroup_foreach(real, collect_socket, &collection);
 	err = collect_filters(real, &collection);
 	for (guint i = 0; !err && i < attached->len; i++) {
 		const struct attached *one = &g_array_index(attached, struct attached, i);

@@ -10,6 +10,7 @@
 #include "datapath.skel.h"
 #include "src/base/atomic_file.h"
 #include "src/datapath/libbpf_text.h"
+#include "src/sys/netns.h"
 
 /* Kernels before 5.11 count maps against this limit. Where it may not be raised, the load may fail. */
 static void raise_memlock(struct datapath_config *config)
@@ -65,6 +66,8 @@ static int keep_programs(struct real *real, struct bpf_object *object, GError **
 		int fd;
 
 		g_assert(loaded);
+		if (!real_program_is_wanted(real, program))
+			continue;
 		fd = keep_fd(bpf_program__fd(loaded));
 		if (fd < 0)
 			return error_set_errno(error, -fd, "keeping the program %s", name);
@@ -89,8 +92,12 @@ static int read_program_ids(struct real *real, GError **error)
 	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++) {
 		struct bpf_prog_info info = {0};
 		uint32_t n_bytes = sizeof(info);
-		int err = bpf_obj_get_info_by_fd(real->program_fds[program], &info, &n_bytes);
+		int err;
 
+		real->program_ids[program] = 0;
+		if (real->program_fds[program] < 0)
+			continue;
+		err = bpf_obj_get_info_by_fd(real->program_fds[program], &info, &n_bytes);
 		if (err)
 			return error_set_errno(error, -err, "asking for the program %s",
 					       program_name(program));
@@ -99,8 +106,11 @@ static int read_program_ids(struct real *real, GError **error)
 	return 0;
 }
 
-/* Programs that are no attachment's: whoever wants one loads it for itself. */
-static void leave_out_others(const struct bpf_object *object)
+/*
+ * Programs that are no attachment's: whoever wants one loads it for itself. And those that would be
+ * attached nowhere: the kernel may lack what they need.
+ */
+static void leave_out_others(const struct real *real, const struct bpf_object *object)
 {
 	struct bpf_program *declared;
 
@@ -109,7 +119,8 @@ static void leave_out_others(const struct bpf_object *object)
 		bool is_ours = false;
 
 		for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++)
-			is_ours |= !strcmp(bpf_program__name(declared), program_name(program));
+			is_ours |= real_program_is_wanted(real, program) &&
+				   !strcmp(bpf_program__name(declared), program_name(program));
 		bpf_program__set_autoload(declared, is_ours);
 	}
 }
@@ -123,7 +134,7 @@ static int open_set(struct real *real, struct datapath_bpf *skeleton, GError **e
 	int err;
 
 	memcpy((void *)&skeleton->rodata->node_config, &node, sizeof(node));
-	leave_out_others(skeleton->obj);
+	leave_out_others(real, skeleton->obj);
 	err = real_adopt_open(real, skeleton->obj, error);
 	if (err)
 		return err;
@@ -217,6 +228,16 @@ static int fill_maps(struct real *real, GError **error)
 	return 0;
 }
 
+/* What the programs on sockets have to know of this kernel and of the agent's namespace. */
+static void read_socket_features(struct node_config *node)
+{
+	uint64_t cookie;
+
+	node->has_set_retval = node->enable_socket_lb && kernel_has_set_retval();
+	/* Without it the programs take the machine's first namespace for the agent's. */
+	node->host_netns_cookie = netns_get_cookie(&cookie) ? 0 : cookie;
+}
+
 int real_load(struct datapath *dp, struct datapath_config *config, GError **error)
 {
 	struct real *real = real_get(dp);
@@ -234,6 +255,9 @@ int real_load(struct datapath *dp, struct datapath_config *config, GError **erro
 	err = jiffies_clock_init(&real->clock, error);
 	if (!err)
 		err = real_node_ensure(real, made, error);
+	if (!err)
+		err = real_cgroup_open(real, made, error);
+	read_socket_features(&real->config.node);
 	real->config.node.ct_tick_shift = real->clock.tick_shift;
 	real->config.jiffies_hz = real->clock.hz;
 	if (!err)

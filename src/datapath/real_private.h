@@ -25,7 +25,10 @@ struct real {
 	struct datapath_config config; /* as given, with what load has filled in */
 	struct jiffies_clock clock;
 	uint32_t net_ifindex; /* cilium_net */
-	int program_fds[PLAN_PROGRAM__MAX];
+	int cgroup_fd;        /* programs on sockets are attached to it; −1: none are wanted */
+	uint64_t cgroup_id;
+	int program_fds
+		[PLAN_PROGRAM__MAX]; /* −1: not loaded, as the configuration has no use for it */
 	uint32_t program_ids[PLAN_PROGRAM__MAX];
 	struct bpf_map_ref maps[PLAN_MAP__MAX];
 	struct bpf_map_ref old_maps[PLAN_MAP__MAX]; /* replaced by maps; closed by load_finish */
@@ -83,6 +86,8 @@ NODISCARD int real_adopt_maps(struct real *real, struct bpf_object *object, GErr
  */
 char *real_program_digest(const struct bpf_map_ref maps[PLAN_MAP__MAX], const void *elf,
 			  size_t n_elf_bytes, const struct node_config *node);
+/* Whether the configuration has a use for the program. */
+bool real_program_is_wanted(const struct real *real, enum plan_program program);
 /* −ENOENT where the set is not there. */
 NODISCARD int real_program_open(struct real *real, const char *digest);
 /* Whether all of the set are there. */
@@ -111,6 +116,10 @@ NODISCARD int real_sysctl_ensure_device(const struct real *real, const char *ifn
 					GString *repaired, GError **error);
 NODISCARD int real_sysctl_purge(struct real *real, GError **error);
 void real_sysctl_free(struct real *real);
+
+/* real_ports.c: net.ipv4.ip_local_reserved_ports; what others have in it stays. */
+NODISCARD int real_ports_ensure(struct real *real, GString *repaired, GError **error);
+NODISCARD int real_ports_purge(struct real *real, GError **error);
 
 /* real_map.c */
 int real_set_runtime(struct datapath *dp, const struct runtime_config *runtime);
@@ -176,6 +185,19 @@ void real_link_foreach(struct real *real, void (*fn)(const struct real_link *lin
 NODISCARD int real_link_attach(struct real *real, const struct plan_attachment *attachment);
 /* −ENOENT where there is none. */
 NODISCARD int real_link_detach(struct real *real, const struct plan_attachment_key *key);
+
+/* real_cgroup.c: links of programs on sockets under <bpf_root>/cilium/socketlb/links/cgroup/<program>. */
+/* Finds or mounts the hierarchy, where programs on sockets are wanted. */
+NODISCARD int real_cgroup_open(struct real *real, GString *repaired, GError **error);
+void real_cgroup_close(struct real *real);
+void real_cgroup_foreach(struct real *real,
+			 void (*fn)(const struct plan_attachment_key *key,
+				    enum plan_program program, void *data),
+			 void *data);
+NODISCARD int real_cgroup_attach(struct real *real, const struct plan_attachment *attachment);
+NODISCARD int real_cgroup_detach(struct real *real, const struct plan_attachment_key *key);
+/* Unmounts the hierarchy where it was us who mounted it. */
+NODISCARD int real_cgroup_purge(struct real *real, GError **error);
 
 /* real_route.c */
 int real_route_foreach(struct datapath *dp, bool (*fn)(const struct plan_route *route, void *data),

@@ -18,6 +18,15 @@ char *real_program_digest(const struct bpf_map_ref maps[PLAN_MAP__MAX], const vo
 	return g_strdup(g_checksum_get_string(digest));
 }
 
+bool real_program_is_wanted(const struct real *real, enum plan_program program)
+{
+	if (program == PLAN_PROGRAM_SOCK4_POST_BIND || program == PLAN_PROGRAM_SOCK6_POST_BIND)
+		return real->config.node.protect_node_ports;
+	if (program >= PLAN_PROGRAM_SOCK__FIRST && program <= PLAN_PROGRAM_SOCK_RELEASE)
+		return real->config.node.enable_socket_lb;
+	return true;
+}
+
 static char *programs_dir(const struct real *real)
 {
 	return g_build_filename(real->bpf_root, "cilium", "programs", NULL);
@@ -37,6 +46,9 @@ int real_program_open(struct real *real, const char *digest)
 	for (n_open = 0; n_open < PLAN_PROGRAM__MAX; n_open++) {
 		g_autofree char *path = program_path(real, digest, n_open);
 
+		fds[n_open] = -1;
+		if (!real_program_is_wanted(real, n_open))
+			continue;
 		fds[n_open] = bpffs_open_pin(path);
 		if (fds[n_open] < 0)
 			break;
@@ -46,7 +58,8 @@ int real_program_open(struct real *real, const char *digest)
 		return 0;
 	}
 	while (n_open--)
-		close(fds[n_open]);
+		if (fds[n_open] >= 0)
+			close(fds[n_open]);
 	return -ENOENT;
 }
 
@@ -55,7 +68,7 @@ bool real_program_is_pinned(const struct real *real, const char *digest)
 	for (enum plan_program program = 0; program < PLAN_PROGRAM__MAX; program++) {
 		g_autofree char *path = program_path(real, digest, program);
 
-		if (!g_file_test(path, G_FILE_TEST_EXISTS))
+		if (real_program_is_wanted(real, program) && !g_file_test(path, G_FILE_TEST_EXISTS))
 			return false;
 	}
 	return true;
@@ -68,6 +81,8 @@ int real_program_pin(struct real *real, const char *digest, GError **error)
 		g_autofree char *dir = g_path_get_dirname(path);
 		int err = 0;
 
+		if (!real_program_is_wanted(real, program))
+			continue;
 		/* One that is there was left by a start that did not get to the end of the set. */
 		unlink(path);
 		if (g_mkdir_with_parents(dir, 0700))

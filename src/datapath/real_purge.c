@@ -49,8 +49,14 @@ static bool remove_route(const struct plan_route *route, void *data)
 static void purge_pins(struct purge *purge)
 {
 	/* Innermost first. */
-	static const char *const dirs[] = {"cilium/programs", "cilium/devices", "cilium",
-					   "tc/globals", "tc"};
+	static const char *const dirs[] = {"cilium/socketlb/links/cgroup",
+					   "cilium/socketlb/links",
+					   "cilium/socketlb",
+					   "cilium/programs",
+					   "cilium/devices",
+					   "cilium",
+					   "tc/globals",
+					   "tc"};
 	struct real *real = purge->real;
 
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
@@ -83,6 +89,10 @@ int real_purge(struct datapath *dp, GError **error)
 	purge.err = purge.err ? purge.err : err;
 	purge_pins(&purge);
 	err = real_bpffs_purge(purge.real, purge.err ? NULL : error);
+	purge.err = purge.err ? purge.err : err;
+	err = real_cgroup_purge(purge.real, purge.err ? NULL : error);
+	purge.err = purge.err ? purge.err : err;
+	err = real_ports_purge(purge.real, purge.err ? NULL : error);
 	purge.err = purge.err ? purge.err : err;
 	err = real_sysctl_purge(purge.real, purge.err ? NULL : error);
 	return purge.err ? purge.err : err;

@@ -64,11 +64,14 @@ static uint16_t attachment_endpoint_id(const struct row *row)
 	return attachment_of(row)->endpoint_id;
 }
 
-/* "cil_from_container on the ingress of lxc12 (7)" */
+/* "cil_sock4_connect on the cgroup hierarchy", "cil_from_container on the ingress of lxc12 (7)" */
 static char *attachment_describe(const struct row *row)
 {
 	const struct plan_attachment *attachment = attachment_of(row);
 
+	if (plan_hook_is_socket(attachment->key.hook))
+		return g_strdup_printf("%s on the cgroup hierarchy",
+				       program_name(attachment->program));
 	return g_strdup_printf("%s on the %s of %s (%u)", program_name(attachment->program),
 			       attachment->key.hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
 			       attachment->ifname ? attachment->ifname : "device",

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "abi/lb.h"
 #include "src/base/error.h"
 #include "src/model/addr.h"
 #include "src/model/policy.h"
@@ -24,6 +25,20 @@ enum lb_acceleration {
 	LB_ACCELERATION_NATIVE,      /* by the driver; a device whose driver cannot is a failure */
 	LB_ACCELERATION_BEST_EFFORT, /* by the driver where it can */
 	LB_ACCELERATION_GENERIC,     /* by the kernel in the driver's place: "testing-only" */
+};
+
+/* How answers of back ends on other nodes come back to a client outside. */
+enum lb_mode {
+	LB_MODE_SNAT,
+	LB_MODE_DSR,
+	LB_MODE_HYBRID,     /* TCP as DSR, the rest as SNAT */
+	LB_MODE_ANNOTATION, /* SNAT, unless a service says something else */
+};
+
+/* A number that the programs know a zone by. */
+struct lb_zone {
+	const char *name;
+	uint8_t number; /* from 1 */
 };
 
 struct derive_config {
@@ -57,4 +72,26 @@ struct derive_config {
 	bool enable_host_firewall;    /* policies of nodes count */
 	bool enable_non_default_deny; /* a policy may select without denying what it does not allow */
 	bool enable_policy_kind[POLICY_KIND__MAX];
+	/* Services. */
+	bool enable_services;  /* false: no service at all */
+	bool enable_node_port; /* node ports, and addresses of load balancers */
+	bool enable_external_ips;
+	bool enable_host_port;
+	bool enable_local_redirect;
+	bool enable_service_topology;
+	bool enable_internal_traffic_policy;
+	bool external_cluster_ip;     /* clients outside may use cluster IPs */
+	bool source_range_all_types;  /* source ranges count for all front ends of a service */
+	bool lb_algorithm_annotation; /* a service may choose its algorithm */
+	bool lb_mode_annotation;      /* … and its mode */
+	enum lb_algorithm lb_algorithm;
+	enum lb_mode lb_mode;
+	uint16_t node_port_min; /* both included; no host port may be there */
+	uint16_t node_port_max;
+	const GArray *node_port_cidrs; /* struct cidr: which node addresses; NULL: of the devices */
+	const GArray *lb_zones;        /* struct lb_zone; NULL: none */
+	const GArray *redirect_cidrs;  /* struct cidr: what a redirect may take by address; NULL: all */
+	bool ignore_session_affinity;
+	bool ignore_source_ranges;
+	const char *service_proxy_name; /* of the services that are ours; NULL or "": without */
 };

@@ -6,6 +6,21 @@
 #include "src/model/plan.h"
 
 /* The first address of the family that others can answer to; zero where there is none. */
+static struct addr device_addr(const struct device *device, bool v4)
+{
+	static const struct addr none;
+
+	for (unsigned int i = 0; i < device->addresses->len; i++) {
+		const struct device_address *address =
+			&g_array_index(device->addresses, struct device_address, i);
+
+		if (addr_is_v4(&address->addr) == v4 && address->scope == RT_SCOPE_UNIVERSE &&
+		    !address->deprecated)
+			return address->addr;
+	}
+	return none;
+}
+
 static struct addr masquerade_addr(const struct node_view *view, const struct device *device,
 				   bool v4)
 {
@@ -18,15 +33,7 @@ static struct addr masquerade_addr(const struct node_view *view, const struct de
 		return none;
 	if (interfaces && *interfaces && !node_device_matches(interfaces, device->name))
 		return none;
-	for (unsigned int i = 0; i < device->addresses->len; i++) {
-		const struct device_address *address =
-			&g_array_index(device->addresses, struct device_address, i);
-
-		if (addr_is_v4(&address->addr) == v4 && address->scope == RT_SCOPE_UNIVERSE &&
-		    !address->deprecated)
-			return address->addr;
-	}
-	return none;
+	return device_addr(device, v4);
 }
 
 void device_derive_info(const struct node_view *view, GPtrArray *wanted)
@@ -38,6 +45,8 @@ void device_derive_info(const struct node_view *view, GPtrArray *wanted)
 			.masquerade6 = masquerade_addr(view, device, false),
 			.mtu = device->mtu,
 			.flags = device->has_mac ? 0 : DEVICE_F_L3,
+			.addr4 = device_addr(device, true),
+			.addr6 = device_addr(device, false),
 		};
 
 		g_ptr_array_add(wanted, plan_map_entry_new(
@@ -58,6 +67,16 @@ static void add_attachment(GPtrArray *wanted, const struct device *device, enum 
 	g_ptr_array_add(wanted, attachment);
 }
 
+/* On sockets of the whole node: whose they are is for the programs to see. */
+static void add_socket_programs(GPtrArray *wanted, enum plan_hook first, enum plan_hook last)
+{
+	static const struct device hierarchy = {.name = (char *)"cgroup"};
+
+	for (unsigned int hook = first; hook <= last; hook++)
+		add_attachment(wanted, &hierarchy, hook,
+			       PLAN_PROGRAM_SOCK__FIRST + (hook - PLAN_HOOK_SOCK__FIRST));
+}
+
 void device_derive_attachments(const struct node_view *view, GPtrArray *wanted)
 {
 	if (view->host_device)
@@ -68,4 +87,8 @@ void device_derive_attachments(const struct node_view *view, GPtrArray *wanted)
 		add_attachment(wanted, view->devices->pdata[i], PLAN_HOOK_EGRESS,
 			       PLAN_PROGRAM_TO_NETDEV);
 	}
+	if (view->config->enable_socket_lb)
+		add_socket_programs(wanted, PLAN_HOOK_SOCK__FIRST, PLAN_HOOK_SOCK_RELEASE);
+	if (view->config->protect_node_ports)
+		add_socket_programs(wanted, PLAN_HOOK_SOCK4_POST_BIND, PLAN_HOOK_SOCK6_POST_BIND);
 }

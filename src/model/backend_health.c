@@ -3,6 +3,17 @@
 
 #include <string.h>
 
+struct backend_health_key backend_health_key_new(const struct addr *addr, uint16_t port,
+						 uint8_t protocol, const char *service_key)
+{
+	return (struct backend_health_key){
+		.addr = *addr,
+		.port = port,
+		.protocol = protocol,
+		.service_hash = g_str_hash(service_key),
+	};
+}
+
 static void backend_health_fini(struct row *row)
 {
 	g_free(((struct backend_health *)row)->reason);

@@ -14,6 +14,10 @@ struct backend_health_key {
 	uint32_t service_hash; /* of the Service's key, whose annotations say how it is asked */
 };
 
+/* protocol: IPPROTO_*; service_key: "namespace/name". No byte of it is left as it was. */
+struct backend_health_key backend_health_key_new(const struct addr *addr, uint16_t port,
+						 uint8_t protocol, const char *service_key);
+
 /* Key: key. A row is there while the back end is to be left out. */
 struct backend_health {
 	struct row row;

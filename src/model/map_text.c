@@ -7,6 +7,7 @@
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
 #include "abi/policy.h"
+#include "src/model/map_text_lb.h"
 
 char *map_prefix_format(const struct addr *addr, uint32_t prefix_len)
 {
@@ -68,7 +69,7 @@ char *map_key_format(enum plan_map map, const void *key)
 	case PLAN_MAP_cilium_policy_class:
 		return format_policy_class_key(key);
 	default:
-		g_assert_not_reached();
+		return map_key_format_lb(map, key);
 	}
 }
 
@@ -118,11 +119,13 @@ static const char *addr_or_none(const struct addr *addr, char buffer[static ADDR
 static char *format_device(const struct device_info *info)
 {
 	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+	char addr4[ADDR_TEXT_BYTES], addr6[ADDR_TEXT_BYTES];
 
-	return g_strdup_printf("masquerade4=%s masquerade6=%s mtu=%u flags=%s",
-			       addr_or_none(&info->masquerade4, text4),
-			       addr_or_none(&info->masquerade6, text6), info->mtu,
-			       info->flags & DEVICE_F_L3 ? "l3" : "<none>");
+	return g_strdup_printf(
+		"masquerade4=%s masquerade6=%s mtu=%u flags=%s addr4=%s addr6=%s",
+		addr_or_none(&info->masquerade4, text4), addr_or_none(&info->masquerade6, text6),
+		info->mtu, info->flags & DEVICE_F_L3 ? "l3" : "<none>",
+		addr_or_none(&info->addr4, addr4), addr_or_none(&info->addr6, addr6));
 }
 
 static char *format_policy_leaf(const struct policy_leaf *leaf)
@@ -181,6 +184,6 @@ char *map_value_format(enum plan_map map, const void *value)
 		memcpy(&leaf, value, sizeof(leaf));
 		return format_policy_leaf(&leaf);
 	default:
-		g_assert_not_reached();
+		return map_value_format_lb(map, value);
 	}
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "src/base/row.h"
 #include "src/model/addr.h"
@@ -34,7 +35,26 @@ struct plan_map_entry *plan_map_entry_new(enum plan_map map, const void *key, si
 enum plan_hook {
 	PLAN_HOOK_INGRESS,
 	PLAN_HOOK_EGRESS,
+	/* Of the root of the cgroup hierarchy; ifindex is 0. */
+	PLAN_HOOK_SOCK4_CONNECT,
+	PLAN_HOOK_SOCK__FIRST = PLAN_HOOK_SOCK4_CONNECT,
+	PLAN_HOOK_SOCK6_CONNECT,
+	PLAN_HOOK_SOCK4_SENDMSG,
+	PLAN_HOOK_SOCK6_SENDMSG,
+	PLAN_HOOK_SOCK4_RECVMSG,
+	PLAN_HOOK_SOCK6_RECVMSG,
+	PLAN_HOOK_SOCK4_GETPEERNAME,
+	PLAN_HOOK_SOCK6_GETPEERNAME,
+	PLAN_HOOK_SOCK_RELEASE,
+	PLAN_HOOK_SOCK4_POST_BIND,
+	PLAN_HOOK_SOCK6_POST_BIND,
+	PLAN_HOOK__MAX,
 };
+
+static inline bool plan_hook_is_socket(uint32_t hook)
+{
+	return hook >= PLAN_HOOK_SOCK__FIRST && hook < PLAN_HOOK__MAX;
+}
 
 enum plan_program {
 	PLAN_PROGRAM_FROM_CONTAINER,
@@ -42,10 +62,23 @@ enum plan_program {
 	PLAN_PROGRAM_FROM_HOST, /* egress of cilium_host */
 	PLAN_PROGRAM_FROM_NETDEV,
 	PLAN_PROGRAM_TO_NETDEV,
+	/* In the order of their hooks. */
+	PLAN_PROGRAM_SOCK4_CONNECT,
+	PLAN_PROGRAM_SOCK__FIRST = PLAN_PROGRAM_SOCK4_CONNECT,
+	PLAN_PROGRAM_SOCK6_CONNECT,
+	PLAN_PROGRAM_SOCK4_SENDMSG,
+	PLAN_PROGRAM_SOCK6_SENDMSG,
+	PLAN_PROGRAM_SOCK4_RECVMSG,
+	PLAN_PROGRAM_SOCK6_RECVMSG,
+	PLAN_PROGRAM_SOCK4_GETPEERNAME,
+	PLAN_PROGRAM_SOCK6_GETPEERNAME,
+	PLAN_PROGRAM_SOCK_RELEASE,
+	PLAN_PROGRAM_SOCK4_POST_BIND,
+	PLAN_PROGRAM_SOCK6_POST_BIND,
 	PLAN_PROGRAM__MAX,
 };
 
-/* A program on a hook of a device. Key: struct plan_attachment_key. */
+/* A program on a hook of a device, or of the cgroup hierarchy. Key: struct plan_attachment_key. */
 struct plan_attachment_key {
 	uint32_t ifindex;
 	uint32_t hook; /* enum plan_hook */

@@ -2,14 +2,7 @@
 #include "src/model/pod.h"
 
 #include "src/base/intern.h"
-
-/* Of pods that share them. Keys are the entries themselves, which the table borrows. */
-struct shared_ports {
-	GArray *ports;
-	unsigned int n_pods;
-};
-
-static GHashTable *shared_ports;
+#include "src/model/shared_array.h"
 
 static bool ports_equal(const GArray *a, const GArray *b)
 {
@@ -25,9 +18,8 @@ static bool ports_equal(const GArray *a, const GArray *b)
 	return true;
 }
 
-static unsigned int shared_hash(const void *pointer)
+static unsigned int ports_hash(const GArray *ports)
 {
-	const GArray *ports = ((const struct shared_ports *)pointer)->ports;
 	unsigned int hash = ports->len;
 
 	for (unsigned int i = 0; i < ports->len; i++) {
@@ -39,50 +31,16 @@ static unsigned int shared_hash(const void *pointer)
 	return hash;
 }
 
-static gboolean shared_equal(const void *a, const void *b)
-{
-	return ports_equal(((const struct shared_ports *)a)->ports,
-			   ((const struct shared_ports *)b)->ports);
-}
-
-static struct shared_ports *find_shared(GArray *ports)
-{
-	struct shared_ports wanted = {.ports = ports};
-
-	return shared_ports ? g_hash_table_lookup(shared_ports, &wanted) : NULL;
-}
+static struct shared_arrays shared_ports = {.hash = ports_hash, .equal = ports_equal};
 
 void pod_share_ports(struct pod *pod)
 {
-	struct shared_ports *shared;
-
-	if (!pod->ports)
-		return;
-	if (!shared_ports)
-		shared_ports = g_hash_table_new(shared_hash, shared_equal);
-	shared = find_shared(pod->ports);
-	if (shared) {
-		g_array_unref(pod->ports);
-		pod->ports = shared->ports;
-	} else {
-		shared = g_new0(struct shared_ports, 1);
-		shared->ports = pod->ports;
-		g_hash_table_add(shared_ports, shared);
-	}
-	shared->n_pods++;
+	shared_arrays_share(&shared_ports, &pod->ports);
 }
 
 static void release_ports(GArray *ports)
 {
-	struct shared_ports *shared = find_shared(ports);
-
-	if (shared && shared->ports == ports) {
-		if (--shared->n_pods > 0)
-			return;
-		g_hash_table_remove(shared_ports, shared);
-		g_free(shared);
-	}
-	g_array_unref(ports);
+	shared_arrays_release(&shared_ports, ports);
 }
 
 static void pod_fini(struct row *row)
@@ -93,6 +51,7 @@ static void pod_fini(struct row *row)
 	intern_unref(pod->node_name);
 	intern_unref(pod->service_account);
 	g_clear_pointer(&pod->ports, release_ports);
+	g_clear_pointer(&pod->host_ports, g_array_unref);
 }
 
 static void fini_port(void *port)
@@ -111,6 +70,28 @@ void pod_add_port(struct pod *pod, const char *name, uint8_t protocol, uint16_t 
 	g_array_append_val(pod->ports, port);
 }
 
+void pod_add_host_port(struct pod *pod, const struct pod_host_port *port)
+{
+	if (!pod->host_ports)
+		pod->host_ports = g_array_sized_new(FALSE, FALSE, sizeof(*port), 1);
+	g_array_append_val(pod->host_ports, *port);
+}
+
+static bool host_ports_equal(const GArray *a, const GArray *b)
+{
+	if (!a || !b || a->len != b->len)
+		return a == b;
+	for (unsigned int i = 0; i < a->len; i++) {
+		const struct pod_host_port *x = &g_array_index(a, struct pod_host_port, i);
+		const struct pod_host_port *y = &g_array_index(b, struct pod_host_port, i);
+
+		if (!addr_equal(&x->addr, &y->addr) || x->protocol != y->protocol ||
+		    x->port != y->port || x->number != y->number)
+			return false;
+	}
+	return true;
+}
+
 static bool pod_equal(const struct row *row_a, const struct row *row_b)
 {
 	const struct pod *a = (const struct pod *)row_a;
@@ -119,7 +100,9 @@ static bool pod_equal(const struct row *row_a, const struct row *row_b)
 	return object_meta_equal(&a->meta, &b->meta) && a->node_name == b->node_name &&
 	       a->service_account == b->service_account && a->host_network == b->host_network &&
 	       addr_equal(&a->addr4, &b->addr4) && addr_equal(&a->addr6, &b->addr6) &&
-	       addr_equal(&a->host, &b->host) && ports_equal(a->ports, b->ports);
+	       addr_equal(&a->host, &b->host) && ports_equal(a->ports, b->ports) &&
+	       host_ports_equal(a->host_ports, b->host_ports) && a->ready == b->ready &&
+	       a->terminating == b->terminating && a->ended == b->ended;
 }
 
 const struct row_class pod_class = {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "src/base/intern.h"
+#include "src/model/shared_array.h"
 
 static void port_clear(void *pointer)
 {
@@ -16,22 +17,6 @@ static void health_free(struct service_health *health)
 	if (health)
 		intern_unref(health->path);
 	g_free(health);
-}
-
-static void service_fini(struct row *row)
-{
-	struct service *service = (struct service *)row;
-
-	object_meta_fini(&service->meta);
-	label_set_unref(service->selector);
-	g_clear_pointer(&service->ports, g_array_unref);
-	g_clear_pointer(&service->cluster_ips, g_array_unref);
-	g_clear_pointer(&service->external_ips, g_array_unref);
-	g_clear_pointer(&service->ingress_ips, g_array_unref);
-	g_clear_pointer(&service->source_ranges, g_array_unref);
-	g_clear_pointer(&service->health, health_free);
-	intern_unref(service->node_selector);
-	intern_unref(service->node);
 }
 
 static bool ports_equal(const GArray *a, const GArray *b)
@@ -68,6 +53,68 @@ static bool ranges_equal(const GArray *a, const GArray *b)
 			return false;
 	}
 	return true;
+}
+
+static unsigned int ports_hash(const GArray *ports)
+{
+	unsigned int hash = ports->len;
+
+	for (unsigned int i = 0; i < ports->len; i++) {
+		const struct service_port *port = &g_array_index(ports, struct service_port, i);
+
+		hash = hash * 31 + g_direct_hash(port->name) + port->protocol * 65536U + port->port;
+		hash = hash * 31 + port->node_port;
+	}
+	return hash;
+}
+
+static unsigned int ranges_hash(const GArray *ranges)
+{
+	unsigned int hash = ranges->len;
+
+	for (unsigned int i = 0; i < ranges->len; i++) {
+		const struct cidr *range = &g_array_index(ranges, struct cidr, i);
+
+		hash = hash * 31 + range->prefix_len;
+		for (size_t k = 0; k < sizeof(range->addr.bytes); k++)
+			hash = hash * 31 + range->addr.bytes[k];
+	}
+	return hash;
+}
+
+static struct shared_arrays shared_ports = {.hash = ports_hash, .equal = ports_equal};
+static struct shared_arrays shared_ranges = {.hash = ranges_hash, .equal = ranges_equal};
+
+void service_share(struct service *service)
+{
+	shared_arrays_share(&shared_ports, &service->ports);
+	shared_arrays_share(&shared_ranges, &service->source_ranges);
+}
+
+static void release_ports(GArray *ports)
+{
+	shared_arrays_release(&shared_ports, ports);
+}
+
+static void release_ranges(GArray *ranges)
+{
+	shared_arrays_release(&shared_ranges, ranges);
+}
+
+static void service_fini(struct row *row)
+{
+	struct service *service = (struct service *)row;
+
+	object_meta_fini(&service->meta);
+	label_set_unref(service->selector);
+	g_clear_pointer(&service->ports, release_ports);
+	g_clear_pointer(&service->cluster_ips, g_array_unref);
+	g_clear_pointer(&service->external_ips, g_array_unref);
+	g_clear_pointer(&service->ingress_ips, g_array_unref);
+	g_clear_pointer(&service->source_ranges, release_ranges);
+	g_clear_pointer(&service->health, health_free);
+	selector_unref(service->node_selector);
+	intern_unref(service->node);
 }
 
 static bool health_equal(const struct service_health *a, const struct service_health *b)
@@ -185,16 +232,6 @@ void endpoint_slice_get_addrs(const struct endpoint_slice *slice, GArray *addrs)
 	}
 }
 
-static void endpoint_slice_fini(struct row *row)
-{
-	struct endpoint_slice *slice = (struct endpoint_slice *)row;
-
-	object_meta_fini(&slice->meta);
-	intern_unref(slice->service);
-	g_clear_pointer(&slice->endpoints, g_array_unref);
-	g_clear_pointer(&slice->ports, g_array_unref);
-}
-
 static bool endpoints_equal(const GArray *a, const GArray *b)
 {
 	if (a->len != b->len)
@@ -205,7 +242,7 @@ static bool endpoints_equal(const GArray *a, const GArray *b)
 
 		if (!addr_equal(&x->addr, &y->addr) || x->node != y->node || x->zone != y->zone ||
 		    x->zones != y->zones || x->nodes != y->nodes || x->weight != y->weight ||
-		    x->flags != y->flags)
+		    x->group != y->group || x->flags != y->flags)
 			return false;
 	}
 	return true;
@@ -219,10 +256,49 @@ static bool slice_ports_equal(const GArray *a, const GArray *b)
 		const struct slice_port *x = &g_array_index(a, struct slice_port, i);
 		const struct slice_port *y = &g_array_index(b, struct slice_port, i);
 
-		if (x->name != y->name || x->protocol != y->protocol || x->port != y->port)
+		if (x->name != y->name || x->protocol != y->protocol || x->port != y->port ||
+		    x->group != y->group)
 			return false;
 	}
 	return true;
+}
+
+static unsigned int slice_ports_hash(const GArray *ports)
+{
+	unsigned int hash = ports->len;
+
+	for (unsigned int i = 0; i < ports->len; i++) {
+		const struct slice_port *port = &g_array_index(ports, struct slice_port, i);
+
+		hash = hash * 31 + g_direct_hash(port->name) + port->protocol * 65536U + port->port;
+		hash = hash * 31 + port->group;
+	}
+	return hash;
+}
+
+static struct shared_arrays shared_slice_ports = {
+	.hash = slice_ports_hash,
+	.equal = slice_ports_equal,
+};
+
+void endpoint_slice_share(struct endpoint_slice *slice)
+{
+	shared_arrays_share(&shared_slice_ports, &slice->ports);
+}
+
+static void release_slice_ports(GArray *ports)
+{
+	shared_arrays_release(&shared_slice_ports, ports);
+}
+
+static void endpoint_slice_fini(struct row *row)
+{
+	struct endpoint_slice *slice = (struct endpoint_slice *)row;
+
+	object_meta_fini(&slice->meta);
+	intern_unref(slice->service);
+	g_clear_pointer(&slice->endpoints, g_array_unref);
+	g_clear_pointer(&slice->ports, release_slice_ports);
 }
 
 static bool endpoint_slice_equal(const struct row *row_a, const struct row *row_b)

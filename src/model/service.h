@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include "src/model/addr.h"
 #include "src/model/object.h"
+#include "src/model/selector.h"
 
 enum service_type {
 	SERVICE_CLUSTER_IP,
@@ -78,7 +79,7 @@ struct service {
 	GArray *ingress_ips;   /* struct addr: status.loadBalancer, but for ipMode: Proxy */
 	GArray *source_ranges; /* struct cidr */
 	struct service_health *health;
-	const char *node_selector; /* interned: service.cilium.io/node-selector; NULL: all nodes */
+	const struct selector *node_selector; /* service.cilium.io/node-selector; NULL: all nodes */
 	const char *node;          /* interned: service.cilium.io/node; NULL: all nodes */
 	uint32_t affinity_timeout; /* seconds; 0: no affinity */
 	uint16_t health_check_node_port;
@@ -96,8 +97,10 @@ struct service {
 
 extern const struct row_class service_class;
 
-/* Appends a copy. */
+/* Appends a copy. All come before service_share(). */
 void service_add_port(struct service *service, const struct service_port *port);
+/* Equal ports and source ranges are one array from here on: most services have the port 80. */
+void service_share(struct service *service);
 
 #define SLICE_ENDPOINT_READY       0x01
 #define SLICE_ENDPOINT_SERVING     0x02
@@ -113,16 +116,21 @@ struct slice_endpoint {
 	const char *zones; /* hints.forZones: interned ",a,b,"; NULL: no hints */
 	const char *nodes; /* hints.forNodes, likewise */
 	uint16_t weight;   /* axoneme.io/weight; 0: maintenance */
+	uint16_t group;    /* it has the ports of this group */
 	uint8_t flags;     /* SLICE_ENDPOINT_* */
 };
 
 struct slice_port {
 	const char *name; /* interned; NULL: without a name */
 	uint8_t protocol;
-	uint16_t port; /* 0: all, which no service uses */
+	uint16_t port;  /* 0: all, which no service uses */
+	uint16_t group; /* of an Endpoints object: its subset; of an EndpointSlice all are 0 */
 };
 
-/* One row for an EndpointSlice or an Endpoints object. Key: "<Kind>/<namespace>/<name>". */
+/*
+ * One row for an EndpointSlice or an Endpoints object. Key: "<Kind>/<namespace>/<name>". It keeps no labels, for
+ * nobody asks: what they say is in service.
+ */
 struct endpoint_slice {
 	struct row row;
 	struct object_meta meta;
@@ -139,6 +147,9 @@ struct endpoint_slice *endpoint_slice_init(struct endpoint_slice *slice, const c
 /* Append copies. */
 void endpoint_slice_add(struct endpoint_slice *slice, const struct slice_endpoint *endpoint);
 void endpoint_slice_add_port(struct endpoint_slice *slice, const struct slice_port *port);
+
+/* Equal ports are one array from here on; none may be added. */
+void endpoint_slice_share(struct endpoint_slice *slice);
 
 /* It serves, or will: also what is to end and still answers. */
 bool slice_endpoint_is_serving(const struct slice_endpoint *endpoint);

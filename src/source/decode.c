@@ -33,6 +33,8 @@ static const struct object_kind kinds[] = {
 	     decode_clusterwide_policy),
 	KIND("cilium.io/v2", "cilium.io/v2alpha1", "CiliumCIDRGroup", CLUSTER, dns_subdomain,
 	     cidr_groups, decode_cidr_group),
+	KIND("cilium.io/v2", NULL, "CiliumLocalRedirectPolicy", NAMESPACE, dns_subdomain,
+	     local_redirects, decode_local_redirect),
 #undef KIND
 };
 

@@ -19,28 +19,25 @@ static const char *decode_reference(const struct field *field)
 	return text;
 }
 
-uint8_t decode_protocol(const struct field *field)
+/* Behind an address of the node; one with the network of the host has its own ports there already. */
+static void decode_host_port(const struct field *item, uint8_t protocol, uint16_t number,
+			     struct pod *pod)
 {
-	const char *text = field_text(field);
+	struct field port_field = field_member(item, "hostPort");
+	struct field ip_field = field_member(item, "hostIP");
+	const char *ip = field_text(&ip_field);
+	struct pod_host_port port = {.protocol = protocol, .number = number};
+	int64_t host_port;
 
-	if (!field_is_set(field) || g_strcmp0(text, "TCP") == 0)
-		return IPPROTO_TCP;
-	if (g_strcmp0(text, "UDP") == 0)
-		return IPPROTO_UDP;
-	if (g_strcmp0(text, "SCTP") == 0)
-		return IPPROTO_SCTP;
-	if (text)
-		field_want(field, "TCP, UDP or SCTP");
-	return 0;
-}
-
-uint16_t decode_port_number(const struct field *field)
-{
-	int64_t number;
-
-	if (!field_is_set(field))
-		field_add_problem(field, "is missing");
-	return field_int(field, 1, UINT16_MAX, &number) ? number : 0;
+	if (ip && *ip && addr_parse(ip, &port.addr) < 0)
+		field_want(&ip_field, "an IPv4 or IPv6 address");
+	/* Either family's unspecified address is as none. */
+	if (ip && (!strcmp(ip, "0.0.0.0") || !strcmp(ip, "::")))
+		port.addr = (struct addr){};
+	if (!field_int(&port_field, 0, UINT16_MAX, &host_port) || !host_port || pod->host_network)
+		return;
+	port.port = host_port;
+	pod_add_host_port(pod, &port);
 }
 
 static void decode_ports(const struct field *container, struct pod *pod)
@@ -55,6 +52,7 @@ static void decode_ports(const struct field *container, struct pod *pod)
 		uint16_t number = decode_port_number(&number_field);
 		uint8_t protocol = decode_protocol(&protocol_field);
 
+		decode_host_port(&item, protocol, number, pod);
 		if (!name || !*name)
 			continue;
 		if (!syntax_is_port_name(name))
@@ -110,6 +108,34 @@ static bool has_ended(const struct field *status)
 	return text && (!strcmp(text, "Succeeded") || !strcmp(text, "Failed"));
 }
 
+/* Without a status nobody watches over it, and it is as good as its manifest says. */
+static bool is_ready(const struct field *status)
+{
+	struct field conditions = field_member(status, "conditions");
+
+	if (!field_is_set(status))
+		return true;
+	for (struct field item = field_first(&conditions); item.value; item = field_next(&item)) {
+		struct field type = field_member(&item, "type");
+		struct field value = field_member(&item, "status");
+
+		if (g_strcmp0(field_text(&type), "Ready") == 0)
+			return g_strcmp0(field_text(&value), "True") == 0;
+	}
+	return false;
+}
+
+static void decode_life(const struct field *object, struct pod *pod)
+{
+	struct field metadata = field_member(object, "metadata");
+	struct field deletion = field_member(&metadata, "deletionTimestamp");
+	struct field status = field_member(object, "status");
+
+	pod->ended = has_ended(&status);
+	pod->ready = !pod->ended && is_ready(&status);
+	pod->terminating = field_is_set(&deletion);
+}
+
 static void decode_addresses(const struct field *object, struct pod *pod)
 {
 	struct field status = field_member(object, "status");
@@ -117,7 +143,7 @@ static void decode_addresses(const struct field *object, struct pod *pod)
 	struct field list = field_member(&status, "podIPs");
 	struct field host = field_member(&status, "hostIP");
 
-	if (has_ended(&status))
+	if (pod->ended)
 		return;
 	take_address(&first, pod);
 	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
@@ -142,6 +168,7 @@ struct object *decode_pod(const struct field *object, struct object_meta *take_m
 	pod->host_network = field_bool(&host_network, false);
 	decode_containers(&spec, pod);
 	pod_share_ports(pod);
+	decode_life(object, pod);
 	decode_addresses(object, pod);
 	return decoded;
 }

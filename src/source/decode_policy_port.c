@@ -50,23 +50,6 @@ static bool decode_any_protocol(const struct field *field, uint8_t *ret_protocol
 	return false;
 }
 
-/* Digits without leading zeros, for "010" is eight to some. −1: no number. */
-static int parse_port(const char *text)
-{
-	int number = 0;
-
-	if (text[0] == '0' && text[1])
-		return -1;
-	for (; *text; text++) {
-		if (!g_ascii_isdigit(*text))
-			return -1;
-		number = number * 10 + *text - '0';
-		if (number > UINT16_MAX)
-			return -1;
-	}
-	return number;
-}
-
 static void decode_end_port(const struct policy_decoder *decoder, const struct field *field,
 			    bool has_dns, struct policy_port *port)
 {
@@ -97,7 +80,7 @@ static bool decode_port_value(const struct policy_decoder *decoder, const struct
 
 	if (!text)
 		return false;
-	number = parse_port(text);
+	number = syntax_parse_number(text, UINT16_MAX);
 	if (number >= 0) {
 		port->port = port->end_port = number;
 	} else if (syntax_is_port_name(text)) {
@@ -235,7 +218,7 @@ static int decode_icmp_type(const struct field *field, bool is_v6)
 	text = field_required_text(field);
 	if (!text)
 		return -1;
-	number = parse_port(text);
+	number = syntax_parse_number(text, UINT16_MAX);
 	if (number >= 0 && number <= UINT8_MAX)
 		return (int)number;
 	number = icmp_type_find(is_v6, text);

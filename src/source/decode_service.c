@@ -1,105 +1,254 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Services, and the addresses behind them. */
 #include "src/model/service.h"
 
 #include <string.h>
 #include "src/base/intern.h"
 #include "src/source/decode_private.h"
+#include "src/source/syntax.h"
+
+#define DEFAULT_AFFINITY_S (3 * 3600)
+#define MAX_AFFINITY_S     (24 * 3600)
+
+static uint16_t decode_optional_port(const struct field *field)
+{
+	int64_t number = 0;
+
+	field_int(field, 0, UINT16_MAX, &number);
+	return number;
+}
+
+static void check_port(const struct field *item, const struct service_port *port,
+		       const struct service *service)
+{
+	for (unsigned int i = 0; service->ports && i < service->ports->len; i++) {
+		const struct service_port *other =
+			&g_array_index(service->ports, struct service_port, i);
+
+		if (port->name && !g_strcmp0(other->name, port->name))
+			field_add_problem(item, "has the name of a port before it, \"%s\"",
+					  port->name);
+		if (other->protocol != port->protocol)
+			continue;
+		if (other->port == port->port)
+			field_add_problem(item, "has protocol and number of a port before it, %u",
+					  port->port);
+		if (port->node_port && other->node_port == port->node_port)
+			field_add_problem(item, "has protocol and nodePort of a port before it, %u",
+					  port->node_port);
+	}
+}
+
+static void decode_port(const struct field *item, bool is_alone, struct service *service)
+{
+	struct field name_field = field_member(item, "name");
+	struct field number = field_member(item, "port");
+	struct field protocol = field_member(item, "protocol");
+	struct field node_port = field_member(item, "nodePort");
+	const char *name = field_text(&name_field);
+	struct service_port port = {
+		.name = name && *name ? name : NULL,
+		.protocol = decode_protocol(&protocol),
+		.port = decode_port_number(&number),
+		.node_port = decode_optional_port(&node_port),
+	};
+
+	if (port.name && !syntax_is_dns_label(port.name))
+		field_want(&name_field, "1 to 63 of a-z, 0-9 and '-' (RFC 1123)");
+	else if (!port.name && !is_alone)
+		field_add_problem(&name_field, "is missing: several ports need names");
+	check_port(item, &port, service);
+	service_add_port(service, &port);
+}
+
+static void add_addr(GArray **addrs, const struct addr *addr)
+{
+	if (!*addrs)
+		*addrs = g_array_sized_new(FALSE, FALSE, sizeof(*addr), 1);
+	for (unsigned int i = 0; i < (*addrs)->len; i++)
+		if (addr_equal(&g_array_index(*addrs, struct addr, i), addr))
+			return;
+	g_array_append_val(*addrs, *addr);
+}
+
+/* "" waits for an address, and "None" wants none. */
+static bool is_no_address(const char *text)
+{
+	return !*text || strcmp(text, "None") == 0;
+}
+
+static void decode_cluster_ip(const struct field *field, struct service *service)
+{
+	const char *text = field_text(field);
+	const GArray *others = service->cluster_ips;
+	struct addr addr;
+
+	if (!text || is_no_address(text) || !decode_host_address(field, &addr))
+		return;
+	for (unsigned int i = 0; others && i < others->len; i++) {
+		if (addr_is_v4(&g_array_index(others, struct addr, i)) != addr_is_v4(&addr))
+			continue;
+		field_add_problem(field, "is the second of its family: want one of each at most");
+		return;
+	}
+	add_addr(&service->cluster_ips, &addr);
+}
+
+/* clusterIP repeats the first of clusterIPs; alone it counts. */
+static void decode_cluster_ips(const struct field *spec, struct service *service)
+{
+	struct field single = field_member(spec, "clusterIP");
+	struct field list = field_member(spec, "clusterIPs");
+	struct field first = field_first(&list);
+	const char *text = field_text(&single);
+
+	if (!first.value) {
+		decode_cluster_ip(&single, service);
+		return;
+	}
+	if (text && *text && g_strcmp0(text, field_text(&first)) != 0)
+		field_add_problem(&single, "is \"%.50s\", which is not the first of clusterIPs",
+				  text);
+	for (struct field item = first; item.value; item = field_next(&item))
+		decode_cluster_ip(&item, service);
+}
+
+static void decode_external_ips(const struct field *spec, struct service *service)
+{
+	struct field list = field_member(spec, "externalIPs");
+	struct addr addr;
+
+	for (struct field item = field_first(&list); item.value; item = field_next(&item))
+		if (decode_host_address(&item, &addr))
+			add_addr(&service->external_ips, &addr);
+}
+
+/* Where ipMode is Proxy, packets must reach the load balancer itself. */
+static void decode_ingress(const struct field *object, struct service *service)
+{
+	static const char *const modes[] = {"VIP", "Proxy", NULL};
+	struct field status = field_member(object, "status");
+	struct field load_balancer = field_member(&status, "loadBalancer");
+	struct field list = field_member(&load_balancer, "ingress");
+
+	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
+		struct field ip = field_member(&item, "ip");
+		struct field mode = field_member(&item, "ipMode");
+		const char *text = field_text(&ip);
+		bool is_proxy = decode_word(&mode, modes) == 1;
+		struct addr addr;
+
+		/* Without one it is a host name. */
+		if (text && *text && decode_host_address(&ip, &addr) && !is_proxy)
+			add_addr(&service->ingress_ips, &addr);
+	}
+}
+
+static void decode_source_ranges(const struct field *spec, struct service *service)
+{
+	struct field list = field_member(spec, "loadBalancerSourceRanges");
+
+	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
+		const char *text = field_required_text(&item);
+		struct cidr cidr;
+
+		if (!text)
+			continue;
+		/* As in a policy, bits of the host have no meaning. */
+		if (!strchr(text, '/') || cidr_parse(text, &cidr) == -EINVAL) {
+			field_want(&item, "an IPv4 or IPv6 prefix such as 10.0.0.0/24");
+			continue;
+		}
+		if (!service->source_ranges)
+			service->source_ranges = g_array_sized_new(FALSE, FALSE, sizeof(cidr), 1);
+		g_array_append_val(service->source_ranges, cidr);
+	}
+}
+
+static void decode_affinity(const struct field *spec, struct service *service)
+{
+	static const char *const kinds[] = {"None", "ClientIP", NULL};
+	struct field kind = field_member(spec, "sessionAffinity");
+	struct field config = field_member(spec, "sessionAffinityConfig");
+	struct field client_ip = field_member(&config, "clientIP");
+	struct field timeout = field_member(&client_ip, "timeoutSeconds");
+	int64_t seconds = DEFAULT_AFFINITY_S;
+
+	field_int(&timeout, 1, MAX_AFFINITY_S, &seconds);
+	if (decode_word(&kind, kinds) == 1)
+		service->affinity_timeout = seconds;
+}
+
+static void decode_distribution(const struct field *spec, struct service *service)
+{
+	static const char *const kinds[] = {"PreferClose", "PreferSameZone", "PreferSameNode",
+					    NULL};
+	struct field field = field_member(spec, "trafficDistribution");
+	int kind = decode_word(&field, kinds);
+
+	if (kind >= 0)
+		service->distribution =
+			kind == 2 ? SERVICE_DISTRIBUTION_SAME_NODE : SERVICE_DISTRIBUTION_SAME_ZONE;
+}
+
+static void decode_type(const struct field *spec, struct service *service)
+{
+	static const char *const types[] = {
+		[SERVICE_CLUSTER_IP] = "ClusterIP",
+		[SERVICE_NODE_PORT] = "NodePort",
+		[SERVICE_LOAD_BALANCER] = "LoadBalancer",
+		[SERVICE_EXTERNAL_NAME] = "ExternalName",
+		NULL,
+	};
+	struct field field = field_member(spec, "type");
+	int type = decode_word(&field, types);
+
+	service->type = type < 0 ? SERVICE_CLUSTER_IP : type;
+}
+
+static void decode_policies(const struct field *spec, struct service *service)
+{
+	static const char *const policies[] = {"Cluster", "Local", NULL};
+	struct field external = field_member(spec, "externalTrafficPolicy");
+	struct field internal = field_member(spec, "internalTrafficPolicy");
+	struct field not_ready = field_member(spec, "publishNotReadyAddresses");
+	struct field health = field_member(spec, "healthCheckNodePort");
+	uint16_t port = decode_optional_port(&health);
+
+	service->external_local = decode_word(&external, policies) == 1;
+	service->internal_local = decode_word(&internal, policies) == 1;
+	service->publish_not_ready = field_bool(&not_ready, false);
+	/* Kubernetes gives it no other service: where all nodes serve, nobody has to ask which do. */
+	if (service->type == SERVICE_LOAD_BALANCER && service->external_local)
+		service->health_check_node_port = port;
+}
 
 struct object *decode_service(const struct field *object, struct object_meta *take_meta)
 {
 	struct object *decoded = decode_new(&service_class, take_meta);
 	struct service *service = (struct service *)decoded;
+	struct field metadata = field_member(object, "metadata");
+	struct field annotations = field_member(&metadata, "annotations");
 	struct field spec = field_member(object, "spec");
 	struct field selector = field_member(&spec, "selector");
+	struct field ports = field_member(&spec, "ports");
+	struct field first = field_first(&ports);
 
 	/* An empty one is as none: somebody else says what is behind the service. */
 	if (field_first_member(&selector).value)
 		service->selector = decode_labels(&selector);
-	return decoded;
-}
-
-static struct object *new_slice(struct object_meta *take_meta, const char *service)
-{
-	struct object *decoded = decode_new(&endpoint_slice_class, take_meta);
-	struct endpoint_slice *slice = (struct endpoint_slice *)decoded;
-
-	endpoint_slice_init(slice, service);
-	return decoded;
-}
-
-static void decode_addr(const struct field *field, struct endpoint_slice *slice, uint8_t flags)
-{
-	const char *text = field_required_text(field);
-	struct slice_endpoint endpoint = {.weight = SLICE_DEFAULT_WEIGHT, .flags = flags};
-
-	if (!text)
-		return;
-	if (addr_parse(text, &endpoint.addr) < 0)
-		field_want(field, "an IPv4 or IPv6 address");
-	else
-		endpoint_slice_add(slice, &endpoint);
-}
-
-/* It serves, or will: also what is to end and still answers. */
-static bool is_serving(const struct field *endpoint)
-{
-	struct field conditions = field_member(endpoint, "conditions");
-	struct field ready = field_member(&conditions, "ready");
-	struct field serving = field_member(&conditions, "serving");
-
-	return field_bool(&ready, true) || field_bool(&serving, false);
-}
-
-/* False: of host names, which are no addresses. */
-static bool has_addresses(const struct field *object)
-{
-	struct field type = field_member(object, "addressType");
-	const char *text = field_required_text(&type);
-
-	if (text && strcmp(text, "IPv4") != 0 && strcmp(text, "IPv6") != 0 &&
-	    strcmp(text, "FQDN") != 0)
-		field_want(&type, "IPv4, IPv6 or FQDN");
-	return g_strcmp0(text, "FQDN") != 0;
-}
-
-struct object *decode_endpoint_slice(const struct field *object, struct object_meta *take_meta)
-{
-	struct object *decoded = new_slice(
-		take_meta, label_set_find(take_meta->labels, "k8s", "kubernetes.io/service-name"));
-	struct endpoint_slice *slice = (struct endpoint_slice *)decoded;
-	struct field endpoints = field_member(object, "endpoints");
-	bool wanted = has_addresses(object);
-
-	for (struct field item = field_first(&endpoints); wanted && item.value;
-	     item = field_next(&item)) {
-		struct field addresses = field_member(&item, "addresses");
-
-		if (!is_serving(&item))
-			continue;
-		for (struct field address = field_first(&addresses); address.value;
-		     address = field_next(&address))
-			decode_addr(&address, slice, SLICE_ENDPOINT_READY | SLICE_ENDPOINT_SERVING);
-	}
-	return decoded;
-}
-
-struct object *decode_endpoints(const struct field *object, struct object_meta *take_meta)
-{
-	struct object *decoded = new_slice(take_meta, take_meta->name);
-	struct endpoint_slice *slice = (struct endpoint_slice *)decoded;
-	struct field subsets = field_member(object, "subsets");
-
-	for (struct field subset = field_first(&subsets); subset.value;
-	     subset = field_next(&subset)) {
-		struct field addresses = field_member(&subset, "addresses");
-
-		for (struct field item = field_first(&addresses); item.value;
-		     item = field_next(&item)) {
-			struct field ip = field_member(&item, "ip");
-
-			decode_addr(&ip, slice, SLICE_ENDPOINT_READY | SLICE_ENDPOINT_SERVING);
-		}
-	}
+	decode_type(&spec, service);
+	for (struct field item = first; item.value; item = field_next(&item))
+		decode_port(&item, !first.value->next, service);
+	decode_cluster_ips(&spec, service);
+	decode_external_ips(&spec, service);
+	decode_source_ranges(&spec, service);
+	decode_ingress(object, service);
+	decode_affinity(&spec, service);
+	decode_distribution(&spec, service);
+	decode_policies(&spec, service);
+	decode_service_annotations(&annotations, service);
+	/* Nobody asks for it, and there may be 30,000 of them. */
+	g_clear_pointer(&service->meta.uid, g_free);
+	service_share(service);
 	return decoded;
 }

@@ -451,6 +451,7 @@ void directory_start(struct directory *directory)
 	table_set_synced(directory->tables->cidr_groups);
 	table_set_synced(directory->tables->services);
 	table_set_synced(directory->tables->endpoint_slices);
+	table_set_synced(directory->tables->local_redirects);
 	table_set_synced(directory->tables->source_problems);
 	/* Watches see tables that are synced and full at once. */
 	finish(directory);

@@ -195,7 +195,8 @@ static void kinds(void **state)
 	assert_manifest("a.yaml", "apiVersion: v1\nkind: Podd\nmetadata: {name: x}\n", false,
 			"2 -, kind: got \"Podd\", want one of Namespace, Node, CiliumNode, Pod, "
 			"Service, EndpointSlice, Endpoints, NetworkPolicy, CiliumNetworkPolicy, "
-			"CiliumClusterwideNetworkPolicy, CiliumCIDRGroup\n");
+			"CiliumClusterwideNetworkPolicy, CiliumCIDRGroup, "
+			"CiliumLocalRedirectPolicy\n");
 	assert_manifest("a.yaml", "apiVersion: v2\nkind: Pod\nmetadata: {name: x}\n", false,
 			"1 -, apiVersion: got \"v2\", want v1 for a Pod\n");
 	assert_manifest("a.yaml", "metadata: {name: x}\n", false,

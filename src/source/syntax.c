@@ -85,3 +85,19 @@ bool syntax_is_port_name(const char *text)
 	}
 	return has_letter;
 }
+
+int syntax_parse_number(const char *text, int max)
+{
+	int64_t number = 0;
+
+	if (!*text || (text[0] == '0' && text[1]))
+		return -1;
+	for (; *text; text++) {
+		if (!g_ascii_isdigit(*text))
+			return -1;
+		number = number * 10 + *text - '0';
+		if (number > max)
+			return -1;
+	}
+	return number;
+}

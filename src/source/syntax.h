@@ -14,3 +14,5 @@ bool syntax_is_label_key(const char *text);
 bool syntax_is_label_value(const char *text);
 /* RFC 6335: at most 15 letters, digits and single hyphens inside, at least one of them a letter. */
 bool syntax_is_port_name(const char *text);
+/* Digits without leading zeros, for "010" is eight to some. −1: no number from 0 to max. */
+int syntax_parse_number(const char *text, int max);

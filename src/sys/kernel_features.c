@@ -27,6 +27,12 @@ static bool has_memcg_accounting(void)
 	return true;
 }
 
+bool kernel_has_set_retval(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_CGROUP_SOCK_ADDR, BPF_FUNC_set_retval, NULL) ==
+	       1;
+}
+
 void kernel_features_read(struct kernel_features *ret_features)
 {
 	struct utsname name;

@@ -16,6 +16,9 @@ struct kernel_features {
 	bool has_memcg_accounting;
 };
 
+/* A program on connect() and sendmsg() can say with which error they fail (6.1). One system call or two. */
+bool kernel_has_set_retval(void);
+
 void kernel_features_read(struct kernel_features *ret_features);
 
 /* What every configuration needs. */

@@ -6,7 +6,13 @@
 #include <unistd.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+
+/* Of Linux 5.14; the headers that this is built with may be older. */
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
 
 int netns_open_path(const char *path, GError **error)
 {
@@ -33,6 +39,26 @@ bool netns_equal(int netns_fd, int other_fd)
 
 	return !fstat(netns_fd, &one) && !fstat(other_fd, &other) && one.st_dev == other.st_dev &&
 	       one.st_ino == other.st_ino;
+}
+
+int netns_socket_cookie(int socket_fd, uint64_t *ret_cookie)
+{
+	socklen_t n_bytes = sizeof(*ret_cookie);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, ret_cookie, &n_bytes) ? -errno
+											: 0;
+}
+
+int netns_get_cookie(uint64_t *ret_cookie)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = netns_socket_cookie(fd, ret_cookie);
+	close(fd);
+	return err;
 }
 
 static void go_back(int own_fd)

@@ -232,6 +232,7 @@ static void put_endpoint(struct golden *golden, const json_t *object, uint16_t i
 		endpoint->namespace = g_strdup(halves[0]);
 		endpoint->pod_name = g_strdup(halves[1]);
 	}
+	endpoint->netns_cookie = json_integer_value(json_object_get(object, "netns-cookie"));
 	label_set_unref(endpoint->runtime_labels);
 	endpoint->runtime_labels = parse_labels(golden, json_object_get(object, "labels"));
 	endpoint->host_ifname = g_strdup_printf("lxc%u", id);

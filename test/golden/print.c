@@ -5,7 +5,10 @@
 #include "abi/device.h"
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
+#include "abi/lb.h"
 #include "abi/nat.h"
+#include "src/datapath/fake.h"
+#include "src/datapath/layout.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/source_problem.h"
@@ -145,12 +148,32 @@ static bool add_device(const void *key, const void *value, void *data)
 {
 	const struct device_info *info = value;
 	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+	char addr4[ADDR_TEXT_BYTES], addr6[ADDR_TEXT_BYTES];
+	g_autofree char *addrs = NULL;
 
+	/* Mostly they are the same. */
+	if (memcmp(&info->masquerade4, &info->addr4, sizeof(info->addr4)) ||
+	    memcmp(&info->masquerade6, &info->addr6, sizeof(info->addr6)))
+		addrs = g_strdup_printf(" address %s %s", addr_text(&info->addr4, addr4),
+					addr_text(&info->addr6, addr6));
 	g_ptr_array_add(data,
-			g_strdup_printf("%u masquerade %s %s mtu %u%s", *(const uint32_t *)key,
+			g_strdup_printf("%u masquerade %s %s mtu %u%s%s", *(const uint32_t *)key,
 					addr_text(&info->masquerade4, text4),
 					addr_text(&info->masquerade6, text6), info->mtu,
-					info->flags & DEVICE_F_L3 ? " layer-3" : ""));
+					info->flags & DEVICE_F_L3 ? " layer-3" : "",
+					addrs ? addrs : ""));
+	return true;
+}
+
+static bool add_netns(const void *key, const void *value, void *data)
+{
+	const struct lb_netns *netns = value;
+	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+
+	g_ptr_array_add(data, g_strdup_printf("%" G_GUINT64_FORMAT " endpoint %u %s %s",
+					      (guint64)((const struct lb_netns_key *)key)->cookie,
+					      netns->endpoint, addr_text(&netns->addr4, text4),
+					      addr_text(&netns->addr6, text6)));
 	return true;
 }
 
@@ -165,6 +188,10 @@ static bool add_attachment(const struct plan_attachment_key *key, enum plan_prog
 		[PLAN_PROGRAM_TO_NETDEV] = "to-netdev",
 	};
 
+	if (plan_hook_is_socket(key->hook)) {
+		g_ptr_array_add(data, g_strdup_printf("cgroup %s", program_name(program)));
+		return true;
+	}
 	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex,
 					      key->hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
 					      names[program]));
@@ -219,6 +246,9 @@ void print_state(GString *output, const struct tables *tables, struct datapath *
 		  add_ipcache_prefix);
 	print_map(output, "cilium_ipmasq", datapath, PLAN_MAP_cilium_ipmasq, add_ipmasq);
 	print_map(output, "cilium_devices", datapath, PLAN_MAP_cilium_devices, add_device);
+	/* Most cases have none. */
+	if (fake_map_n_entries(datapath, PLAN_MAP_cilium_lb_netns))
+		print_map(output, "cilium_lb_netns", datapath, PLAN_MAP_cilium_lb_netns, add_netns);
 	datapath->ops->attachment_foreach(datapath, add_attachment, attachments);
 	print_section(output, "programs", attachments);
 	datapath->ops->route_foreach(datapath, add_route, routes);

@@ -267,7 +267,7 @@ SECTIONS = ["KVStore:", "Kubernetes:", "KubeProxyReplacement:", "Host firewall:"
             "Allocated addresses:", "IPv4 BIG TCP:", "IPv6 BIG TCP:", "BandwidthManager:",
             "Routing:", "Attach Mode:", "Device Mode:", "Masquerading:", "Clock Source for BPF:",
             "Controller Status:", "Proxy Status:", "Global Identity Range:", "Hubble:",
-            "BPF Maps:", "Encryption:", "Cluster health:", "Modules Health:", "Kernel:",
+            "KubeProxyReplacement Details:", "BPF Maps:", "Encryption:", "Cluster health:", "Modules Health:", "Kernel:",
             "Event loop:"]
 
 
