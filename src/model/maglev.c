@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <glib.h>
+#include "src/model/connection_text.h"
 
 /* "[[<IPv6>]:65535/SCTP,State:active]" */
 #define TEXT_BYTES (ADDR_TEXT_BYTES + 32)
@@ -88,20 +89,6 @@ static void murmur(const uint8_t *bytes, size_t n_bytes, uint32_t seed, uint64_t
 
 /* ---- turns ---- */
 
-static const char *protocol_name(uint8_t protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return "TCP";
-	case IPPROTO_UDP:
-		return "UDP";
-	case IPPROTO_SCTP:
-		return "SCTP";
-	default:
-		return "ANY";
-	}
-}
-
 static void turn_init(struct turn *turn, const struct maglev_backend *backend, uint32_t index,
 		      uint32_t size, uint32_t seed)
 {
@@ -112,7 +99,7 @@ static void turn_init(struct turn *turn, const struct maglev_backend *backend, u
 	g_snprintf(turn->text, sizeof(turn->text),
 		   v4 ? "[%s:%u/%s,State:active]" : "[[%s]:%u/%s,State:active]",
 		   addr_format(&backend->addr, addr), backend->port,
-		   protocol_name(backend->protocol));
+		   protocol_format(backend->protocol));
 	murmur((const uint8_t *)turn->text, strlen(turn->text), seed, hash);
 	turn->index = index;
 	turn->position = hash[0] % size;

@@ -226,7 +226,7 @@ class Change:
     NAME, ADDRESS = "moving", {"IPv4": "172.21.0.1"}
 
     def __init__(self, rig):
-        self.rig, self.receivers = rig, []
+        self.rig, self.receivers, self.count = rig, [], 0
         for server in rig.servers[:2]:
             receiver = server.socket(socket.AF_INET, socket.SOCK_DGRAM)
             receiver.bind(("", FIRST_PORT))
@@ -241,16 +241,16 @@ class Change:
 
     def arrives(self, number):
         """Whether a datagram of a new socket reaches the server; it mostly has when it is sent."""
+        self.count += 1
+        with contextlib.suppress(OSError), \
+                self.rig.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(b"%d" % self.count, (self.ADDRESS["IPv4"], 80))
         try:
-            with self.rig.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-                client.sendto(b"x", (self.ADDRESS["IPv4"], 80))
-        except OSError:
+            while int(self.receivers[number].recv(16)) != self.count:
+                pass
+            return True
+        except BlockingIOError:
             return False
-        for _ in range(20):
-            with contextlib.suppress(BlockingIOError):
-                self.receivers[number].recv(16)
-                return True
-        return False
 
     def run(self, n):
         """Milliseconds from the change to the first datagram that the new back end gets."""
