@@ -58,8 +58,11 @@ static bool is_requested(const struct lb_service *service)
 static int compare_listed(gconstpointer a, gconstpointer b)
 {
 	const struct listed *left = a, *right = b;
+	bool v4 = addr_is_v4(&left->frontend->addr);
 	int order = addr_compare(&left->frontend->addr, &right->frontend->addr);
 
+	if (v4 != addr_is_v4(&right->frontend->addr))
+		order = v4 ? -1 : 1;
 	if (left->id != right->id)
 		return left->id - 1 < right->id - 1 ? -1 : 1; /* 0 is the last */
 	if (order)
