@@ -26,6 +26,7 @@
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
 #include "src/agent/service_settings.h"
+#include "src/agent/socket_end.h"
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
@@ -363,6 +364,8 @@ static int apply_plan(struct agent *agent, GError **error)
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
 	policy_activation_watch(agent->activation);
 	set_policy_parts(agent);
+	if (agent->datapath_config.node.enable_socket_lb)
+		agent->socket_end = socket_end_new(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
@@ -424,7 +427,12 @@ static int serve_metrics(struct agent *agent, GError **error)
 
 static int give_up_privileges(struct agent *agent, GError **error)
 {
-	return privilege_finish(error);
+	int err = privilege_finish(
+		agent->socket_end && agent->settings->bpf_lb_sock_terminate_pod_connections, error);
+
+	if (!err)
+		socket_end_start(agent->socket_end);
+	return err;
 }
 
 static const struct step {
@@ -541,6 +549,7 @@ void agent_free(struct agent *agent)
 	g_clear_pointer(&agent->events, events_free);
 	upkeep_free(agent->upkeep);
 	conntrack_gc_free(agent->conntrack_gc);
+	socket_end_free(agent->socket_end);
 	devices_free(agent->devices);
 	directory_free(agent->source);
 	kept_policies_free(agent->kept_policies);
