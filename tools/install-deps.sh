@@ -8,7 +8,7 @@ BUILD="build-essential meson ninja-build pkg-config clang-19 llvm-19 bpftool pyt
 	libyaml-dev libmicrohttpd-dev libcmocka-dev"
 CHECK="libclang-rt-19-dev clang-format-19 clang-tidy-19 git shellcheck python3-yaml python3-pytest python3-scapy
 	bash fish zsh mandoc
-	curl iproute2 iputils-ping strace tcpdump procps util-linux containernetworking-plugins containerd podman"
+	curl iproute2 iptables nftables iputils-ping strace tcpdump procps util-linux containernetworking-plugins containerd podman"
 
 missing=""
 for package in $BUILD $CHECK; do

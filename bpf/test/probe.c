@@ -7,12 +7,16 @@
 
 struct packet_probe_bpf *probe_load(const struct node_config *config)
 {
+	const struct device_info device = {
+		.mtu = 1500, .addr4 = harness_addr(NODE4), .addr6 = harness_addr(NODE6)};
 	struct packet_probe_bpf *skel = packet_probe_bpf__open();
+	__u32 ifindex = IFINDEX_NODE;
 
 	if (!skel)
 		abort();
 	*(struct node_config *)&skel->rodata->node_config = *config;
-	if (packet_probe_bpf__load(skel))
+	if (packet_probe_bpf__load(skel) ||
+	    bpf_map_update_elem(bpf_map__fd(skel->maps.cilium_devices), &ifindex, &device, BPF_ANY))
 		abort();
 	return skel;
 }
@@ -22,6 +26,8 @@ struct probe_run probe_run(struct packet_probe_bpf *skel, enum probe_program pro
 {
 	const struct bpf_program *const programs[PROBE_PROGRAM__MAX] = {
 		[PROBE_REJECT] = skel->progs.probe_reject,
+		[PROBE_DSR_FORWARD] = skel->progs.probe_dsr_forward,
+		[PROBE_DSR_FIND] = skel->progs.probe_dsr_find,
 	};
 	struct __sk_buff skb = {.ifindex = IFINDEX_NODE, .gso_size = gso_size};
 	struct probe_run run = {};

@@ -6,6 +6,8 @@
 
 enum probe_program {
 	PROBE_REJECT,
+	PROBE_DSR_FORWARD,
+	PROBE_DSR_FIND,
 	PROBE_PROGRAM__MAX,
 };
 

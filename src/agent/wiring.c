@@ -116,6 +116,9 @@ static void set_service_plan(const struct settings *settings, struct derive_conf
 	config->node_port_max = settings->node_port_range.max;
 	config->node_port_cidrs = cidr_list(settings->nodeport_addresses);
 	config->lb_zones = zone_list(settings->fixed_zone_mapping);
+	config->redirect_cidrs = cidr_list(settings->lrp_address_matcher_cidrs);
+	config->ignore_session_affinity = !services.session_affinity;
+	config->ignore_source_ranges = !settings->enable_svc_source_range_check;
 	config->service_proxy_name = settings->k8s_service_proxy_name;
 	config->lb_acceleration = acceleration(services.acceleration);
 	config->enable_socket_lb = services.socket_lb;
@@ -175,6 +178,7 @@ void wiring_fini_derive(struct derive_config *config)
 	g_clear_pointer((GArray **)&config->native_cidrs6, g_array_unref);
 	g_clear_pointer((GArray **)&config->node_port_cidrs, g_array_unref);
 	g_clear_pointer((GArray **)&config->lb_zones, g_array_unref);
+	g_clear_pointer((GArray **)&config->redirect_cidrs, g_array_unref);
 }
 
 static uint32_t seconds(int64_t ns)

@@ -8,6 +8,7 @@
 #include "src/derive/host.h"
 #include "src/derive/identity.h"
 #include "src/derive/ipcache.h"
+#include "src/derive/lb.h"
 #include "src/derive/masquerade.h"
 #include "src/derive/node.h"
 #include "src/derive/node_identity.h"
@@ -39,6 +40,7 @@ struct derive {
 	struct policy_named_ports *named_ports;
 	struct remote_pods *remote_pods;
 	struct policy_derivation *policy;
+	struct lb_derivation *lb;
 	struct node_plan node_plan;
 	GHashTable *ifindexes; /* of the devices that counted when they were last looked at */
 };
@@ -152,6 +154,8 @@ static void make_derivations(struct derive *derive, struct label_filter *take_fi
 					      derive->ipcache, derive->named_ports);
 	derive->policy = policy_derivation_new(store, tables, derive->config, derive->prefix,
 					       derive->named_ports);
+	derive->lb = lb_derivation_new(store, tables, derive->config,
+				       prefix_derivation_get_slices(derive->prefix));
 }
 
 struct derive *derive_new(struct store *store, struct tables *tables,
@@ -215,6 +219,11 @@ struct prefix_derivation *derive_get_prefixes(struct derive *derive)
 	return derive->prefix;
 }
 
+const struct lb_derivation *derive_get_lb(const struct derive *derive)
+{
+	return derive->lb;
+}
+
 const struct policy_derivation *derive_get_policy(const struct derive *derive)
 {
 	return derive->policy;
@@ -224,6 +233,7 @@ void derive_free(struct derive *derive)
 {
 	if (!derive)
 		return;
+	lb_derivation_free(derive->lb);
 	identity_derivation_free(derive->identity);
 	endpoint_derivation_free(derive->endpoint);
 	policy_derivation_free(derive->policy);

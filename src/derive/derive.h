@@ -8,11 +8,13 @@
  *	policies, active_policies, cidr_groups, services, endpoint_slices ─► identities, ipcache
  *	nodes, devices, endpoints, endpoint_states, endpoint_slices ─► identities, ipcache
  *	active_policies, identities, endpoint_states ─► rule_sets, endpoint_policies, rule_origins
+ *	services, endpoint_slices, pods, endpoints, nodes, devices, requests, health ─► lb_services
  *	nodes, devices, masquerade_ranges, endpoints, endpoint_states, ipcache ─► plan
  */
 #pragma once
 
 #include "src/derive/config.h"
+#include "src/derive/lb.h"
 #include "src/derive/local_identity.h"
 #include "src/derive/policy.h"
 #include "src/derive/prefix.h"
@@ -44,5 +46,6 @@ void derive_recompile_policies(struct derive *derive);
 struct local_identities *derive_get_local_identities(struct derive *derive);
 struct prefix_derivation *derive_get_prefixes(struct derive *derive);
 /* For whoever shows what policies mean. Borrowed. */
+const struct lb_derivation *derive_get_lb(const struct derive *derive);
 const struct policy_derivation *derive_get_policy(const struct derive *derive);
 void derive_free(struct derive *derive); /* takes NULL */

@@ -338,7 +338,7 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 	derivation->world = (struct policy_compile_world){
 		.tables = tables,
 		.config = config,
-		.slices = policy_compile_index_slices(tables->endpoint_slices),
+		.slices = prefix_derivation_get_slices(prefixes),
 		.prefixes = prefixes,
 	};
 	derivation->selectors = policy_selectors_new(config);

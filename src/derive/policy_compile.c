@@ -19,23 +19,6 @@ static void unref_selector(void *selector)
 	selector_unref(selector);
 }
 
-static void key_slice(const struct row *row,
-		      void (*add)(const void *key, size_t n_bytes, void *data), void *data)
-{
-	const struct endpoint_slice *slice = (const struct endpoint_slice *)row;
-	g_autofree char *key = NULL;
-
-	if (!slice->service)
-		return;
-	key = g_strdup_printf("%s/%s", slice->meta.namespace, slice->service);
-	add(key, strlen(key), data);
-}
-
-struct table_index *policy_compile_index_slices(struct table *endpoint_slices)
-{
-	return table_index_new(endpoint_slices, key_slice);
-}
-
 static bool is_inside(const struct cidr *inner, const struct cidr *outer)
 {
 	return inner->prefix_len >= outer->prefix_len && cidr_contains(outer, &inner->addr);

@@ -39,9 +39,6 @@ struct policy_compile_world {
 	uint32_t last_id;                         /* of a compiled_spec */
 };
 
-/* The index that the world wants; before the first row is put. */
-struct table_index *policy_compile_index_slices(struct table *endpoint_slices);
-
 /* before: what the policy was compiled to until now, or NULL. */
 struct compiled_policy *policy_compile(struct policy_compile_world *world,
 				       const struct policy *policy,

@@ -471,6 +471,11 @@ struct prefix_derivation *prefix_derivation_new(struct store *store, struct tabl
 	return derivation;
 }
 
+const struct table_index *prefix_derivation_get_slices(const struct prefix_derivation *derivation)
+{
+	return prefix_users_get_slices(derivation->users);
+}
+
 static bool free_item(void *item, void *data)
 {
 	prefix_free(item);

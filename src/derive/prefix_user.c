@@ -314,6 +314,11 @@ struct prefix_users *prefix_users_new(const struct tables *tables, prefix_use_fn
 	return users;
 }
 
+const struct table_index *prefix_users_get_slices(const struct prefix_users *users)
+{
+	return users->slices_by_service;
+}
+
 void prefix_users_free(struct prefix_users *users)
 {
 	if (!users)

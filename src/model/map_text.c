@@ -7,6 +7,7 @@
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
 #include "abi/policy.h"
+#include "src/model/map_text_lb.h"
 
 char *map_prefix_format(const struct addr *addr, uint32_t prefix_len)
 {
@@ -68,7 +69,7 @@ char *map_key_format(enum plan_map map, const void *key)
 	case PLAN_MAP_cilium_policy_class:
 		return format_policy_class_key(key);
 	default:
-		g_assert_not_reached();
+		return map_key_format_lb(map, key);
 	}
 }
 
@@ -183,6 +184,6 @@ char *map_value_format(enum plan_map map, const void *value)
 		memcpy(&leaf, value, sizeof(leaf));
 		return format_policy_leaf(&leaf);
 	default:
-		g_assert_not_reached();
+		return map_value_format_lb(map, value);
 	}
 }

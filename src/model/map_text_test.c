@@ -6,9 +6,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <string.h>
 #include "abi/device.h"
 #include "abi/endpoint.h"
 #include "abi/ipcache.h"
+#include "abi/lb.h"
 #include "abi/policy.h"
 
 static struct addr addr_of(const char *text)
@@ -131,11 +133,94 @@ static void policy(void **state)
 	assert_value(PLAN_MAP_cilium_policy_class, &leaf, "verdict=deny rule=99 match=2");
 }
 
+static void services(void **state)
+{
+	const struct lb_frontend_key key = {addr_of("10.96.0.10"), htons(53), IPPROTO_UDP, {0}};
+	const struct lb_frontend_key key6 = {addr_of("fd00::a"), htons(443), IPPROTO_TCP, {0}};
+	const struct lb_frontend_key wildcard = {.addr = addr_of("10.96.0.10")};
+	const struct lb_frontend frontend = {
+		.id = 3,
+		.service = 7,
+		.affinity_timeout = 10800,
+		.flags = LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_EXTERNAL_LOCAL | LB_FRONTEND_F_DSR,
+		.type = LB_TYPE_LOAD_BALANCER,
+		.algorithm = LB_ALGORITHM_MAGLEV,
+	};
+	const struct lb_frontend none = {
+		.id = 4, .flags = LB_FRONTEND_F_WILDCARD, .type = LB_TYPE_CLUSTER_IP};
+
+	assert_key(PLAN_MAP_cilium_lb_services, &key, "10.96.0.10:53/UDP");
+	assert_key(PLAN_MAP_cilium_lb_services, &key6, "[fd00::a]:443/TCP");
+	assert_key(PLAN_MAP_cilium_lb_services, &wildcard, "10.96.0.10:0/ANY");
+	assert_value(PLAN_MAP_cilium_lb_services, &frontend,
+		     "id=3 service=7 type=LoadBalancer algorithm=maglev affinity=10800s "
+		     "flags=external,external-local,dsr");
+	assert_value(PLAN_MAP_cilium_lb_services, &none,
+		     "id=4 service=0 type=ClusterIP flags=wildcard");
+}
+
+static void backends(void **state)
+{
+	const uint32_t id = 12, set = LB_SET(7, 1);
+	const struct lb_slot_key slot_key = {LB_SET(7, 0), 3};
+	const struct lb_maglev_key chunk_key = {LB_SET(7, 0), 63};
+	const struct lb_slot slot = {12};
+	const struct lb_set slots = {4};
+	const struct lb_maglev_chunk chunk = {{5, 6, 5}};
+	const struct lb_backend backend = {
+		.addr = addr_of("10.0.0.5"),
+		.port = htons(8080),
+		.protocol = IPPROTO_SCTP,
+		.state = LB_BACKEND_TERMINATING,
+		.flags = LB_BACKEND_F_LOCAL,
+		.zone = 2,
+		.weight = 100,
+		.service = 7,
+	};
+
+	assert_key(PLAN_MAP_cilium_lb_sets, &set, "7 local");
+	assert_value(PLAN_MAP_cilium_lb_sets, &slots, "slots=4");
+	assert_key(PLAN_MAP_cilium_lb_slots, &slot_key, "7 all 3");
+	assert_value(PLAN_MAP_cilium_lb_slots, &slot, "backend=12");
+	assert_key(PLAN_MAP_cilium_lb_maglev, &chunk_key, "7 all chunk=63");
+	assert_value(PLAN_MAP_cilium_lb_maglev, &chunk, "positions=3 backends=2");
+	assert_key(PLAN_MAP_cilium_lb_backends, &id, "12");
+	assert_value(PLAN_MAP_cilium_lb_backends, &backend,
+		     "10.0.0.5:8080/SCTP service=7 state=terminating weight=100 zone=2 "
+		     "flags=local");
+}
+
+static void source_ranges_and_endpoints(void **state)
+{
+	const struct addr addr = addr_of("10.0.0.0");
+	struct lb_source_range_key range = {.prefix_len = LB_SOURCE_RANGE_BITS + 96 + 8,
+					    .service = 7};
+	const struct lb_netns_key cookie = {4242};
+	const struct lb_netns netns = {.addr4 = addr_of("10.0.0.5"), .endpoint = 9};
+	const struct lb_skip_key skip = {
+		.addr = addr_of("10.96.0.10"),
+		.port = htons(53),
+		.protocol = IPPROTO_UDP,
+		.endpoint = 9,
+	};
+
+	memcpy(&range.addr, &addr, sizeof(addr));
+	assert_key(PLAN_MAP_cilium_lb_source_range, &range, "7 10.0.0.0/8");
+	assert_value(PLAN_MAP_cilium_lb_source_range, &range, "named");
+	assert_key(PLAN_MAP_cilium_lb_netns, &cookie, "4242");
+	assert_value(PLAN_MAP_cilium_lb_netns, &netns, "endpoint=9 ipv4=10.0.0.5 ipv6=<none>");
+	assert_key(PLAN_MAP_cilium_skip_lb, &skip, "10.96.0.10:53/UDP endpoint=9");
+	assert_value(PLAN_MAP_cilium_skip_lb, &skip, "not translated");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys),
 		cmocka_unit_test(policy),
+		cmocka_unit_test(services),
+		cmocka_unit_test(backends),
+		cmocka_unit_test(source_ranges_and_endpoints),
 		cmocka_unit_test(prefixes_are_read_again),
 		cmocka_unit_test(endpoints),
 		cmocka_unit_test(ipcache),

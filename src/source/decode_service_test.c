@@ -1,81 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Services and the addresses behind them, CIDR groups, and the ports of pods. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-#include <cmocka.h>
-#include "src/model/cidr_group.h"
-#include "src/model/pod.h"
-#include "src/model/service.h"
-#include "src/source/manifest.h"
-
-static void append_row(GString *text, const struct object *object)
-{
-	char buffer[CIDR_TEXT_BYTES];
-
-	if (object->row.class == &service_class) {
-		const struct service *service = (const struct service *)object;
-
-		g_string_append(text, service->selector ? label_set_text(service->selector) : "-");
-	} else if (object->row.class == &endpoint_slice_class) {
-		const struct endpoint_slice *slice = (const struct endpoint_slice *)object;
-
-		g_autoptr(GArray) addrs = g_array_new(FALSE, FALSE, sizeof(struct addr));
-
-		g_string_append_printf(text, "of %s", slice->service ? slice->service : "-");
-		endpoint_slice_get_addrs(slice, addrs);
-		for (unsigned int i = 0; i < addrs->len; i++)
-			g_string_append_printf(
-				text, " %s",
-				addr_format(&g_array_index(addrs, struct addr, i), buffer));
-	} else if (object->row.class == &cidr_group_class) {
-		const struct cidr_group *group = (const struct cidr_group *)object;
-
-		g_string_append_printf(text, "{%s}", label_set_text(object->meta.labels));
-		for (unsigned int i = 0; i < group->cidrs->len; i++)
-			g_string_append_printf(
-				text, " %s",
-				cidr_format(&g_array_index(group->cidrs, struct cidr, i), buffer));
-	} else {
-		const struct pod *pod = (const struct pod *)object;
-
-		g_string_append(text, pod->host_network ? "host" : "own");
-		for (unsigned int i = 0; pod->ports && i < pod->ports->len; i++) {
-			const struct pod_port *port =
-				&g_array_index(pod->ports, struct pod_port, i);
-
-			g_string_append_printf(text, " %s=%u/%u", port->name, port->protocol,
-					       port->number);
-		}
-	}
-}
-
-static void assert_rows(const char *input, const char *expected)
-{
-	struct manifest *manifest = manifest_parse("a.yaml", input, strlen(input));
-	g_autoptr(GString) text = g_string_new(NULL);
-
-	for (unsigned int i = 0; i < manifest->objects->len; i++) {
-		const struct manifest_object *said =
-			&g_array_index(manifest->objects, struct manifest_object, i);
-
-		if (!said->object)
-			continue;
-		g_string_append_printf(text, "%s: ", said->key);
-		append_row(text, said->object);
-		g_string_append_c(text, '\n');
-	}
-	for (unsigned int i = 0; i < manifest->problems->len; i++) {
-		const struct source_problem *problem = g_ptr_array_index(manifest->problems, i);
-
-		g_string_append_printf(text, "%u %s, %s: %s\n", problem->line,
-				       problem->object ? problem->object : "-", problem->field,
-				       problem->reason);
-	}
-	assert_string_equal(text->str, expected);
-	manifest_free(manifest);
-}
+/* Services, every field and what is refused; CIDR groups, and the ports of pods. */
+#include "src/source/decode_service_test.h"
 
 static void services(void **state)
 {
@@ -87,9 +12,9 @@ static void services(void **state)
 		    "---\n"
 		    "apiVersion: v1\nkind: Service\nmetadata: {name: name}\n"
 		    "spec: {type: ExternalName, externalName: a.b}\n",
-		    "shop/web: k8s:app=web;k8s:tier=a;\n"
+		    "shop/web: k8s:app=web;k8s:tier=a; =6/80\n"
 		    "default/outside: -\n"
-		    "default/name: -\n");
+		    "default/name: - ExternalName\n");
 	assert_rows("apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
 		    "spec: {selector: {app: 1, b: \"c d\"}}\n"
 		    "---\n"
@@ -106,49 +31,126 @@ static void services(void **state)
 		    "1123)\n");
 }
 
-static void slices(void **state)
+#define SERVICE "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"
+
+static void fields_of_services(void **state)
 {
 	assert_rows(
-		"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
-		"metadata: {name: web-1, labels: {kubernetes.io/service-name: web}}\n"
-		"addressType: IPv4\nendpoints:\n- {addresses: [10.0.0.2, 10.0.0.1]}\n"
-		"- {addresses: [10.0.0.3], conditions: {ready: false}}\n"
-		"- {addresses: [10.0.0.4], conditions: {ready: false, serving: true}}\n"
-		"- {addresses: [10.0.0.5], conditions: {ready: true, serving: false}}\n"
-		"---\n"
-		"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: names}\n"
-		"addressType: FQDN\nendpoints: [{addresses: [a.b]}]\n"
-		"---\n"
-		"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
-		"metadata: {name: six, namespace: shop}\n"
-		"addressType: IPv6\nendpoints: [{addresses: [\"fd00::1\"]}]\n"
-		"---\n"
-		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: web}\n"
-		"subsets:\n- addresses: [{ip: 10.0.0.1}, {ip: \"fd00::1\"}]\n"
-		"  notReadyAddresses: [{ip: 10.0.0.2}]\n- addresses: [{ip: 10.0.0.3}]\n",
-		"EndpointSlice/default/web-1: of web 10.0.0.2 10.0.0.1 10.0.0.4 10.0.0.5\n"
-		"EndpointSlice/default/names: of -\n"
-		"EndpointSlice/shop/six: of - fd00::1\n"
-		"Endpoints/default/web: of web 10.0.0.1 fd00::1 10.0.0.3\n");
-	assert_rows(
-		"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: a}\n"
-		"endpoints: [{addresses: [10.0.0.256, 5]}]\n"
-		"---\n"
-		"apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: b}\n"
-		"addressType: IP\nendpoints: {}\n"
-		"---\n"
-		"apiVersion: v1\nkind: Endpoints\nmetadata: {name: c}\n"
-		"subsets: [{addresses: [{}, {ip: x}]}]\n",
-		"1 EndpointSlice/default/a, addressType: is missing\n"
-		"4 EndpointSlice/default/a, endpoints[0].addresses[0]: got \"10.0.0.256\", want "
-		"an IPv4 or IPv6 address\n"
-		"4 EndpointSlice/default/a, endpoints[0].addresses[1]: got the number 5, want a "
-		"text (put it in quotes)\n"
-		"9 EndpointSlice/default/b, addressType: got \"IP\", want IPv4, IPv6 or FQDN\n"
-		"10 EndpointSlice/default/b, endpoints: got a mapping, want a list\n"
-		"15 Endpoints/default/c, subsets[0].addresses[0].ip: is missing\n"
-		"15 Endpoints/default/c, subsets[0].addresses[1].ip: got \"x\", want an IPv4 or "
-		"IPv6 address\n");
+		"apiVersion: v1\nkind: Service\nmetadata: {name: web, labels: {a: b}}\n"
+		"spec:\n  type: LoadBalancer\n  selector: {app: web}\n"
+		"  clusterIP: 10.96.0.1\n  clusterIPs: [10.96.0.1, \"fd00:96::1\"]\n"
+		"  externalIPs: [198.51.100.1, \"2001:db8::1\", 198.51.100.1]\n"
+		"  ports:\n  - {name: http, port: 80, targetPort: web, nodePort: 30080}\n"
+		"  - {name: dns, port: 53, protocol: UDP, nodePort: 0}\n"
+		"  - {name: dns-tcp, port: 53}\n"
+		"  sessionAffinity: ClientIP\n"
+		"  externalTrafficPolicy: Local\n  internalTrafficPolicy: Local\n"
+		"  healthCheckNodePort: 31000\n  publishNotReadyAddresses: true\n"
+		"  allocateLoadBalancerNodePorts: false\n  trafficDistribution: PreferClose\n"
+		"  loadBalancerSourceRanges: [10.0.0.1/8, \"fd00::/8\"]\n"
+		"status:\n  loadBalancer:\n    ingress:\n"
+		"    - {ip: 203.0.113.1, ipMode: VIP, ports: []}\n"
+		"    - {ip: \"2001:db8::2\"}\n    - {ip: 203.0.113.9, ipMode: Proxy}\n"
+		"    - {hostname: a.b}\n",
+		"default/web: k8s:app=web; http=6/80:30080 dns=17/53 dns-tcp=6/53 LoadBalancer "
+		"same-zone external-local internal-local not-ready affinity 10800s health 31000 "
+		"cluster 10.96.0.1 fd00:96::1 external 198.51.100.1 2001:db8::1 "
+		"ingress 203.0.113.1 2001:db8::2 from 10.0.0.0/8 from fd00::/8\n");
+	assert_rows(SERVICE
+		    "spec: {clusterIP: 10.96.0.1, ports: [{port: 1}]}\n"
+		    "---\n" SERVICE
+		    "spec: {type: NodePort, clusterIPs: [\"fd00::1\"], sessionAffinity: None,\n"
+		    "  ports: [{port: 65535, protocol: SCTP, nodePort: 65535}],\n"
+		    "  sessionAffinityConfig: {clientIP: {timeoutSeconds: 1}}}\n"
+		    "---\n" SERVICE
+		    "spec: {sessionAffinity: ClientIP, healthCheckNodePort: 31000,\n"
+		    "  sessionAffinityConfig: {clientIP: {timeoutSeconds: 86400}},\n"
+		    "  trafficDistribution: PreferSameNode}\n"
+		    "---\n" SERVICE "spec: {clusterIP: None, clusterIPs: [None]}\n"
+		    "---\n" SERVICE "spec: {clusterIP: \"\", trafficDistribution: "
+		    "PreferSameZone}\n"
+		    "---\n" SERVICE "spec: {type: ExternalName, externalName: a.b}\n",
+		    "default/web: - =6/1 cluster 10.96.0.1\n"
+		    "default/web: - =132/65535:65535 NodePort cluster fd00::1\n"
+		    "default/web: - same-node affinity 86400s\n"
+		    "default/web: -\n"
+		    "default/web: - same-zone\n"
+		    "default/web: - ExternalName\n");
+}
+
+static const struct {
+	const char *spec, *problem;
+} bad_specs[] = {
+	{"type: clusterIP",
+	 "type: got \"clusterIP\", want ClusterIP, NodePort, LoadBalancer or ExternalName"},
+	{"clusterIP: 10.96.0.256", "clusterIP: got \"10.96.0.256\", want an IPv4 or IPv6 address"},
+	{"clusterIP: 127.0.0.1",
+	 "clusterIP: got \"127.0.0.1\", which is of loopback: want the address of a host"},
+	{"clusterIP: 10.96.0.2, clusterIPs: [10.96.0.1]",
+	 "clusterIP: is \"10.96.0.2\", which is not the first of clusterIPs"},
+	{"clusterIPs: [10.96.0.1, 10.96.0.2]",
+	 "clusterIPs[1]: is the second of its family: want one of each at most"},
+	{"externalIPs: [\"::\"]",
+	 "externalIPs[0]: got \"::\", which is unspecified: want the address of a host"},
+	{"externalIPs: [224.0.0.1]",
+	 "externalIPs[0]: got \"224.0.0.1\", which is of a group: want the address of a host"},
+	{"externalIPs: [\"fe80::1\"]", "externalIPs[0]: got \"fe80::1\", which is of the link "
+				       "alone: want the address of a host"},
+	{"externalIPs: 10.0.0.1", "externalIPs: got \"10.0.0.1\", want a list"},
+	{"ports: [{}]", "ports[0].port: is missing"},
+	{"ports: [{port: 65536}]",
+	 "ports[0].port: got the number 65536, want a number from 1 to 65535"},
+	{"ports: [{port: 1, protocol: ICMP}]",
+	 "ports[0].protocol: got \"ICMP\", want TCP, UDP or SCTP"},
+	{"ports: [{port: 1, nodePort: -1}]",
+	 "ports[0].nodePort: got the number -1, want a number from 0 to 65535"},
+	{"ports: [{port: 1, name: A}]",
+	 "ports[0].name: got \"A\", want 1 to 63 of a-z, 0-9 and '-' (RFC 1123)"},
+	{"ports: [{port: 1, name: a}, {port: 2}]",
+	 "ports[1].name: is missing: several ports need names"},
+	{"ports: [{port: 1, name: a}, {port: 2, name: a}]",
+	 "ports[1]: has the name of a port before it, \"a\""},
+	{"ports: [{port: 1, name: a}, {port: 1, name: b}]",
+	 "ports[1]: has protocol and number of a port before it, 1"},
+	{"ports: [{port: 1, name: a, nodePort: 9}, {port: 2, name: b, nodePort: 9}]",
+	 "ports[1]: has protocol and nodePort of a port before it, 9"},
+	{"sessionAffinity: Client", "sessionAffinity: got \"Client\", want None or ClientIP"},
+	{"sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}",
+	 "sessionAffinityConfig.clientIP.timeoutSeconds: got the number 0, want a number from 1 to "
+	 "86400"},
+	{"sessionAffinityConfig: {clientIP: {timeoutSeconds: 86401}}",
+	 "sessionAffinityConfig.clientIP.timeoutSeconds: got the number 86401, want a number from "
+	 "1 "
+	 "to 86400"},
+	{"externalTrafficPolicy: local",
+	 "externalTrafficPolicy: got \"local\", want Cluster or Local"},
+	{"internalTrafficPolicy: 5",
+	 "internalTrafficPolicy: got the number 5, want a text (put it in quotes)"},
+	{"trafficDistribution: Close", "trafficDistribution: got \"Close\", want PreferClose, "
+				       "PreferSameZone or PreferSameNode"},
+	{"healthCheckNodePort: 65536",
+	 "healthCheckNodePort: got the number 65536, want a number from 0 to 65535"},
+	{"publishNotReadyAddresses: yes",
+	 "publishNotReadyAddresses: got \"yes\", want true or false"},
+	{"loadBalancerSourceRanges: [10.0.0.0]",
+	 "loadBalancerSourceRanges[0]: got \"10.0.0.0\", want an IPv4 or IPv6 prefix such as "
+	 "10.0.0.0/24"},
+};
+
+static void bad_services(void **state)
+{
+	for (size_t i = 0; i < G_N_ELEMENTS(bad_specs); i++) {
+		g_autofree char *input = g_strdup_printf(SERVICE "spec: {%s}\n", bad_specs[i].spec);
+		g_autofree char *expected =
+			g_strdup_printf("4 Service default/web, spec.%s\n", bad_specs[i].problem);
+
+		assert_rows(input, expected);
+	}
+	assert_rows(SERVICE "status: {loadBalancer: {ingress: [{ip: x}, {ipMode: vip}]}}\n",
+		    "4 Service default/web, status.loadBalancer.ingress[0].ip: got \"x\", want an "
+		    "IPv4 or IPv6 address\n"
+		    "4 Service default/web, status.loadBalancer.ingress[1].ipMode: got \"vip\", "
+		    "want VIP or Proxy\n");
 }
 
 /* One kind of two versions: the same object in both is one object. */
@@ -208,13 +210,45 @@ static void ports_of_pods(void **state)
 		"number from 1 to 65535\n");
 }
 
+static void life_of_pods(void **state)
+{
+	assert_rows(
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: a, deletionTimestamp: "
+		"\"2026-01-01T00:00:00Z\"}\nspec:\n  containers:\n"
+		"  - ports: [{containerPort: 80, hostPort: 8080}, {name: dns, containerPort: 53, "
+		"protocol: UDP, hostPort: 53, hostIP: 192.0.2.1}, {containerPort: 1, hostPort: "
+		"0}]\n"
+		"  - ports: [{containerPort: 9, hostPort: 9, hostIP: 0.0.0.0}, "
+		"{containerPort: 10, hostPort: 10, hostIP: \"::1\"}]\n"
+		"status: {phase: Running, conditions: [{type: Initialized, status: \"False\"}, "
+		"{type: Ready, status: \"True\"}]}\n"
+		"---\n"
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: b}\n"
+		"spec: {hostNetwork: true, containers: [{ports: [{containerPort: 80, hostPort: "
+		"80}]}]}\n"
+		"status: {phase: Pending}\n"
+		"---\n"
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: c}\n"
+		"status: {phase: Failed, conditions: [{type: Ready, status: \"True\"}]}\n",
+		"default/a: own ends dns=17/53 *:8080->80/6 192.0.2.1:53->53/17 *:9->9/6 "
+		"::1:10->10/6\n"
+		"default/b: host not-ready\n"
+		"default/c: own not-ready ended\n");
+	assert_rows(
+		"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n"
+		"  containers: [{ports: [{containerPort: 80, hostPort: 65536, hostIP: a}]}]\n",
+		"5 Pod default/a, spec.containers[0].ports[0].hostIP: got \"a\", want an IPv4 or "
+		"IPv6 address\n"
+		"5 Pod default/a, spec.containers[0].ports[0].hostPort: got the number 65536, "
+		"want a number from 0 to 65535\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(services),
-		cmocka_unit_test(slices),
-		cmocka_unit_test(groups),
-		cmocka_unit_test(ports_of_pods),
+		cmocka_unit_test(services),      cmocka_unit_test(fields_of_services),
+		cmocka_unit_test(bad_services),  cmocka_unit_test(groups),
+		cmocka_unit_test(ports_of_pods), cmocka_unit_test(life_of_pods),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

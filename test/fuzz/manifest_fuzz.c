@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include "src/model/local_redirect.h"
 #include "src/model/policy.h"
+#include "src/model/service.h"
 #include "src/source/manifest.h"
 #include "test/fuzz/fuzz.h"
 
@@ -33,12 +35,59 @@ static void check_policy(const struct policy *policy)
 	}
 }
 
+static void check_service(const struct service *service)
+{
+	const struct service_health *health = service->health;
+
+	g_assert(!service->ports || service->ports->len);
+	for (unsigned int i = 0; service->ports && i < service->ports->len; i++) {
+		const struct service_port *port =
+			&g_array_index(service->ports, struct service_port, i);
+
+		g_assert(port->protocol && port->port);
+		g_assert(port->name || service->ports->len == 1);
+	}
+	g_assert(!service->cluster_ips || service->cluster_ips->len <= 2);
+	g_assert(service->affinity_timeout <= 86400);
+	g_assert(!service->meta.annotations);
+	if (health)
+		g_assert(health->timeout_ms && health->timeout_ms <= health->interval_ms &&
+			 health->n_fail && health->n_recover &&
+			 (health->probe == HEALTH_PROBE_HTTP) == !!health->path);
+}
+
+static void check_slice(const struct endpoint_slice *slice)
+{
+	for (unsigned int i = 0; i < slice->endpoints->len; i++) {
+		const struct slice_endpoint *endpoint =
+			&g_array_index(slice->endpoints, struct slice_endpoint, i);
+
+		g_assert(!addr_is_zero(&endpoint->addr));
+		g_assert(!endpoint->zones || g_str_has_suffix(endpoint->zones, ","));
+	}
+	for (unsigned int i = 0; i < slice->ports->len; i++)
+		g_assert(g_array_index(slice->ports, struct slice_port, i).protocol);
+}
+
+static void check_redirect(const struct local_redirect *redirect)
+{
+	g_assert(addr_is_zero(&redirect->addr) == !!redirect->service);
+	g_assert(redirect->frontend_ports || redirect->service);
+	g_assert(redirect->backend && redirect->backend_ports->len);
+}
+
 static void check_object(const struct manifest_object *said, const struct manifest_object *again)
 {
 	g_assert(strcmp(said->object->meta.key, said->key) == 0);
 	g_assert(again->object && row_equal(&said->object->row, &again->object->row));
 	if (said->object->row.class == &policy_class)
 		check_policy((const struct policy *)said->object);
+	else if (said->object->row.class == &service_class)
+		check_service((const struct service *)said->object);
+	else if (said->object->row.class == &endpoint_slice_class)
+		check_slice((const struct endpoint_slice *)said->object);
+	else if (said->object->row.class == &local_redirect_class)
+		check_redirect((const struct local_redirect *)said->object);
 }
 
 /*

@@ -24,6 +24,8 @@ FAR_ROUTER = {socket.AF_INET: "198.51.100.1", socket.AF_INET6: "2001:db8:2::1"}
 SANITIZER = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:")
 QUIET = dict(ipv6__conf__all__accept_dad=0, ipv6__conf__default__accept_dad=0,
              ipv6__conf__default__accept_ra=0)
+# Every ICMP error is sent: one that is held back would look like silence.
+TALKATIVE = dict(ipv4__icmp_ratelimit=0, ipv6__icmp__ratelimit=0)
 
 
 class Site:
@@ -36,7 +38,7 @@ class Site:
         self.nodes = []
         self.world = Namespace(f"{self.prefix}-world")
         self.far = Namespace(f"{self.prefix}-far")
-        self.world.sysctl(**QUIET, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
+        self.world.sysctl(**QUIET, **TALKATIVE, ipv4__ip_forward=1, ipv6__conf__all__forwarding=1)
         self.far.sysctl(**QUIET)
         self.world.ip(
             "link add br0 type bridge forward_delay 0 mcast_snooping 0", "link set br0 up",
@@ -56,7 +58,7 @@ class Site:
         self.nodes.append(node)
         node.addresses = {socket.AF_INET: f"192.0.2.{10 + index}",
                           socket.AF_INET6: f"2001:db8:1::{10 + index}"}
-        node.sysctl(**QUIET)
+        node.sysctl(**QUIET, **TALKATIVE)
         self.world.ip(f"link add node{index} type veth peer name eth0 netns {node.pid}",
                       f"link set node{index} master br0 up")
         node.ip(f"addr add 192.0.2.{10 + index}/24 dev eth0",
@@ -68,6 +70,14 @@ class Site:
         if start:
             node.start_agent()
         return node
+
+    def join_nodes(self):
+        """Each node reaches the others' pods without the world's router."""
+        for node in self.nodes:
+            node.ip(*(f"route replace {prefix} via {other.addresses[family]}"
+                      for other in self.nodes if other is not node
+                      for family, prefix in ((socket.AF_INET, other.ipv4_range),
+                                             (socket.AF_INET6, other.ipv6_range))))
 
     def close(self):
         """Takes everything down; fails if something survived it or a sanitizer spoke up."""

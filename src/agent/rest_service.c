@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GET /service, /service/{id} and /lrp. */
+#include "src/agent/rest_private.h"
+#include "src/agent/service_json.h"
+
+void rest_service_list(struct rest_call *call)
+{
+	rest_reply(call, 200, services_to_json(call->agent, 0));
+}
+
+void rest_service_get(struct rest_call *call)
+{
+	json_t *list, *service;
+	guint64 id;
+
+	if (!g_ascii_string_to_unsigned(call->arg, 10, 1, UINT32_MAX, &id, NULL)) {
+		rest_refuse(call, 400, "service \"%s\" is not a number from 1 on", call->arg);
+		return;
+	}
+	list = services_to_json(call->agent, id);
+	service = json_incref(json_array_get(list, 0));
+	json_decref(list);
+	if (service)
+		rest_reply(call, 200, service);
+	else
+		rest_refuse(call, 404, "service %s was not found", call->arg);
+}
+
+void rest_lrp_list(struct rest_call *call)
+{
+	rest_reply(call, 200, local_redirects_to_json(call->agent));
+}

@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/derive/lb.h"
+
+#include <string.h>
+#include "src/derive/lb_redirect.h"
+#include "src/derive/lb_request.h"
+#include "src/derive/lb_rows.h"
+#include "src/derive/lb_service.h"
+#include "src/derive/row_set.h"
+#include "src/model/backend_health.h"
+#include "src/store/keyed_set.h"
+
+struct lb_derivation {
+	struct store *store;
+	struct tables *tables;
+	const struct derive_config *config;
+	const struct table_index *slices;
+	struct table_index *services_by_hash;    /* those whose back ends are probed */
+	struct table_index *redirects_by_target; /* by "namespace/service" */
+	struct lb_node *node;
+	struct lb_pods *pods;
+	struct lb_rows *rows;
+	GHashTable *dirty[LB_OWNER__MAX]; /* keys of owners to look at */
+	/* As they were derived last, a reference each: which rows they have, which service they are of. */
+	struct keyed_set derived_services;
+	struct keyed_set derived_slices;
+	GHashTable *owner_rows[LB_OWNER__MAX]; /* of the other kinds: key to GPtrArray of keys */
+	GHashTable *skips;                     /* key of a redirect to GPtrArray of rows */
+	GPtrArray *all_skips;                  /* as they were put last */
+	GHashTable *refused;                   /* key of a pod to GPtrArray of texts */
+	bool skips_changed;
+};
+
+static void object_key(const void *item, struct row_key *ret_key)
+{
+	const struct object *object = item;
+
+	*ret_key = (struct row_key){object->meta.key, strlen(object->meta.key)};
+}
+
+/* ---- what to look at ---- */
+
+static void wake(struct lb_derivation *derivation, enum lb_owner_kind kind, const char *key)
+{
+	GHashTable *dirty = derivation->dirty[kind];
+
+	if (!g_hash_table_contains(dirty, key))
+		g_hash_table_add(dirty, g_strdup(key));
+}
+
+static void wake_owner(const struct lb_owner *owner, void *data)
+{
+	wake(data, owner->kind, owner->key);
+}
+
+static bool wake_service(const struct row *row, void *data)
+{
+	wake(data, LB_OWNER_SERVICE, ((const struct object *)row)->meta.key);
+	return true;
+}
+
+static bool wake_redirect(const struct row *row, void *data)
+{
+	wake(data, LB_OWNER_REDIRECT, ((const struct object *)row)->meta.key);
+	return true;
+}
+
+static void wake_slice_service(struct lb_derivation *derivation, const struct endpoint_slice *slice)
+{
+	g_autofree char *key = NULL;
+
+	if (!slice || !slice->service)
+		return;
+	key = g_strdup_printf("%s/%s", slice->meta.namespace, slice->service);
+	wake(derivation, LB_OWNER_SERVICE, key);
+}
+
+struct namespace_walk {
+	struct lb_derivation *derivation;
+	const char *name;
+	size_t n_bytes;
+};
+
+static bool wake_redirect_in(const struct row *row, void *data)
+{
+	const struct object *object = (const struct object *)row;
+	const struct namespace_walk *walk = data;
+
+	if (strlen(object->meta.namespace) == walk->n_bytes &&
+	    !memcmp(object->meta.namespace, walk->name, walk->n_bytes))
+		wake_redirect(row, walk->derivation);
+	return true;
+}
+
+static void wake_redirects_in(struct lb_derivation *derivation, const char *name, size_t n_bytes)
+{
+	struct namespace_walk walk = {derivation, name, n_bytes};
+
+	table_foreach (derivation->tables->local_redirects, wake_redirect_in, &walk)
+		;
+}
+
+static void pod_changed(const char *pod_key, void *data)
+{
+	wake(data, LB_OWNER_HOST_PORT, pod_key);
+	wake_redirects_in(data, pod_key, strcspn(pod_key, "/"));
+}
+
+static bool wake_request(const struct row *row, void *data)
+{
+	g_autofree char *key = lb_request_key(((const struct service_request *)row)->id);
+
+	wake(data, LB_OWNER_REQUEST, key);
+	return true;
+}
+
+static bool wake_local_request(const struct row *row, void *data)
+{
+	return lb_request_is_local((const struct service_request *)row) ? wake_request(row, data)
+									: true;
+}
+
+/* ---- what the node's state wakes ---- */
+
+static void node_addr_changed(const struct addr *addr, void *data)
+{
+	lb_rows_note_node_addr(((struct lb_derivation *)data)->rows, addr);
+}
+
+struct zone_walk {
+	struct lb_derivation *derivation;
+	const char *node_name;
+};
+
+static void wake_rows_of_node(const struct lb_service *row, void *data)
+{
+	const struct zone_walk *walk = data;
+
+	for (uint32_t i = 0; i < row->n_backends; i++) {
+		struct lb_owner owner;
+		g_autofree char *key = NULL;
+
+		if (row->backends[i].node != walk->node_name)
+			continue;
+		key = lb_owner_of(row->key, &owner.kind);
+		owner.key = key;
+		wake_owner(&owner, walk->derivation);
+		return;
+	}
+}
+
+/* That of this node also says who is near. */
+static void zone_changed(const char *node_name, void *data)
+{
+	struct zone_walk walk = {data, node_name};
+
+	lb_rows_foreach(walk.derivation->rows, wake_rows_of_node, &walk);
+}
+
+static bool wake_node_port(const struct row *row, void *data)
+{
+	return lb_service_has_node_ports((const struct service *)row) ? wake_service(row, data)
+								      : true;
+}
+
+static void wake_host_port(const struct lb_local_pod *pod, void *data)
+{
+	if (pod->pod->host_ports)
+		wake(data, LB_OWNER_HOST_PORT, pod->pod->meta.key);
+}
+
+static void node_ports_changed(void *data)
+{
+	struct lb_derivation *derivation = data;
+
+	table_foreach (derivation->tables->services, wake_node_port, derivation)
+		;
+	lb_pods_foreach(derivation->pods, wake_host_port, derivation);
+}
+
+static bool wake_asking(const struct row *row, void *data)
+{
+	return lb_service_asks_node((const struct service *)row) ? wake_service(row, data) : true;
+}
+
+static void node_self_changed(void *data)
+{
+	struct lb_derivation *derivation = data;
+
+	table_foreach (derivation->tables->services, wake_asking, derivation)
+		;
+	table_foreach (derivation->tables->service_requests, wake_request, derivation)
+		;
+}
+
+/* ---- changed keys ---- */
+
+static void note_service(struct lb_derivation *derivation, const struct row_key *key)
+{
+	g_autofree char *text = g_strndup(key->data, key->n_bytes);
+
+	wake(derivation, LB_OWNER_SERVICE, text);
+	table_index_foreach(derivation->redirects_by_target, key->data, key->n_bytes, wake_redirect,
+			    derivation);
+}
+
+static void note_slice(struct lb_derivation *derivation, const struct row_key *key)
+{
+	const struct row *row =
+		table_get(derivation->tables->endpoint_slices, key->data, key->n_bytes);
+	struct endpoint_slice *before =
+		keyed_set_remove(&derivation->derived_slices, key->data, key->n_bytes);
+
+	wake_slice_service(derivation, (const struct endpoint_slice *)row);
+	wake_slice_service(derivation, before);
+	if (row)
+		keyed_set_put(&derivation->derived_slices, row_ref(row));
+	if (before)
+		row_unref(&before->row);
+}
+
+static void note_health(struct lb_derivation *derivation, const struct row_key *key)
+{
+	struct backend_health_key health;
+
+	memcpy(&health, key->data, sizeof(health));
+	table_index_foreach(derivation->services_by_hash, &health.service_hash,
+			    sizeof(health.service_hash), wake_service, derivation);
+}
+
+static void note_request(struct lb_derivation *derivation, const struct row_key *key)
+{
+	g_autofree char *text = NULL;
+	uint32_t id;
+
+	memcpy(&id, key->data, sizeof(id));
+	text = lb_request_key(id);
+	wake(derivation, LB_OWNER_REQUEST, text);
+}
+
+static void note_redirect(struct lb_derivation *derivation, const struct row_key *key)
+{
+	g_autofree char *text = g_strndup(key->data, key->n_bytes);
+
+	wake(derivation, LB_OWNER_REDIRECT, text);
+}
+
+static void note_endpoint(struct lb_derivation *derivation, const struct row_key *key)
+{
+	lb_pods_update_endpoint(derivation->pods, key);
+	table_foreach (derivation->tables->service_requests, wake_local_request, derivation)
+		;
+}
+
+static void note(struct lb_derivation *derivation, const struct table *table,
+		 const struct row_key *key)
+{
+	const struct tables *tables = derivation->tables;
+
+	if (table == tables->services)
+		note_service(derivation, key);
+	else if (table == tables->endpoint_slices)
+		note_slice(derivation, key);
+	else if (table == tables->nodes)
+		lb_node_update_node(derivation->node, key);
+	else if (table == tables->devices)
+		lb_node_update_device(derivation->node, key);
+	else if (table == tables->pods)
+		lb_pods_update_pod(derivation->pods, key);
+	else if (table == tables->endpoints)
+		note_endpoint(derivation, key);
+	else if (table == tables->namespaces)
+		wake_redirects_in(derivation, key->data, key->n_bytes);
+	else if (table == tables->local_redirects)
+		note_redirect(derivation, key);
+	else if (table == tables->service_requests)
+		note_request(derivation, key);
+	else if (table == tables->backend_health)
+		note_health(derivation, key);
+}
+
+/* ---- owners ---- */
+
+static bool add_row(const struct row *row, void *data)
+{
+	g_ptr_array_add(data, (void *)row);
+	return true;
+}
+
+static void free_draft(void *draft)
+{
+	lb_draft_free(draft);
+}
+
+static void derive_service(struct lb_derivation *derivation, const char *key, GPtrArray *drafts)
+{
+	const struct row *row = table_get(derivation->tables->services, key, strlen(key));
+	g_autoptr(GPtrArray) slices = g_ptr_array_new();
+	g_autoptr(GPtrArray) old_keys = g_ptr_array_new_with_free_func(g_free);
+	const struct lb_owner owner = {LB_OWNER_SERVICE, key};
+	const struct lb_backend_source source = {
+		.node = derivation->node,
+		.config = derivation->config,
+		.backend_health = derivation->tables->backend_health,
+		.slices = slices,
+	};
+	struct service *before = keyed_set_remove(&derivation->derived_services, key, strlen(key));
+
+	if (row) {
+		table_index_foreach(derivation->slices, key, strlen(key), add_row, slices);
+		lb_service_derive(&source, (const struct service *)row, drafts);
+		keyed_set_put(&derivation->derived_services, row_ref(row));
+	}
+	if (before)
+		lb_service_add_keys(before, old_keys);
+	lb_rows_replace(derivation->rows, &owner, old_keys, drafts);
+	if (before)
+		row_unref(&before->row);
+}
+
+/* Of the other kinds, whose rows are few. */
+static void replace_rows(struct lb_derivation *derivation, const struct lb_owner *owner,
+			 GPtrArray *drafts)
+{
+	GHashTable *owner_rows = derivation->owner_rows[owner->kind];
+	GPtrArray *keys = g_ptr_array_new_with_free_func(g_free);
+
+	for (unsigned int i = 0; i < drafts->len; i++)
+		g_ptr_array_add(keys, g_strdup(((struct lb_draft *)drafts->pdata[i])->key));
+	lb_rows_replace(derivation->rows, owner, g_hash_table_lookup(owner_rows, owner->key),
+			drafts);
+	if (keys->len) {
+		g_hash_table_insert(owner_rows, g_strdup(owner->key), keys);
+		return;
+	}
+	g_hash_table_remove(owner_rows, owner->key);
+	g_ptr_array_unref(keys);
+}
+
+static void set_skips(struct lb_derivation *derivation, const char *key, GPtrArray *take_skips)
+{
+	if (take_skips->len || g_hash_table_contains(derivation->skips, key))
+		derivation->skips_changed = true;
+	if (take_skips->len) {
+		g_hash_table_insert(derivation->skips, g_strdup(key), take_skips);
+		return;
+	}
+	g_hash_table_remove(derivation->skips, key);
+	g_ptr_array_unref(take_skips);
+}
+
+static void derive_redirect(struct lb_derivation *derivation, const char *key, GPtrArray *drafts)
+{
+	const struct row *row = table_get(derivation->tables->local_redirects, key, strlen(key));
+	const struct lb_redirect_source source = {
+		.tables = derivation->tables,
+		.config = derivation->config,
+		.node = derivation->node,
+		.pods = derivation->pods,
+	};
+	GPtrArray *skips = row_set_new();
+
+	if (row)
+		lb_redirect_derive(&source, (const struct local_redirect *)row, drafts, skips);
+	set_skips(derivation, key, skips);
+}
+
+static void derive_host_ports(struct lb_derivation *derivation, const char *key, GPtrArray *drafts)
+{
+	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
+
+	lb_pod_derive(derivation->pods, derivation->node, key, drafts, problems);
+	if (problems->len) {
+		g_hash_table_insert(derivation->refused, g_strdup(key), problems);
+		return;
+	}
+	g_hash_table_remove(derivation->refused, key);
+	g_ptr_array_unref(problems);
+}
+
+static void derive_request(struct lb_derivation *derivation, const char *key, GPtrArray *drafts)
+{
+	uint32_t id = g_ascii_strtoull(key, NULL, 10);
+	const struct row *row = table_get(derivation->tables->service_requests, &id, sizeof(id));
+	struct lb_draft *draft;
+
+	if (!row)
+		return;
+	draft = lb_request_derive(derivation->config, derivation->node,
+				  derivation->tables->endpoints,
+				  (const struct service_request *)row);
+	if (draft)
+		g_ptr_array_add(drafts, draft);
+}
+
+static void derive_owner(struct lb_derivation *derivation, const struct lb_owner *owner)
+{
+	g_autoptr(GPtrArray) drafts = g_ptr_array_new_with_free_func(free_draft);
+
+	switch (owner->kind) {
+	case LB_OWNER_SERVICE:
+		derive_service(derivation, owner->key, drafts);
+		return;
+	case LB_OWNER_REDIRECT:
+		derive_redirect(derivation, owner->key, drafts);
+		break;
+	case LB_OWNER_HOST_PORT:
+		derive_host_ports(derivation, owner->key, drafts);
+		break;
+	case LB_OWNER_REQUEST:
+		derive_request(derivation, owner->key, drafts);
+		break;
+	case LB_OWNER__MAX:
+		break;
+	}
+	replace_rows(derivation, owner, drafts);
+}
+
+static GHashTable *text_set_new(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+}
+
+/* One may wake others: who is before them in the order has taken or given up something. */
+static bool derive_dirty(struct lb_derivation *derivation)
+{
+	bool worked = false;
+
+	for (enum lb_owner_kind kind = 0; kind < LB_OWNER__MAX; kind++) {
+		GHashTable *dirty = derivation->dirty[kind];
+		GHashTableIter iter;
+		void *key;
+
+		if (!g_hash_table_size(dirty))
+			continue;
+		derivation->dirty[kind] = text_set_new();
+		g_hash_table_iter_init(&iter, dirty);
+		while (g_hash_table_iter_next(&iter, &key, NULL))
+			derive_owner(derivation, &(const struct lb_owner){kind, key});
+		g_hash_table_unref(dirty);
+		worked = true;
+	}
+	return worked;
+}
+
+/* Two policies may want the same entry. */
+static void commit_skips(struct lb_derivation *derivation)
+{
+	GPtrArray *wanted = row_set_new();
+	struct txn *txn = txn_new(derivation->store);
+	GHashTableIter iter;
+	void *skips;
+
+	g_hash_table_iter_init(&iter, derivation->skips);
+	while (g_hash_table_iter_next(&iter, NULL, &skips)) {
+		const GPtrArray *rows = skips;
+
+		for (unsigned int i = 0; i < rows->len; i++)
+			g_ptr_array_add(wanted, row_ref(rows->pdata[i]));
+	}
+	row_set_replace(txn, derivation->tables->plan_map_entries, row_set_key_map_entry,
+			derivation->all_skips, wanted);
+	txn_commit(txn);
+	g_ptr_array_unref(derivation->all_skips);
+	derivation->all_skips = wanted;
+	derivation->skips_changed = false;
+}
+
+static void run(struct watch *watch, void *data)
+{
+	struct lb_derivation *derivation = data;
+	struct table *table;
+	struct row_key key;
+
+	while (watch_pop(watch, &table, &key))
+		if (derivation->config->enable_services)
+			note(derivation, table, &key);
+	lb_node_finish_update(derivation->node);
+	while (derive_dirty(derivation))
+		;
+	lb_rows_commit(derivation->rows);
+	if (derivation->skips_changed)
+		commit_skips(derivation);
+}
+
+/* ---- the module ---- */
+
+typedef void (*add_key)(const void *key, size_t n_bytes, void *data);
+
+static void key_probed(const struct row *row, add_key add, void *data)
+{
+	const struct service *service = (const struct service *)row;
+	static const struct addr none;
+	uint32_t hash;
+
+	if (!service->health)
+		return;
+	hash = backend_health_key_new(&none, 0, 0, service->meta.key).service_hash;
+	add(&hash, sizeof(hash), data);
+}
+
+static void key_target(const struct row *row, add_key add, void *data)
+{
+	const struct local_redirect *redirect = (const struct local_redirect *)row;
+	g_autofree char *key = NULL;
+
+	if (!redirect->service)
+		return;
+	key = g_strdup_printf("%s/%s", redirect->meta.namespace, redirect->service);
+	add(key, strlen(key), data);
+}
+
+static bool is_node_addr(const struct addr *addr, void *data)
+{
+	return lb_node_is_node_addr(((struct lb_derivation *)data)->node, addr);
+}
+
+static void make_watch(struct lb_derivation *derivation)
+{
+	struct tables *tables = derivation->tables;
+	struct watch *watch = watch_new(derivation->store, "services", run, derivation);
+	/* What says something of the node first: so that it is known when rows are made. */
+	struct table *const watched[] = {
+		tables->nodes,
+		tables->devices,
+		tables->services,
+		tables->endpoint_slices,
+		tables->pods,
+		tables->endpoints,
+		tables->namespaces,
+		tables->local_redirects,
+		tables->service_requests,
+		tables->backend_health,
+	};
+
+	for (unsigned int i = 0; i < G_N_ELEMENTS(watched); i++)
+		watch_add(watch, watched[i]);
+}
+
+static void free_array(void *array)
+{
+	g_ptr_array_unref(array);
+}
+
+static GHashTable *text_map_new(void)
+{
+	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_array);
+}
+
+struct lb_derivation *lb_derivation_new(struct store *store, struct tables *tables,
+					const struct derive_config *config,
+					const struct table_index *slices)
+{
+	struct lb_derivation *derivation = g_new0(struct lb_derivation, 1);
+
+	derivation->store = store;
+	derivation->tables = tables;
+	derivation->config = config;
+	derivation->slices = slices;
+	derivation->services_by_hash = table_index_new(tables->services, key_probed);
+	derivation->redirects_by_target = table_index_new(tables->local_redirects, key_target);
+	derivation->node = lb_node_new(tables, config,
+				       &(const struct lb_node_ops){
+					       .addr_changed = node_addr_changed,
+					       .zone_changed = zone_changed,
+					       .ports_changed = node_ports_changed,
+					       .self_changed = node_self_changed,
+					       .data = derivation,
+				       });
+	derivation->pods = lb_pods_new(tables, config, pod_changed, derivation);
+	derivation->rows = lb_rows_new(store, tables,
+				       &(const struct lb_rows_ops){
+					       .wake = wake_owner,
+					       .is_node_addr = is_node_addr,
+					       .data = derivation,
+				       });
+	for (enum lb_owner_kind kind = 0; kind < LB_OWNER__MAX; kind++) {
+		derivation->dirty[kind] = text_set_new();
+		derivation->owner_rows[kind] = text_map_new();
+	}
+	keyed_set_init(&derivation->derived_services, object_key);
+	keyed_set_init(&derivation->derived_slices, object_key);
+	derivation->skips = text_map_new();
+	derivation->all_skips = row_set_new();
+	derivation->refused = text_map_new();
+	make_watch(derivation);
+	return derivation;
+}
+
+static bool unref_item(void *item, void *data)
+{
+	row_unref(item);
+	return true;
+}
+
+void lb_derivation_free(struct lb_derivation *derivation)
+{
+	if (!derivation)
+		return;
+	for (enum lb_owner_kind kind = 0; kind < LB_OWNER__MAX; kind++) {
+		g_hash_table_unref(derivation->dirty[kind]);
+		g_hash_table_unref(derivation->owner_rows[kind]);
+	}
+	keyed_set_foreach(&derivation->derived_services, unref_item, NULL);
+	keyed_set_fini(&derivation->derived_services);
+	keyed_set_foreach(&derivation->derived_slices, unref_item, NULL);
+	keyed_set_fini(&derivation->derived_slices);
+	g_hash_table_unref(derivation->skips);
+	g_ptr_array_unref(derivation->all_skips);
+	g_hash_table_unref(derivation->refused);
+	lb_rows_free(derivation->rows);
+	lb_pods_free(derivation->pods);
+	lb_node_free(derivation->node);
+	g_free(derivation);
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void add_conflict(const char *loser, const char *winner, const struct addr *addr,
+			 uint16_t port, void *data)
+{
+	char text[ADDR_TEXT_BYTES];
+
+	g_ptr_array_add(data,
+			g_strdup_printf("%s does not get %s port %u, which %s has: give one of "
+					"them another address or port",
+					loser, addr_format(addr, text), port, winner));
+}
+
+GPtrArray *lb_derivation_problems(const struct lb_derivation *derivation)
+{
+	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
+	GHashTableIter iter;
+	void *texts;
+
+	lb_rows_foreach_conflict(derivation->rows, add_conflict, problems);
+	g_hash_table_iter_init(&iter, derivation->refused);
+	while (g_hash_table_iter_next(&iter, NULL, &texts)) {
+		const GPtrArray *refused = texts;
+
+		for (unsigned int i = 0; i < refused->len; i++)
+			g_ptr_array_add(problems, g_strdup(refused->pdata[i]));
+	}
+	g_ptr_array_sort(problems, compare_texts);
+	return problems;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a Service wants: a row for each port and family. */
+#pragma once
+
+#include "src/derive/lb_backend.h"
+
+/* Whose keys of rows they may be: char *, freed by the array. */
+void lb_service_add_keys(const struct service *service, GPtrArray *keys);
+/* Adds struct lb_draft: front ends, back ends, all. */
+void lb_service_derive(const struct lb_backend_source *source, const struct service *service,
+		       GPtrArray *drafts);
+/* Whether rows of the service depend on which addresses node ports have. */
+bool lb_service_has_node_ports(const struct service *service);
+/* … on labels of this node or on its addresses. */
+bool lb_service_asks_node(const struct service *service);
+/* The addresses of the family that mean all nodes: 0.0.0.0 and ::. */
+struct addr lb_surrogate_addr(bool v4);
+/* Whether some front end of the draft chooses for clients outside by Maglev's table. */
+bool lb_draft_needs_maglev(const struct lb_draft *draft);
