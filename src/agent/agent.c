@@ -379,6 +379,14 @@ static void set_policy_parts(struct agent *agent)
 		agent->reconcilers, agent->settings->enable_endpoint_lockdown_on_policy_overflow);
 }
 
+static void set_service_parts(struct agent *agent)
+{
+	struct service_settings services;
+
+	service_settings_get(agent->settings, &services);
+	reconcilers_set_maglev(agent->reconcilers, services.maglev_size, services.maglev_seed);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -396,6 +404,7 @@ static int apply_plan(struct agent *agent, GError **error)
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
 	policy_activation_watch(agent->activation);
 	set_policy_parts(agent);
+	set_service_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,

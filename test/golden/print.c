@@ -12,6 +12,7 @@
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/source_problem.h"
+#include "test/golden/print_lb.h"
 #include "test/golden/print_policy.h"
 
 static int compare_texts(const void *a, const void *b)
@@ -165,6 +166,17 @@ static bool add_device(const void *key, const void *value, void *data)
 	return true;
 }
 
+static bool add_skip(const void *key, const void *value, void *data)
+{
+	const struct lb_skip_key *skip = key;
+	char text[ADDR_TEXT_BYTES];
+
+	g_ptr_array_add(data, g_strdup_printf("%s %u protocol %u endpoint %u",
+					      addr_text(&skip->addr, text), ntohs(skip->port),
+					      skip->protocol, skip->endpoint));
+	return true;
+}
+
 static bool add_netns(const void *key, const void *value, void *data)
 {
 	const struct lb_netns *netns = value;
@@ -186,14 +198,16 @@ static bool add_attachment(const struct plan_attachment_key *key, enum plan_prog
 		[PLAN_PROGRAM_FROM_HOST] = "from-host",
 		[PLAN_PROGRAM_FROM_NETDEV] = "from-netdev",
 		[PLAN_PROGRAM_TO_NETDEV] = "to-netdev",
+		[PLAN_PROGRAM_XDP_ENTRY] = "entry",
 	};
+
+	static const char *const hooks[] = {"ingress", "egress", "xdp"};
 
 	if (plan_hook_is_socket(key->hook)) {
 		g_ptr_array_add(data, g_strdup_printf("cgroup %s", program_name(program)));
 		return true;
 	}
-	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex,
-					      key->hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
+	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex, hooks[key->hook],
 					      names[program]));
 	return true;
 }
@@ -233,7 +247,7 @@ static void print_map(GString *output, const char *title, struct datapath *datap
 void print_state(GString *output, const struct tables *tables, struct datapath *datapath)
 {
 	GPtrArray *attachments = lines_new(), *routes = lines_new();
-	GPtrArray *rule_sets = lines_new(), *origins = lines_new();
+	GPtrArray *rule_sets = lines_new(), *origins = lines_new(), *services = lines_new();
 
 	print_table(output, "problems", tables->source_problems, add_problem);
 	print_table(output, "endpoints", tables->endpoint_states, add_state);
@@ -257,4 +271,7 @@ void print_state(GString *output, const struct tables *tables, struct datapath *
 	print_section(output, "rule sets", rule_sets);
 	print_policy_origins(tables, origins);
 	print_section(output, "rules", origins);
+	print_lb_services(tables, services);
+	print_section(output, "services", services);
+	print_map(output, "cilium_skip_lb", datapath, PLAN_MAP_cilium_skip_lb, add_skip);
 }
