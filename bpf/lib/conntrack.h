@@ -221,6 +221,21 @@ __weak __attribute__((noinline)) int ct_related(struct __sk_buff *skb)
 }
 
 /*
+ * The entry of a packet to a service knows nothing of that: it was forgotten, and opened again by an
+ * answer, which could not say it. Or it does not know what another node says: who translates asks before.
+ */
+static __noinline bool ct_is_of_another_service(const struct packet *packet,
+						const struct ct_entry *entry, bool side)
+{
+	bool is_told = packet->service & PACKET_SERVICE_DSR;
+
+	if (!(entry->flags & CT_F_SERVICE))
+		return is_told || !ct_entry_from_initiator(entry, side);
+	return is_told && (entry->service_port != packet->service_port ||
+			   !addr_equal(&entry->service_addr, &packet->service_addr));
+}
+
+/*
  * Finds or opens the connection of the packet, which policy allows: 0, or a drop. Needs what is
  * known of both ends in packet, and sets what trace events tell.
  */
@@ -246,9 +261,8 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb);
 	}
-	/* Forgotten, and opened again by an answer, which could not say that it is a service's. */
-	if (unlikely(packet->service & PACKET_SERVICE_FORWARD && !(entry->flags & CT_F_SERVICE) &&
-		     !ct_entry_from_initiator(entry, side))) {
+	if (unlikely(packet->service & PACKET_SERVICE_FORWARD) &&
+	    ct_is_of_another_service(packet, entry, side)) {
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb);
 	}

@@ -140,6 +140,62 @@ static __always_inline void ct_check_interval(struct packet *packet, struct ct_e
 	packet->ct_changes |= CT_CHANGE_INTERVAL;
 }
 
+/* ---- entries of CT_KIND_SERVICE ---- */
+
+/* The client has sent its last, or the back end will have no more of it. */
+static __always_inline bool service_is_closing(const struct ct_entry *entry)
+{
+	return ct_entry_side_closed(entry->tx_flags) || entry->rx_flags & CT_TCP_RST;
+}
+
+static __always_inline __u32 service_timeout(const struct ct_entry *entry, __u8 protocol)
+{
+	if (protocol != IPPROTO_TCP)
+		return node_config.ct_timeout_service_any;
+	return service_is_closing(entry) ? node_config.ct_timeout_service_tcp_closing
+					 : node_config.ct_timeout_service_tcp;
+}
+
+static __always_inline void service_touch(struct ct_entry *entry, __u8 *seen,
+					  const struct flow *flow)
+{
+	__u8 new_flags = flow->tcp_flags & ~*seen;
+	__u32 expires;
+
+	if (unlikely(new_flags))
+		*seen |= new_flags;
+	expires = ct_now() + service_timeout(entry, flow->protocol);
+	if (unlikely(entry->expires != expires))
+		entry->expires = expires;
+}
+
+/*
+ * The back end has answered: while it does, the client's next packet is to find it. An entry that is not
+ * there is no loss, the next packet chooses.
+ */
+static __noinline void service_touch_reply(const struct packet *packet)
+{
+	bool is_own = packet->service & PACKET_SERVICE_LOOPBACK;
+	const struct flow flow = {
+		.saddr = packet->service_addr,
+		.daddr = is_own ? packet->flow.saddr : packet->flow.daddr,
+		.sport = packet->service_port,
+		.dport = packet->flow.dport,
+		.protocol = packet->flow.protocol,
+		.tcp_flags = packet->flow.tcp_flags,
+	};
+	struct ct_entry *entry;
+	struct ct_key key;
+
+	ct_key_init(&key, &flow);
+	key.kind = CT_KIND_SERVICE;
+	entry = ct_get(&key);
+	if (entry && entry->expires > ct_now())
+		service_touch(entry, &entry->rx_flags, &flow);
+}
+
+/* ---- connections ---- */
+
 /*
  * The packet is one of a connection that was opened through a service. how: PACKET_SERVICE_REVERSE,
  * PACKET_SERVICE_TICK.
@@ -153,6 +209,9 @@ static __noinline void ct_note_service(struct packet *packet, const struct ct_en
 	packet->service_addr = entry->service_addr;
 	packet->service_port = entry->service_port;
 	packet->service_backend = entry->backend;
+	if (how & PACKET_SERVICE_REVERSE &&
+	    (how & PACKET_SERVICE_TICK || packet->new_tcp_flags & (CT_TCP_FIN | CT_TCP_RST)))
+		service_touch_reply(packet);
 }
 
 /* A packet of a live connection. */

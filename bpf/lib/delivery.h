@@ -183,7 +183,8 @@ static __always_inline void deliver_fib_init(struct bpf_fib_lookup *fib, struct 
  * Routes the packet and sends it out, past the host's stack. The neighbour is resolved on the way
  * by bpf_redirect_neigh(), so its absence is no obstacle.
  */
-static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *packet)
+static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *packet,
+				       enum deliver_from from)
 {
 	struct bpf_fib_lookup fib = {};
 	struct bpf_redir_neigh next_hop = {};
@@ -199,11 +200,12 @@ static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *pac
 	/* The pod CIDRs are routed to cilium_host, and no endpoint has this address of theirs. */
 	if (fib.ifindex == node_config.host_ifindex)
 		return DROP(DELIVERY, STALE_OR_UNROUTABLE_IP);
-	/* Back where it came from (a redirect is due), or Linux 5.10 to 5.11, which without a
-	 * neighbour do not tell the device. */
-	if (fib.ifindex == skb->ifindex)
+	/* Back where it came from: a redirect is due, but where the client knows of no back end. Or
+	 * Linux 5.10 to 5.11, which without a neighbour do not tell the device. */
+	if (fib.ifindex == skb->ifindex &&
+	    (from != DELIVER_FROM_NETWORK || ret != BPF_FIB_LKUP_RET_SUCCESS))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
-	if (!deliver_decrement_ttl(skb, packet, DELIVER_FROM_ENDPOINT))
+	if (!deliver_decrement_ttl(skb, packet, from))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	next_hop.nh_family = fib.family;
 	deliver_copy_words(next_hop.ipv6_nh, fib.ipv6_dst);

@@ -137,7 +137,7 @@ static __always_inline void service_affinity_set(const struct lb_frontend *front
 /*
  * A back end for a new connection of the flow, whose destination is the front end: its id, or 0 where
  * there is none. client: as in struct lb_affinity_key. use_table: the flow has a source port, and a
- * front end that says so chooses by Maglev.
+ * front end that says so chooses by Maglev; without, flow may be NULL.
  */
 static __always_inline __u32 service_choose(const struct lb_frontend *frontend, enum lb_scope scope,
 					    const struct flow *flow, const struct addr *client,
@@ -146,7 +146,7 @@ static __always_inline __u32 service_choose(const struct lb_frontend *frontend, 
 	bool local = service_is_local(frontend, scope);
 	__u32 now = frontend->affinity_timeout ? service_now() : 0;
 	__u32 set = LB_SET(frontend->service, local);
-	bool is_asked = flow->flags & FLOW_F_EXPLAIN;
+	bool is_asked = flow && flow->flags & FLOW_F_EXPLAIN; /* sockets have none */
 	__u32 backend = 0;
 
 	if (frontend->affinity_timeout) {

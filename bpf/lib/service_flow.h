@@ -21,6 +21,8 @@
 enum service_result {
 	SERVICE_NONE = 0,  /* not to a service; nothing was changed */
 	SERVICE_FOUND = 1, /* it goes to packet->backend_addr */
+	SERVICE_DIRECT =
+		2, /* … of another node, which answers by itself; of service_forward() alone */
 };
 
 /* Packets of services pass the programs of this node at all. */
@@ -127,33 +129,6 @@ static __always_inline int service_enter(const struct packet *packet,
 static __always_inline bool service_is_opening(const struct flow *flow)
 {
 	return (flow->tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) == CT_TCP_SYN;
-}
-
-/* The client has sent its last, or the back end will have no more of it. */
-static __always_inline bool service_is_closing(const struct ct_entry *entry)
-{
-	return ct_entry_side_closed(entry->tx_flags) || entry->rx_flags & CT_TCP_RST;
-}
-
-static __always_inline __u32 service_timeout(const struct ct_entry *entry, __u8 protocol)
-{
-	if (protocol != IPPROTO_TCP)
-		return node_config.ct_timeout_service_any;
-	return service_is_closing(entry) ? node_config.ct_timeout_service_tcp_closing
-					 : node_config.ct_timeout_service_tcp;
-}
-
-static __always_inline void service_touch(struct ct_entry *entry, __u8 *seen,
-					  const struct flow *flow)
-{
-	__u8 new_flags = flow->tcp_flags & ~*seen;
-	__u32 expires;
-
-	if (unlikely(new_flags))
-		*seen |= new_flags;
-	expires = ct_now() + service_timeout(entry, flow->protocol);
-	if (unlikely(entry->expires != expires))
-		entry->expires = expires;
 }
 
 /* The connection between the packet's sender, or its receiver, and a front end. NULL: none. */
@@ -337,18 +312,4 @@ static __always_inline void service_remember(struct ct_entry *entry, const struc
 	entry->service_addr = packet->service_addr;
 	entry->service_port = packet->service_port;
 	entry->backend = packet->service_backend;
-}
-
-/*
- * The back end has answered: while it does, the client's next packet is to find it. flow: between the
- * front end and the client. An entry that is not there is no loss, the next packet chooses.
- */
-static __noinline void service_touch_reply(const struct flow *flow)
-{
-	struct ct_entry *entry;
-	struct ct_key key;
-
-	entry = service_entry_get(&key, flow);
-	if (entry)
-		service_touch(entry, &entry->rx_flags, flow);
 }

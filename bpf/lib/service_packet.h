@@ -26,9 +26,13 @@ static __always_inline int service_rewrite(struct __sk_buff *skb, struct packet 
 
 static __always_inline int service_forward_packet(struct __sk_buff *skb, struct packet *packet)
 {
-	int ret = service_rewrite(skb, packet, REWRITE_DESTINATION, &packet->backend_addr,
-				  packet->backend_port, false);
+	int ret;
 
+	/* Another port would need a new CRC over the whole packet. */
+	if (packet->flow.protocol == IPPROTO_SCTP && packet->backend_port != packet->flow.dport)
+		return DROP(SERVICE_PACKET, UNSUPPORTED_PROTOCOL_FOR_NAT_MASQUERADE);
+	ret = service_rewrite(skb, packet, REWRITE_DESTINATION, &packet->backend_addr,
+			      packet->backend_port, false);
 	if (ret < 0 || !(packet->service & PACKET_SERVICE_LOOPBACK))
 		return ret;
 	return service_rewrite(skb, packet, REWRITE_SOURCE, service_loopback_addr(packet),
@@ -83,9 +87,16 @@ static __always_inline int service_forward_related(struct __sk_buff *skb, struct
 	return ret;
 }
 
+/* Whether another node is to answer the client. */
+static __always_inline bool service_is_direct(const struct packet *packet, __u32 how)
+{
+	return node_config.enable_node_port && service_scope(how) == LB_SCOPE_EXTERNAL &&
+	       packet->service_flags & LB_FRONTEND_F_DSR && !endpoint_get(&packet->backend_addr);
+}
+
 /*
- * Sends a packet to a front end to its back end: SERVICE_FOUND, and it has another destination; or as
- * service_decide(). The destination's end of the packet is for the caller to find. Global, so that the
+ * Sends a packet to a front end to its back end: SERVICE_FOUND, and it has another destination;
+ * SERVICE_DIRECT, and it is as it came; or as service_decide(). The destination's end of the packet is for the caller to find. Global, so that the
  * verifier follows it once.
  */
 __weak __attribute__((noinline)) int service_forward(struct __sk_buff *skb, __u32 how)
@@ -100,6 +111,8 @@ __weak __attribute__((noinline)) int service_forward(struct __sk_buff *skb, __u3
 	ret = service_decide(packet, how);
 	if (ret != SERVICE_FOUND)
 		return ret;
+	if (service_is_direct(packet, how))
+		return SERVICE_DIRECT;
 	ret = service_forward_packet(skb, packet);
 	return ret < 0 ? ret : SERVICE_FOUND;
 }
@@ -136,11 +149,6 @@ static __noinline int service_reverse_packet(struct __sk_buff *skb, struct packe
 	if (ret >= 0 && packet->service & PACKET_SERVICE_LOOPBACK)
 		ret = service_rewrite(skb, packet, REWRITE_DESTINATION, &from, packet->flow.dport,
 				      false);
-	if (ret < 0 || explain_is_on(packet))
-		return ret;
-	if (packet->service & PACKET_SERVICE_TICK ||
-	    packet->new_tcp_flags & (CT_TCP_FIN | CT_TCP_RST))
-		service_touch_reply(&packet->flow);
 	return ret;
 }
 

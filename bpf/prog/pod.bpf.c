@@ -9,6 +9,7 @@
 #include "bpf/lib/ipcache.h"
 #include "bpf/lib/ndp.h"
 #include "bpf/lib/parse.h"
+#include "bpf/lib/service_reject.h"
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
@@ -93,7 +94,7 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 		return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_ENDPOINT);
 	if (packet->dst_flags & IPCACHE_F_LOCAL_HOST)
 		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
-	return deliver_by_route(skb, packet);
+	return deliver_by_route(skb, packet, DELIVER_FROM_ENDPOINT);
 }
 
 SEC("tc") int cil_from_container(struct __sk_buff *skb)
@@ -105,6 +106,8 @@ SEC("tc") int cil_from_container(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	trace_init(packet);
 	verdict = pod_send(skb, packet);
+	if (service_is_rejected(packet, verdict))
+		return service_reject(skb, packet, verdict, true);
 	return packet_finish(skb, packet, verdict, METRIC_DIR_EGRESS);
 }
 

@@ -275,6 +275,20 @@ struct runtime_config wiring_get_runtime(const struct settings *settings)
 	};
 }
 
+static enum datapath_xdp datapath_xdp(const struct settings *settings)
+{
+	static const uint8_t ways[] = {
+		[LB_ACCELERATION_DISABLED] = DATAPATH_XDP_OFF,
+		[LB_ACCELERATION_NATIVE] = DATAPATH_XDP_NATIVE,
+		[LB_ACCELERATION_BEST_EFFORT] = DATAPATH_XDP_BEST_EFFORT,
+		[LB_ACCELERATION_GENERIC] = DATAPATH_XDP_GENERIC,
+	};
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
+	return services.node_port ? ways[acceleration(services.acceleration)] : DATAPATH_XDP_OFF;
+}
+
 void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes,
 			  struct datapath_config *ret_config)
 {
@@ -284,6 +298,7 @@ void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes
 	*ret_config = (struct datapath_config){
 		.node = node_config(settings),
 		.runtime = wiring_get_runtime(settings),
+		.xdp = datapath_xdp(settings),
 		.enable_tcx = settings->enable_tcx,
 		.enable_pod_tcx = settings->pod_attach_mode == POD_ATTACH_MODE_TCX,
 		.reserve_node_ports =

@@ -51,6 +51,7 @@ static void real_free(struct datapath *dp)
 	g_free(real->bpf_root);
 	g_free(real->state_dir);
 	g_free(real->digest);
+	g_hash_table_unref(real->xdp_refusals);
 	g_free(real);
 }
 
@@ -90,6 +91,7 @@ struct datapath *datapath_real_new(const char *bpf_root, const char *state_dir)
 	real->datapath.ops = &real_ops;
 	real->configured_root = g_strdup(bpf_root);
 	real->bpf_root = g_strdup(bpffs_find(bpf_root));
+	real->xdp_refusals = g_hash_table_new(NULL, NULL);
 	real->state_dir = g_strdup(state_dir);
 	real->sweep_room = REAL_SWEEP_ROOM;
 	real->grace_fd = -1;

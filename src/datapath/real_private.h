@@ -27,6 +27,7 @@ struct real {
 	uint32_t net_ifindex; /* cilium_net */
 	int cgroup_fd;        /* programs on sockets are attached to it; −1: none are wanted */
 	uint64_t cgroup_id;
+	GHashTable *xdp_refusals; /* ifindex → errno, where best effort came to nothing */
 	int program_fds
 		[PLAN_PROGRAM__MAX]; /* −1: not loaded, as the configuration has no use for it */
 	uint32_t program_ids[PLAN_PROGRAM__MAX];
@@ -185,6 +186,24 @@ void real_link_foreach(struct real *real, void (*fn)(const struct real_link *lin
 NODISCARD int real_link_attach(struct real *real, const struct plan_attachment *attachment);
 /* −ENOENT where there is none. */
 NODISCARD int real_link_detach(struct real *real, const struct plan_attachment_key *key);
+
+/* What real_xdp.c shares: where a link is pinned; all pins of a program's links, paths. */
+char *real_link_path(const struct real *real, const struct plan_attachment *attachment);
+GPtrArray *real_link_list(const struct real *real, enum plan_program program);
+/* So that a link can be pinned there. */
+NODISCARD int real_link_make_room(const char *path);
+/* And the directories that are empty then. */
+void real_link_unpin(const char *path);
+/* Where the device has been renamed, or the program has changed. */
+NODISCARD int real_link_move(const char *from, const char *to);
+
+/* real_xdp.c: links of XDP, pinned beside those of tcx. */
+void real_xdp_foreach(struct real *real,
+		      void (*fn)(const struct plan_attachment_key *key, enum plan_program program,
+				 void *data),
+		      void *data);
+NODISCARD int real_xdp_attach(struct real *real, const struct plan_attachment *attachment);
+NODISCARD int real_xdp_detach(struct real *real, uint32_t ifindex);
 
 /* real_cgroup.c: links of programs on sockets under <bpf_root>/cilium/socketlb/links/cgroup/<program>. */
 /* Finds or mounts the hierarchy, where programs on sockets are wanted. */

@@ -198,14 +198,16 @@ static bool add_attachment(const struct plan_attachment_key *key, enum plan_prog
 		[PLAN_PROGRAM_FROM_HOST] = "from-host",
 		[PLAN_PROGRAM_FROM_NETDEV] = "from-netdev",
 		[PLAN_PROGRAM_TO_NETDEV] = "to-netdev",
+		[PLAN_PROGRAM_XDP_ENTRY] = "entry",
 	};
+
+	static const char *const hooks[] = {"ingress", "egress", "xdp"};
 
 	if (plan_hook_is_socket(key->hook)) {
 		g_ptr_array_add(data, g_strdup_printf("cgroup %s", program_name(program)));
 		return true;
 	}
-	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex,
-					      key->hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
+	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex, hooks[key->hook],
 					      names[program]));
 	return true;
 }

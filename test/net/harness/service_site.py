@@ -70,7 +70,7 @@ class ServiceSite:
 
     def _node(self, number):
         if not self.mode:
-            return self.site.node(**self.config)
+            return self.site.node(cgroup=True, **self.config)
         node = plain.prepare(self.site.node(start=False))
         self.proxies.append(KubeProxy(node, self.mode, f"node{number}",
                                       list(node.addresses.values()), **self.config))
