@@ -39,6 +39,7 @@ struct world {
 };
 
 struct test {
+	uint32_t seed;
 	struct node *node;
 	GRand *rand;
 	struct world now;
@@ -216,9 +217,9 @@ static void put_world(const struct test *test)
 
 /* Of a front end, over all worlds that may be in force, whole or in part. */
 struct expected {
-	bool has_moved; /* the flags may be of the service that it leaves */
 	bool may_be_absent;
 	uint8_t choosable[LB_SCOPE__MAX]; /* a bit each */
+	bool may_be_local[LB_SCOPE__MAX], may_be_all[LB_SCOPE__MAX];
 	bool may_be_empty[LB_SCOPE__MAX];
 	bool may_admit[N_CLIENTS];
 };
@@ -256,30 +257,40 @@ static bool has_moved(const struct test *test, unsigned int frontend)
 	return false;
 }
 
-/* All that a front end of the service may lead to: its flags of one world, its back ends of another. */
-static void add_service(const struct test *test, unsigned int number, struct expected *expected)
+static bool is_local_for(const struct service_draw *service, enum lb_scope scope)
 {
-	uint8_t all = 0, local = 0;
-	bool always_local[LB_SCOPE__MAX] = {true, true};
-
-	for (guint i = 0; i < test->worlds->len; i++) {
-		const struct service_draw *service =
-			&g_array_index(test->worlds, struct world, i).services[number];
-
-		if (!service->exists)
-			continue;
-		all |= service->backends & service->ready;
-		local |= service->backends & service->ready & service->local;
-		always_local[LB_SCOPE_EXTERNAL] &=
-			!!(service->frontend_flags & LB_FRONTEND_F_EXTERNAL_LOCAL);
-		always_local[LB_SCOPE_INTERNAL] &=
-			!!(service->frontend_flags & LB_FRONTEND_F_INTERNAL_LOCAL);
-	}
-	for (int scope = 0; scope < LB_SCOPE__MAX; scope++)
-		expected->choosable[scope] |=
-			always_local[scope] && !expected->has_moved ? local : all;
+	return service->frontend_flags &
+	       (scope == LB_SCOPE_EXTERNAL ? LB_FRONTEND_F_EXTERNAL_LOCAL
+					   : LB_FRONTEND_F_INTERNAL_LOCAL);
 }
 
+/* Flags of one world, of the service or of one that it has taken a front end from, meet back ends of another. */
+static void add_flags(const struct test *test, unsigned int frontend, struct expected *expected)
+{
+	for (guint i = 0; i < test->worlds->len; i++) {
+		const struct service_draw *service =
+			find_owner(&g_array_index(test->worlds, struct world, i), frontend);
+
+		for (int scope = 0; service && scope < LB_SCOPE__MAX; scope++) {
+			expected->may_be_local[scope] |= is_local_for(service, scope);
+			expected->may_be_all[scope] |= !is_local_for(service, scope);
+		}
+	}
+}
+
+static void add_backends(const struct service_draw *service, struct expected *expected)
+{
+	uint8_t all = service->backends & service->ready, local = all & service->local;
+
+	for (int scope = 0; scope < LB_SCOPE__MAX; scope++) {
+		bool may_be_local = expected->may_be_local[scope];
+
+		expected->choosable[scope] |= expected->may_be_all[scope] ? all : local;
+		expected->may_be_empty[scope] |= may_be_local ? !local : !all;
+	}
+}
+
+/* Its owner in one world has had other back ends in others. */
 static void add_world(const struct test *test, const struct world *world, unsigned int frontend,
 		      struct expected *expected)
 {
@@ -289,15 +300,12 @@ static void add_world(const struct test *test, const struct world *world, unsign
 		expected->may_be_absent = true;
 		return;
 	}
-	add_service(test, service - world->services, expected);
-	for (int scope = 0; scope < LB_SCOPE__MAX; scope++) {
-		bool is_local = service->frontend_flags &
-				(scope == LB_SCOPE_EXTERNAL ? LB_FRONTEND_F_EXTERNAL_LOCAL
-							    : LB_FRONTEND_F_INTERNAL_LOCAL);
-		uint8_t choosable =
-			service->backends & service->ready & (is_local ? service->local : 0xff);
+	for (guint i = 0; i < test->worlds->len; i++) {
+		const struct service_draw *other = &g_array_index(test->worlds, struct world, i)
+							    .services[service - world->services];
 
-		expected->may_be_empty[scope] |= !choosable;
+		if (other->exists)
+			add_backends(other, expected);
 	}
 	for (int client = 0; client < N_CLIENTS; client++)
 		expected->may_admit[client] |= admits(service, client);
@@ -328,14 +336,16 @@ static void check_set(const struct test *test, const struct lb_frontend *fronten
 		assert_true(may_be_empty);
 	for (uint32_t i = 0; i < n; i++)
 		if (!is_expected(test, node_slot(test->node, set, i), frontend->service, choosable))
-			fail_msg("slot %u of set %u is no back end of before or after", i, set);
+			fail_msg("seed %u: slot %u of set %u is no back end of before or after",
+				 test->seed, i, set);
 	if (frontend->algorithm != LB_ALGORITHM_MAGLEV)
 		return;
 	for (uint32_t i = 0; i < MAGLEV_SIZE; i++) {
 		uint32_t id = node_table(test->node, set, i);
 
 		if (id && !is_expected(test, id, frontend->service, choosable))
-			fail_msg("position %u of set %u is no back end of before or after", i, set);
+			fail_msg("seed %u: position %u of set %u is no back end of before or after",
+				 test->seed, i, set);
 	}
 }
 
@@ -361,11 +371,12 @@ static void check_frontend(const struct test *test, unsigned int number)
 {
 	const struct lb_frontend_key key = {frontend_addr(number), htons(80), IPPROTO_TCP, {0}};
 	const struct lb_frontend *frontend = fake_map_value(test->node->dp, FRONTENDS, &key);
-	struct expected expected = {.has_moved = has_moved(test, number)};
+	struct expected expected = {0};
 
+	add_flags(test, number, &expected);
 	for (guint i = 0; i < test->worlds->len; i++)
 		add_world(test, &g_array_index(test->worlds, struct world, i), number, &expected);
-	if (test->restarted && expected.has_moved)
+	if (test->restarted && has_moved(test, number))
 		return;
 	if (!frontend) {
 		assert_true(expected.may_be_absent || test->may_fail);
@@ -510,6 +521,7 @@ static void compare_numbers(const struct world *before, const struct world *afte
 static void test_init(struct test *test, const uint32_t *limits, uint32_t seed)
 {
 	*test = (struct test){
+		.seed = seed,
 		.node = node_new(limits),
 		.rand = g_rand_new_with_seed(seed),
 		.worlds = g_array_new(false, false, sizeof(struct world)),
