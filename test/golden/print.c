@@ -166,6 +166,17 @@ static bool add_device(const void *key, const void *value, void *data)
 	return true;
 }
 
+static bool add_skip(const void *key, const void *value, void *data)
+{
+	const struct lb_skip_key *skip = key;
+	char text[ADDR_TEXT_BYTES];
+
+	g_ptr_array_add(data, g_strdup_printf("%s %u protocol %u endpoint %u",
+					      addr_text(&skip->addr, text), ntohs(skip->port),
+					      skip->protocol, skip->endpoint));
+	return true;
+}
+
 static bool add_netns(const void *key, const void *value, void *data)
 {
 	const struct lb_netns *netns = value;
@@ -175,17 +186,6 @@ static bool add_netns(const void *key, const void *value, void *data)
 					      (guint64)((const struct lb_netns_key *)key)->cookie,
 					      netns->endpoint, addr_text(&netns->addr4, text4),
 					      addr_text(&netns->addr6, text6)));
-	return true;
-}
-
-static bool add_skip(const void *key, const void *value, void *data)
-{
-	const struct lb_skip_key *skip = key;
-	char text[ADDR_TEXT_BYTES];
-
-	g_ptr_array_add(data, g_strdup_printf("%s %u protocol %u endpoint %u",
-					      addr_text(&skip->addr, text), ntohs(skip->port),
-					      skip->protocol, skip->endpoint));
 	return true;
 }
 
