@@ -115,7 +115,7 @@ def crowds(shop, kinds=("tcp",), **kwargs):
     for kind in kinds:
         for address, outside in zip(CLUSTER_IPS, node.addresses.values()):
             made.append(Churn(shop.site.namespaces["client1"], kind, address, 80, **kwargs))
-            made.append(Churn(shop.site.far, kind, outside, NODE_PORT, **kwargs))
+            made.append(Churn(shop.site.namespaces["far"], kind, outside, NODE_PORT, **kwargs))
     return made
 
 
