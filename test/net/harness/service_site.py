@@ -146,7 +146,7 @@ class ServiceSite:
             return Answer(answer.server, self.name_of(answer.peer))
         return answer
 
-    def answers(self, question, most=40):
+    def answers(self, question, most=400):
         """All different answers; ends early when every server has been seen."""
         found, seconds = set(), 1.5
         for number in range(most if len(question.servers) > 1 else 2):
@@ -158,7 +158,7 @@ class ServiceSite:
         return found
 
     def until(self, client, address, port, servers, kind=probe.TCP, seconds=10):
-        """Waits until exactly these servers answer, as far as 40 questions tell."""
+        """Waits until exactly these servers answer, as far as many questions tell."""
         question = Question(client, "", kind, address, port, frozenset(servers))
         deadline = time.monotonic() + seconds
         while True:
