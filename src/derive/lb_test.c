@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a change of services costs: rows that are touched, whatever else there is. */
-#include "src/derive/lb.h"
+#include "src/derive/derive.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,15 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "src/base/clock.h"
-#include "src/derive/lb_world_test.h"
 #include "src/model/lb.h"
-#include "src/model/node.h"
 #include "src/model/service.h"
 
 struct fixture {
-	struct lb_world *world; /* for its configuration alone */
-	struct lb_world_store *store;
+	struct derive_config config;
+	struct store *store;
+	struct tables tables;
+	struct derive *derive;
 	unsigned int n_changed; /* rows that a watch behind has seen */
 };
 
@@ -34,13 +33,18 @@ static int setup(void **state)
 {
 	struct fixture *fixture = g_new0(struct fixture, 1);
 
-	fixture->world = lb_world_new(1);
-	fixture->world->config.enable_ipv4 = true;
-	fixture->world->config.enable_ipv6 = true;
-	fixture->world->config.enable_node_port = true;
-	fixture->store = lb_world_store_new(fixture->world);
-	watch_add(watch_new(fixture->store->store, "count", count, fixture),
-		  fixture->store->tables.lb_services);
+	fixture->config = (struct derive_config){
+		.node_name = "node1",
+		.cluster_name = "default",
+		.enable_ipv4 = true,
+		.enable_ipv6 = true,
+		.enable_services = true,
+		.enable_node_port = true,
+		.lb_algorithm = LB_ALGORITHM_RANDOM,
+	};
+	fixture->store = tables_new(&fixture->tables);
+	fixture->derive = derive_new(fixture->store, &fixture->tables, &fixture->config, NULL);
+	watch_add(watch_new(fixture->store, "count", count, fixture), fixture->tables.lb_services);
 	*state = fixture;
 	return 0;
 }
@@ -49,8 +53,8 @@ static int teardown(void **state)
 {
 	struct fixture *fixture = *state;
 
-	lb_world_store_free(fixture->store);
-	lb_world_free(fixture->world);
+	derive_free(fixture->derive);
+	store_free(fixture->store);
 	g_free(fixture);
 	return 0;
 }
@@ -74,7 +78,7 @@ static void put_service(struct fixture *fixture, struct txn *txn, unsigned int i
 	g_array_append_val(service->cluster_ips, addr);
 	service_add_port(service, &port);
 	service_share(service);
-	txn_put(txn, fixture->store->tables.services, &service->row);
+	txn_put(txn, fixture->tables.services, &service->row);
 }
 
 static void put_slice(struct fixture *fixture, struct txn *txn, unsigned int i, unsigned int n)
@@ -93,19 +97,19 @@ static void put_slice(struct fixture *fixture, struct txn *txn, unsigned int i, 
 						  .weight = SLICE_DEFAULT_WEIGHT,
 						  .flags = SLICE_ENDPOINT_READY,
 					  });
-	txn_put(txn, fixture->store->tables.endpoint_slices, &slice->row);
+	txn_put(txn, fixture->tables.endpoint_slices, &slice->row);
 }
 
 static void fill(struct fixture *fixture, unsigned int n)
 {
-	struct txn *txn = txn_new(fixture->store->store);
+	struct txn *txn = txn_new(fixture->store);
 
 	for (unsigned int i = 0; i < n; i++) {
 		put_service(fixture, txn, i, 0);
 		put_slice(fixture, txn, i, 4);
 	}
 	txn_commit(txn);
-	store_settle(fixture->store->store);
+	store_settle(fixture->store);
 }
 
 static void a_slice_touches_its_row(void **state)
@@ -114,18 +118,18 @@ static void a_slice_touches_its_row(void **state)
 	struct txn *txn;
 
 	fill(fixture, 1000);
-	assert_int_equal(table_n_rows(fixture->store->tables.lb_services), 1000);
+	assert_int_equal(table_n_rows(fixture->tables.lb_services), 1000);
 	fixture->n_changed = 0;
-	txn = txn_new(fixture->store->store);
+	txn = txn_new(fixture->store);
 	put_slice(fixture, txn, 7, 3);
 	txn_commit(txn);
-	store_settle(fixture->store->store);
+	store_settle(fixture->store);
 	assert_int_equal(fixture->n_changed, 1);
 	/* The same once more is no change. */
-	txn = txn_new(fixture->store->store);
+	txn = txn_new(fixture->store);
 	put_slice(fixture, txn, 7, 3);
 	txn_commit(txn);
-	store_settle(fixture->store->store);
+	store_settle(fixture->store);
 	assert_int_equal(fixture->n_changed, 1);
 }
 
@@ -137,25 +141,25 @@ static void a_conflict_touches_two_rows(void **state)
 	GPtrArray *problems;
 
 	fill(fixture, 100);
-	txn = txn_new(fixture->store->store);
+	txn = txn_new(fixture->store);
 	put_service(fixture, txn, 55, 30001);
 	txn_commit(txn);
-	store_settle(fixture->store->store);
+	store_settle(fixture->store);
 	fixture->n_changed = 0;
-	txn = txn_new(fixture->store->store);
+	txn = txn_new(fixture->store);
 	put_service(fixture, txn, 33, 30001);
 	txn_commit(txn);
-	store_settle(fixture->store->store);
+	store_settle(fixture->store);
 	assert_int_equal(fixture->n_changed, 2);
-	problems = lb_derivation_problems(fixture->store->derivation);
+	problems = lb_derivation_problems(derive_get_lb(fixture->derive));
 	assert_int_equal(problems->len, 1);
 	g_ptr_array_unref(problems);
-	txn = txn_new(fixture->store->store);
-	txn_remove(txn, fixture->store->tables.services, "default/s33", strlen("default/s33"));
+	txn = txn_new(fixture->store);
+	txn_remove(txn, fixture->tables.services, "default/s33", strlen("default/s33"));
 	txn_commit(txn);
-	store_settle(fixture->store->store);
+	store_settle(fixture->store);
 	assert_int_equal(fixture->n_changed, 4);
-	problems = lb_derivation_problems(fixture->store->derivation);
+	problems = lb_derivation_problems(derive_get_lb(fixture->derive));
 	assert_int_equal(problems->len, 0);
 	g_ptr_array_unref(problems);
 }
@@ -166,15 +170,15 @@ static void nothing_is_left(void **state)
 	struct txn *txn;
 
 	fill(fixture, 100);
-	txn = txn_new(fixture->store->store);
+	txn = txn_new(fixture->store);
 	for (unsigned int i = 0; i < 100; i++) {
 		g_autofree char *key = g_strdup_printf("default/s%u", i);
 
-		txn_remove(txn, fixture->store->tables.services, key, strlen(key));
+		txn_remove(txn, fixture->tables.services, key, strlen(key));
 	}
 	txn_commit(txn);
-	store_settle(fixture->store->store);
-	assert_int_equal(table_n_rows(fixture->store->tables.lb_services), 0);
+	store_settle(fixture->store);
+	assert_int_equal(table_n_rows(fixture->tables.lb_services), 0);
 }
 
 int main(void)

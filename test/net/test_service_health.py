@@ -5,6 +5,7 @@ import http.client
 import json
 import re
 import socket
+import threading
 
 import pytest
 
@@ -29,7 +30,7 @@ def get(namespace, address, port, path="/"):
 
 @pytest.fixture(scope="module")
 def balanced():
-    made = ServiceSite()
+    made = ServiceSite(kube_proxy_replacement="true")
     yield made
     made.close()
 
@@ -112,3 +113,124 @@ def test_healthz_of_kube_proxy(site, family):
     assert status == 200 and body["lastUpdated"] == body["currentTime"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", body["currentTime"])
     assert get(site.far, address, 10256, "/other")[0] == 404
+
+
+# The agent's own health checks.
+
+CHECK = {"axoneme.io/health-check": "tcp", "axoneme.io/health-check-interval": "200ms",
+         "axoneme.io/health-check-timeout": "90ms"}
+VIPS = ["172.20.0.41", "fd00:20::41"]
+
+
+def put_checked(site, *servers, **annotations):
+    site.put_service("checked", VIPS, [objects.port(80, 8080)], site.endpoints(*servers),
+                     annotations={**CHECK, **annotations})
+
+
+def states(node):
+    """{back end: state} of the service, as the node sees it."""
+    return {f"{each['ip']} {each['port']}": each["state"]
+            for service in node.cli_json("service", "list")
+            if service["spec"]["flags"].get("name") == "checked"
+            for each in service["spec"]["backend-addresses"]}
+
+
+def servers_seen(site, family, n=20):
+    answers = {site.ask("client1", probe.TCP, VIPS[family == socket.AF_INET6], 80) for _ in range(n)}
+    return {getattr(answer, "server", answer) for answer in answers}
+
+
+def set_service(site, number, runs):
+    """The server pod's port 8080 answers, or refuses as when its program has ended."""
+    action = "-D" if runs else "-A"
+    for tool in "iptables", "ip6tables":
+        site.namespaces[f"server{number}"].exec(
+            tool, action, "INPUT", "-p", "tcp", "--dport", "8080", "-j", "REJECT", "--reject-with",
+            "tcp-reset")
+
+
+def quarantined(node):
+    return {name for name, state in states(node).items() if state == "quarantined"}
+
+
+def test_dead_back_end_is_out_and_back(balanced, family):
+    """Two intervals after its death nobody new is sent to it; when it answers it is back."""
+    node = balanced.nodes[0]
+    put_checked(balanced, "server1", "server2")
+    probe.eventually(lambda: servers_seen(balanced, family) == {"server1", "server2"}, seconds=10,
+                     what="both serve")
+    assert not quarantined(node)
+    dead = {f"{balanced.address('server2', each)} 8080" for each in (socket.AF_INET, socket.AF_INET6)}
+    set_service(balanced, 2, False)
+    try:
+        probe.eventually(lambda: quarantined(node) == dead, seconds=10, what="server2 is out")
+        assert servers_seen(balanced, family) == {"server1"}
+    finally:
+        set_service(balanced, 2, True)
+    probe.eventually(lambda: not quarantined(node), seconds=10, what="server2 is back")
+    probe.eventually(lambda: servers_seen(balanced, family) == {"server1", "server2"},
+                     what="both serve again")
+    balanced.remove("checked.yaml")
+
+
+def test_dead_back_end_is_out_over_a_restart(balanced):
+    """The next agent does not send anybody to it before it has asked."""
+    node = balanced.nodes[0]
+    put_checked(balanced, "server1", "server2", **{"axoneme.io/health-check-interval": "1s"})
+    set_service(balanced, 2, False)
+    try:
+        probe.eventually(lambda: len(quarantined(node)) == 2, seconds=10, what="server2 is out")
+        probe.eventually(lambda: (node.state_dir / "state/backend-health.json").exists()
+                         and "refused" in (node.state_dir / "state/backend-health.json").read_text(),
+                         what="it is written down")
+        node.kill_agent()
+        node.start_agent()
+        assert len(quarantined(node)) == 2
+    finally:
+        set_service(balanced, 2, True)
+    probe.eventually(lambda: not quarantined(node), seconds=10, what="server2 is back")
+    balanced.remove("checked.yaml")
+
+
+def test_all_dead_back_ends_serve(balanced):
+    """Who knows: the checks may be what is broken. Nobody is served by nobody."""
+    node = balanced.nodes[0]
+    put_checked(balanced, "server1", "server2", **{"axoneme.io/health-check": "http:/"})
+    # The servers talk another protocol.
+    probe.eventually(lambda: len(quarantined(node)) == 4, seconds=10, what="all are found down")
+    assert servers_seen(balanced, socket.AF_INET) == {"server1", "server2"}
+    balanced.remove("checked.yaml")
+
+
+def test_health_check_of_http(balanced):
+    """The status decides."""
+    node = balanced.nodes[0]
+    answers = {"status": b"200 OK"}
+
+    def serve(listener):
+        while True:
+            try:
+                peer, _ = listener.accept()
+            except OSError:
+                return
+            with peer:
+                peer.recv(1000)
+                peer.sendall(b"HTTP/1.1 " + answers["status"] + b"\r\nContent-Length: 0\r\n\r\n")
+
+    listener = balanced.namespaces["server1"].socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.bind(("0.0.0.0", 8099))
+    listener.listen(64)
+    thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+    thread.start()
+    balanced.put_service("checked", VIPS[:1], [objects.port(80, 8099)],
+                         [objects.endpoint(balanced.address("server1", socket.AF_INET), "node1")],
+                         annotations={**CHECK, "axoneme.io/health-check": "http:/ready"})
+    probe.eventually(lambda: states(node), what="the service is there")
+    answers["status"] = b"503 Service Unavailable"
+    probe.eventually(lambda: len(quarantined(node)) == 1, seconds=10, what="503 is no health")
+    node.wait_log("A back end does not answer", "HTTP status 503")
+    answers["status"] = b"204 No Content"
+    probe.eventually(lambda: not quarantined(node), seconds=10, what="204 is")
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    balanced.remove("checked.yaml")

@@ -6,7 +6,7 @@
 #pragma once
 
 #include <glib.h>
-#include "src/derive/lb_world_test.h"
+#include "test/services/world.h"
 
 /*
  * "nobody"; "wildcard" (port 0: whether other ports of the address are refused); else who, as what, with whom behind.

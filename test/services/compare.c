@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Random changes of a world of services. After each, the rows must be those of a world in which everything has been
- * from the start, and must answer as the slow reference does. LB_CASES=10000 looks for what no case shows,
- * LB_SEED=7 tries one again.
+ * from the start, and must answer as the slow reference does. SERVICES_CASES=10000 looks for what no case shows,
+ * SERVICES_SEED=7 tries one again.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "src/derive/lb_reference_test.h"
+#include "test/services/reference.h"
 #include "src/derive/row_set.h"
 #include "src/model/lb.h"
 
@@ -261,7 +261,8 @@ static unsigned int try_seed(uint64_t seed)
 		if (i % 4 == 3 || n_wrong)
 			n_wrong += compare_with_reference(world, store);
 		if (n_wrong)
-			fprintf(stderr, "LB_SEED=%" G_GUINT64_FORMAT ", change %u\n", seed, i);
+			fprintf(stderr, "SERVICES_SEED=%" G_GUINT64_FORMAT ", change %u\n", seed,
+				i);
 	}
 	lb_world_store_free(store);
 	lb_world_free(world);
@@ -277,7 +278,7 @@ static unsigned long number_from(const char *name, unsigned long fallback)
 
 static void rows_do_not_depend_on_history(void **state)
 {
-	unsigned long n = number_from("LB_CASES", 40), seed = number_from("LB_SEED", 0);
+	unsigned long n = number_from("SERVICES_CASES", 40), seed = number_from("SERVICES_SEED", 0);
 
 	if (seed) {
 		assert_int_equal(try_seed(seed), 0);
