@@ -146,7 +146,7 @@ static __always_inline __u32 service_choose(const struct lb_frontend *frontend, 
 	bool local = service_is_local(frontend, scope);
 	__u32 now = frontend->affinity_timeout ? service_now() : 0;
 	__u32 set = LB_SET(frontend->service, local);
-	bool is_asked = flow && flow->flags & FLOW_F_EXPLAIN;
+	bool is_asked = flow && flow->flags & FLOW_F_EXPLAIN; /* sockets have none */
 	__u32 backend = 0;
 
 	if (frontend->affinity_timeout) {

@@ -220,6 +220,8 @@ void harness_reset(struct harness *harness)
 {
 	struct device_info node = {.masquerade4 = harness_addr(NODE4),
 				   .masquerade6 = harness_addr(NODE6),
+				   .addr4 = harness_addr(NODE4),
+				   .addr6 = harness_addr(NODE6),
 				   .mtu = 1500};
 	struct runtime_config runtime = {.drop_events = 1, .wakeup_bytes = 1 << 16};
 	static const struct metric zeros[CPUS_MAX];

@@ -12,6 +12,7 @@
 #include "src/agent/events.h"
 #include "src/agent/health.h"
 #include "src/agent/kept_policies.h"
+#include "src/agent/kube_proxy_healthz.h"
 #include "src/agent/live.h"
 #include "src/agent/loop_watch.h"
 #include "src/agent/metrics.h"
@@ -25,6 +26,7 @@
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
+#include "src/agent/service_health.h"
 #include "src/agent/service_requests.h"
 #include "src/agent/service_settings.h"
 #include "src/agent/socket_group.h"
@@ -374,6 +376,14 @@ static void set_policy_parts(struct agent *agent)
 		agent->reconcilers, agent->settings->enable_endpoint_lockdown_on_policy_overflow);
 }
 
+static void set_service_parts(struct agent *agent)
+{
+	struct service_settings services;
+
+	service_settings_get(agent->settings, &services);
+	reconcilers_set_maglev(agent->reconcilers, services.maglev_size, services.maglev_seed);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -391,6 +401,7 @@ static int apply_plan(struct agent *agent, GError **error)
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
 	policy_activation_watch(agent->activation);
 	set_policy_parts(agent);
+	set_service_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
@@ -450,6 +461,18 @@ static int serve_metrics(struct agent *agent, GError **error)
 	return 0;
 }
 
+/* What load balancers outside ask, once there is something to tell. */
+static int serve_services(struct agent *agent, GError **error)
+{
+	if (agent->settings->enable_health_check_nodeport)
+		agent->service_health = service_health_new(
+			agent->loop, agent->store, &agent->tables,
+			controller_new(agent->controllers, "health-check-node-ports", "health", 0));
+	agent->kube_proxy_healthz = kube_proxy_healthz_new(agent);
+	store_settle(agent->store);
+	return 0;
+}
+
 static int give_up_privileges(struct agent *agent, GError **error)
 {
 	return privilege_finish(error);
@@ -474,6 +497,7 @@ static const struct step {
 	{"applying the plan", "plan", apply_plan},
 	{"serving the API", "initAPI", serve},
 	{"serving metrics", "metrics", serve_metrics},
+	{"answering about services", "serviceHealth", serve_services},
 	{"giving up privileges", "privileges", give_up_privileges},
 };
 
@@ -562,6 +586,8 @@ void agent_free(struct agent *agent)
 	notify_stopping(agent->notify);
 	notify_free(agent->notify);
 	health_free(agent->health);
+	service_health_free(agent->service_health);
+	kube_proxy_healthz_free(agent->kube_proxy_healthz);
 	loop_watch_free(agent->loop_watch);
 	http_server_free(agent->api_server);
 	metrics_stop(agent->metrics);

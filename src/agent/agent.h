@@ -63,7 +63,9 @@ struct agent {
 	struct agent_events *agent_events;
 	struct policy_log *policy_log;
 	struct http_server *api_server;
-	struct health *health; /* NULL: switched off */
+	struct health *health;                         /* NULL: switched off */
+	struct service_health *service_health;         /* NULL: switched off */
+	struct kube_proxy_healthz *kube_proxy_healthz; /* NULL: switched off */
 	struct loop_watch *loop_watch;
 	struct notify *notify; /* NULL: no service manager started the agent */
 	struct api_statistics *api_statistics;

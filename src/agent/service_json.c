@@ -49,11 +49,20 @@ static bool add_service(const struct row *row, void *data)
 	return true;
 }
 
+/* Made by PUT /service/{id}, not by a manifest. */
+static bool is_requested(const struct lb_service *service)
+{
+	return g_str_has_prefix(service->key, "request/");
+}
+
 static int compare_listed(gconstpointer a, gconstpointer b)
 {
 	const struct listed *left = a, *right = b;
+	bool v4 = addr_is_v4(&left->frontend->addr);
 	int order = addr_compare(&left->frontend->addr, &right->frontend->addr);
 
+	if (v4 != addr_is_v4(&right->frontend->addr))
+		order = v4 ? -1 : 1;
 	if (left->id != right->id)
 		return left->id - 1 < right->id - 1 ? -1 : 1; /* 0 is the last */
 	if (order)
@@ -159,9 +168,10 @@ json_t *services_to_json(const struct agent *agent, uint32_t id)
 			continue;
 		spec = spec_to_json(entry);
 		/* Both members hold the same object. */
-		json_array_append_new(list,
-				      json_pack("{s:O, s:{s:o*}}", "spec", spec, "status",
-						"realized", entry->id ? json_incref(spec) : NULL));
+		json_array_append_new(
+			list, json_pack("{s:O, s:{s:o*}, s:{s:b}}", "spec", spec, "status",
+					"realized", entry->id ? json_incref(spec) : NULL, "axoneme",
+					"requested", is_requested(entry->service)));
 		json_decref(spec);
 	}
 	return list;

@@ -5,11 +5,13 @@
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/health.h"
 #include "src/agent/kept_policies.h"
+#include "src/agent/kube_proxy_healthz.h"
 #include "src/agent/map_pressure.h"
 #include "src/agent/metrics.h"
 #include "src/agent/node_report.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
+#include "src/agent/service_health.h"
 #include "src/agent/service_requests.h"
 #include "src/agent/socket_mend.h"
 #include "src/agent/state_mend.h"
@@ -96,6 +98,8 @@ static void retry(struct agent *agent)
 	router_retry(agent->router);
 	health_retry(agent->health);
 	metrics_retry(agent->metrics);
+	service_health_retry(agent->service_health);
+	kube_proxy_healthz_retry(agent->kube_proxy_healthz);
 	/* Also what callers left who found the agent there, but held up for longer than they wait. */
 	queued_delete_run(agent->endpoints, agent->settings->socket_path, agent->delete_queue);
 }

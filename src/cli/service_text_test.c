@@ -95,9 +95,7 @@ static void test_update(void **state)
 		"\"10.0.0.6\", \"port\": 81, \"protocol\": \"UDP\", \"weight\": 0, \"state\": "
 		"\"maintenance\"}], \"flags\": {\"type\": \"LoadBalancer\", \"trafficPolicy\": "
 		"\"Local\", "
-		"\"extTrafficPolicy\": \"Local\", \"intTrafficPolicy\": \"Cluster\"}, "
-		"\"updateServices\": "
-		"true}",
+		"\"extTrafficPolicy\": \"Local\", \"intTrafficPolicy\": \"Cluster\"}}",
 		0, NULL);
 
 	assert_non_null(want);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/datapath/lb_maps.h"
 #include "src/datapath/policy_maps.h"
 
 #define FINISH_RETRY_NS NSEC_PER_SEC
@@ -19,6 +20,7 @@ enum {
 struct reconcilers {
 	struct datapath *datapath;
 	struct policy_maps *policy; /* before all kinds; what it removes, behind all */
+	struct lb_maps *services;   /* behind the map entries, before the programs */
 	reconciler_write_fn on_write;
 	void *on_write_data;
 	struct reconcile kinds[KIND__MAX];
@@ -98,12 +100,15 @@ struct reconcilers *reconcilers_new(struct store *store, struct tables *tables,
 	reconcilers->n_failing_by_endpoint = g_hash_table_new(NULL, NULL);
 	reconcilers->policy = policy_maps_new(store, tables, datapath);
 	policy_maps_watch(reconcilers->policy, store, tables);
+	reconcilers->services = lb_maps_new(store, tables, datapath);
 	for (int i = 0; i < KIND__MAX; i++) {
 		struct reconcile *reconcile = &reconcilers->kinds[i];
 		struct watch *watch;
 
 		reconcile_init(reconcile, kinds[i].kind, datapath, kinds[i].table,
 			       reconcilers->n_failing_by_endpoint);
+		if (i == KIND_ATTACHMENTS)
+			lb_maps_watch(reconcilers->services, store, tables);
 		if (i == KIND_ATTACHMENTS)
 			watch = watch_new(store, kinds[i].kind->name, run_attachment_watch,
 					  reconcilers);
@@ -119,6 +124,7 @@ void reconcilers_set_controllers(struct reconcilers *reconcilers, struct control
 				 int64_t interval_ns)
 {
 	policy_maps_set_controller(reconcilers->policy, controllers, interval_ns);
+	lb_maps_set_controller(reconcilers->services, controllers, interval_ns);
 	for (int i = 0; i < KIND__MAX; i++)
 		reconcilers->kinds[i].controller =
 			controller_new(controllers, reconcilers->kinds[i].kind->controller_name,
@@ -131,6 +137,7 @@ void reconcilers_free(struct reconcilers *reconcilers)
 	if (!reconcilers)
 		return;
 	policy_maps_free(reconcilers->policy);
+	lb_maps_free(reconcilers->services);
 	for (int i = 0; i < KIND__MAX; i++)
 		reconcile_fini(&reconcilers->kinds[i]);
 	g_hash_table_unref(reconcilers->n_failing_by_endpoint);
@@ -141,6 +148,7 @@ void reconcilers_set_clock(struct reconcilers *reconcilers, int64_t (*now_ns)(vo
 {
 	reconcilers->now_ns = now_ns;
 	policy_maps_set_clock(reconcilers->policy, now_ns);
+	lb_maps_set_clock(reconcilers->services, now_ns);
 	for (int i = 0; i < KIND__MAX; i++)
 		reconcilers->kinds[i].now_ns = now_ns;
 }
@@ -169,16 +177,19 @@ static int seed_prefixes(struct reconcilers *reconcilers)
 int reconcilers_adopt(struct reconcilers *reconcilers, GError **error)
 {
 	int policy_err = policy_maps_adopt(reconcilers->policy);
+	int err;
 
 	if (policy_err)
 		return error_set_errno(error, -policy_err, "reading the kernel's policy");
 	for (int i = 0; i < KIND__MAX; i++) {
-		int err = reconcile_adopt(&reconcilers->kinds[i]);
-
+		err = reconcile_adopt(&reconcilers->kinds[i]);
 		if (err)
 			return error_set_errno(error, -err, "reading the kernel's %s",
 					       reconcilers->kinds[i].kind->name);
 	}
+	err = lb_maps_adopt(reconcilers->services);
+	if (err)
+		return error_set_errno(error, -err, "reading the kernel's services");
 	policy_err = seed_prefixes(reconcilers);
 	if (policy_err)
 		return error_set_errno(error, -policy_err, "reading the kernel's prefixes");
@@ -189,6 +200,7 @@ int reconcilers_adopt(struct reconcilers *reconcilers, GError **error)
 void reconcilers_allow_deletion(struct reconcilers *reconcilers)
 {
 	policy_maps_allow_deletion(reconcilers->policy);
+	lb_maps_allow_deletion(reconcilers->services);
 	for (int i = 0; i < KIND__MAX; i++) {
 		unsigned int n_deleted = reconcile_allow_deletion(&reconcilers->kinds[i]);
 
@@ -229,7 +241,8 @@ static unsigned int resync_kinds(struct reconcilers *reconcilers, int first)
 
 unsigned int reconcilers_resync(struct reconcilers *reconcilers)
 {
-	return policy_maps_resync(reconcilers->policy) + resync_kinds(reconcilers, 0);
+	return policy_maps_resync(reconcilers->policy) + lb_maps_resync(reconcilers->services) +
+	       resync_kinds(reconcilers, 0);
 }
 
 unsigned int reconcilers_resync_devices(struct reconcilers *reconcilers)
@@ -246,7 +259,8 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
 
 int64_t reconcilers_retry(struct reconcilers *reconcilers)
 {
-	int64_t next_ns = policy_maps_retry(reconcilers->policy);
+	int64_t next_ns = earlier(policy_maps_retry(reconcilers->policy),
+				  lb_maps_retry(reconcilers->services));
 
 	for (int i = 0; i < KIND__MAX; i++)
 		next_ns = earlier(next_ns, reconcile_retry(&reconcilers->kinds[i]));
@@ -305,8 +319,10 @@ void reconcilers_foreach_status(const struct reconcilers *reconcilers,
 				void *data)
 {
 	struct reconciler_status policy = policy_maps_status(reconcilers->policy);
+	struct reconciler_status services = lb_maps_status(reconcilers->services);
 
 	fn(&policy, data);
+	fn(&services, data);
 	for (int i = 0; i < KIND__MAX; i++) {
 		const struct reconcile *reconcile = &reconcilers->kinds[i];
 		unsigned int n_wanted = table_n_rows(reconcile->table);
@@ -351,6 +367,7 @@ void reconcilers_foreach_failure(const struct reconcilers *reconcilers,
 				 void *data)
 {
 	policy_maps_foreach_failure(reconcilers->policy, fn, data);
+	lb_maps_foreach_failure(reconcilers->services, fn, data);
 	for (int i = 0; i < KIND__MAX; i++) {
 		struct visit visit = {&reconcilers->kinds[i], fn, data};
 
@@ -452,6 +469,7 @@ void reconcilers_set_write_observer(struct reconcilers *reconcilers, reconciler_
 	struct reconcile *reconcile = &reconcilers->kinds[KIND_MAP_ENTRIES];
 
 	policy_maps_set_write_observer(reconcilers->policy, fn, data);
+	lb_maps_set_write_observer(reconcilers->services, fn, data);
 	reconcilers->on_write = fn;
 	reconcilers->on_write_data = data;
 	reconcile->on_write = observe_write;
@@ -492,4 +510,38 @@ struct reconciler_policy_statistics
 reconcilers_policy_statistics(const struct reconcilers *reconcilers)
 {
 	return policy_maps_statistics(reconcilers->policy);
+}
+
+/* ---- services ---- */
+
+void reconcilers_set_maglev(struct reconcilers *reconcilers, uint32_t size, uint32_t seed)
+{
+	lb_maps_set_maglev(reconcilers->services, size, seed);
+}
+
+void reconcilers_set_backend_observer(struct reconcilers *reconcilers,
+				      reconciler_backend_observer fn, void *data)
+{
+	lb_maps_set_backend_observer(reconcilers->services, fn, data);
+}
+
+void reconcilers_foreach_service(const struct reconcilers *reconcilers,
+				 void (*fn)(const struct reconciler_service *service, void *data),
+				 void *data)
+{
+	lb_maps_foreach(reconcilers->services, fn, data);
+}
+
+bool reconcilers_service_by_frontend_id(const struct reconcilers *reconcilers, uint32_t id,
+					void (*fn)(const struct reconciler_service *service,
+						   void *data),
+					void *data)
+{
+	return lb_maps_by_frontend_id(reconcilers->services, id, fn, data);
+}
+
+struct reconciler_service_statistics
+reconcilers_service_statistics(const struct reconcilers *reconcilers)
+{
+	return lb_maps_statistics(reconcilers->services);
 }

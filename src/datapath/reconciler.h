@@ -10,10 +10,11 @@
 
 #include "src/base/controller.h"
 #include "src/datapath/datapath.h"
+#include "src/model/lb.h"
 #include "src/store/tables.h"
 
 struct reconciler_status {
-	const char *name; /* "policy", "map-entries", "attachments", "routes" */
+	const char *name; /* "policy", "map-entries", "services", "attachments", "routes" */
 	unsigned int n_wanted;
 	unsigned int n_applied;
 	unsigned int n_failing;
@@ -201,3 +202,65 @@ struct reconciler_policy_statistics {
 
 struct reconciler_policy_statistics
 reconcilers_policy_statistics(const struct reconcilers *reconcilers);
+
+/* ---- services ---- */
+
+/*
+ * Before reconcilers_adopt(). size: positions of a table, a prime number; 0, as without this: no service is given a
+ * table. seed: as for maglev_fill().
+ */
+void reconcilers_set_maglev(struct reconcilers *reconcilers, uint32_t size, uint32_t seed);
+
+/* A back end whose entry has been deleted: what still goes to it is lost. */
+struct lb_backend_gone {
+	struct addr addr;
+	uint16_t port; /* host byte order */
+	uint8_t protocol;
+	uint32_t id; /* that it had */
+};
+
+typedef void (*reconciler_backend_observer)(const struct lb_backend_gone *gone, void *data);
+
+/* One; NULL: none. It is called in the middle of a run: it only takes note. */
+void reconcilers_set_backend_observer(struct reconcilers *reconcilers,
+				      reconciler_backend_observer fn, void *data);
+
+/* A service of the plan, with its numbers in the kernel. Borrowed for the call. */
+struct reconciler_service {
+	const struct lb_service *row;
+	uint32_t number; /* 0: it has none yet */
+	const uint32_t
+		*frontend_ids; /* of row->frontends; 0: the kernel has it not, or it is another's */
+	const uint32_t *backend_ids; /* of row->backends; 0: the kernel has it not */
+	bool is_applied;             /* the kernel has all of it */
+	int error;                   /* positive errno: why not; 0: is_applied */
+};
+
+void reconcilers_foreach_service(const struct reconcilers *reconcilers,
+				 void (*fn)(const struct reconciler_service *service, void *data),
+				 void *data);
+/*
+ * fn is called with the service whose front end has the id; a wildcard is no service's. False where there is none.
+ * It goes through all front ends.
+ */
+bool reconcilers_service_by_frontend_id(const struct reconcilers *reconcilers, uint32_t id,
+					void (*fn)(const struct reconciler_service *service,
+						   void *data),
+					void *data);
+
+struct reconciler_service_statistics {
+	unsigned int n_services; /* that have something in the kernel */
+	unsigned int n_frontends;
+	unsigned int n_backends;
+	unsigned int n_tables;  /* Maglev's */
+	unsigned int n_failing; /* services of the plan that the kernel has not as they should be */
+	uint64_t n_overflows;   /* since start: times that a service began not to fit */
+	/* Of the maps that this reconciler fills; of others 0. */
+	uint32_t n_entries[PLAN_MAP__MAX];
+	uint32_t max_entries[PLAN_MAP__MAX];
+	/* From the first change that led there to the last write; of what did not fit until it did. */
+	const struct histogram *implementation_delays;
+};
+
+struct reconciler_service_statistics
+reconcilers_service_statistics(const struct reconcilers *reconcilers);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "src/model/connection_text.h"
 
 static const char *const prefixes[LB_OWNER__MAX] = {
 	[LB_OWNER_REDIRECT] = "redirect/",
@@ -11,20 +12,6 @@ static const char *const prefixes[LB_OWNER__MAX] = {
 	[LB_OWNER_REQUEST] = "request/",
 };
 
-const char *lb_protocol_name(uint8_t protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return "TCP";
-	case IPPROTO_UDP:
-		return "UDP";
-	case IPPROTO_SCTP:
-		return "SCTP";
-	default:
-		return "ANY";
-	}
-}
-
 struct lb_draft *lb_draft_new(const struct lb_owner *owner, const char *port_text, uint8_t protocol,
 			      bool v4)
 {
@@ -32,7 +19,7 @@ struct lb_draft *lb_draft_new(const struct lb_owner *owner, const char *port_tex
 	const char *prefix = prefixes[owner->kind];
 
 	draft->key = port_text ? g_strdup_printf("%s%s:%s/%s/%c", prefix, owner->key, port_text,
-						 lb_protocol_name(protocol), v4 ? '4' : '6')
+						 protocol_format(protocol), v4 ? '4' : '6')
 			       : g_strconcat(prefix, owner->key, NULL);
 	draft->fields.protocol = protocol;
 	draft->frontends = g_array_new(false, false, sizeof(struct lb_plan_frontend));

@@ -47,5 +47,3 @@ struct lb_service *lb_draft_finish(struct lb_draft *draft);
 char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind);
 /* The order in which rows take what two of them want: <0 where a is before b. */
 int lb_owner_compare_rows(const char *row_key_a, const char *row_key_b);
-/* "TCP", "UDP", "SCTP" */
-const char *lb_protocol_name(uint8_t protocol);

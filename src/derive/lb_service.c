@@ -2,6 +2,7 @@
 #include "src/derive/lb_service.h"
 
 #include <string.h>
+#include "src/model/connection_text.h"
 #include "src/model/selector.h"
 
 #define LABEL_PROXY_NAME "service.kubernetes.io/service-proxy-name"
@@ -312,6 +313,6 @@ void lb_service_add_keys(const struct service *service, GPtrArray *keys)
 		for (const char *family = "46"; *family; family++)
 			g_ptr_array_add(
 				keys, g_strdup_printf("%s:%u/%s/%c", service->meta.key, port->port,
-						      lb_protocol_name(port->protocol), *family));
+						      protocol_format(port->protocol), *family));
 	}
 }

@@ -7,6 +7,8 @@
  *	ip-masq-agent   ranges that are not masqueraded, where the configuration asks for the file
  *	devices.json    what the kernel would report
  *	endpoints.json  what has joined
+ *	requests.json   services made by hand; may be missing
+ *	sick.json       back ends that the agent's probes fail at; may be missing
  *	manifests/      read at the start
  *	manifests-2/    read after the first plan has been printed, on top of the others; and so on
  *
@@ -20,12 +22,15 @@
 #include <sys/stat.h>
 #include <jansson.h>
 #include "src/agent/wiring.h"
+#include "src/base/intern.h"
 #include "src/datapath/reconciler.h"
 #include "src/derive/derive.h"
 #include "src/derive/ipam.h"
 #include "src/derive/policy_activation.h"
+#include "src/model/backend_health.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
+#include "src/model/service_request.h"
 #include "src/source/file_set.h"
 #include "src/source/masquerade_file.h"
 #include "test/golden/print.h"
@@ -247,6 +252,88 @@ static void put_endpoint(struct golden *golden, const json_t *object, uint16_t i
 	store_settle(golden->store);
 }
 
+/* "10.0.0.1 80", "fd00::1 80" */
+static void parse_end(struct golden *golden, const char *text, struct addr *ret_addr,
+		      uint16_t *ret_port)
+{
+	g_auto(GStrv) words = g_strsplit(text ? text : "", " ", 2);
+
+	if (g_strv_length(words) != 2 || addr_parse(words[0], ret_addr))
+		fail(golden, "an address and a port are wanted", text ? text : "(nothing)");
+	*ret_port = atoi(words[1]);
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	return json_string_value(json_object_get(object, name));
+}
+
+static unsigned int number_of(const json_t *object, const char *name, unsigned int fallback)
+{
+	const json_t *number = json_object_get(object, name);
+
+	return number ? json_integer_value(number) : fallback;
+}
+
+static void put_request(struct golden *golden, const json_t *object)
+{
+	struct service_request *request = (struct service_request *)row_new(&service_request_class);
+	const json_t *backends = json_object_get(object, "backends"), *item;
+	struct txn *txn = txn_new(golden->store);
+	size_t i;
+
+	request->id = number_of(object, "id", 1);
+	parse_end(golden, text_of(object, "frontend"), &request->addr, &request->port);
+	request->protocol = number_of(object, "protocol", IPPROTO_TCP);
+	request->type = number_of(object, "type", LB_TYPE_CLUSTER_IP);
+	request->external_local = json_is_true(json_object_get(object, "local"));
+	request->namespace = intern_new(text_of(object, "namespace"));
+	request->name = intern_new(text_of(object, "name"));
+	request->backends = g_array_new(false, false, sizeof(struct service_request_backend));
+	json_array_foreach(backends, i, item)
+	{
+		struct service_request_backend backend = {
+			.weight = number_of(item, "weight", 100),
+			.state = number_of(item, "state", LB_BACKEND_ACTIVE),
+		};
+
+		parse_end(golden, text_of(item, "addr"), &backend.addr, &backend.port);
+		g_array_append_val(request->backends, backend);
+	}
+	txn_put(txn, golden->tables.service_requests, &request->row);
+	txn_commit(txn);
+}
+
+static void put_sick(struct golden *golden, const json_t *object)
+{
+	struct backend_health *health = (struct backend_health *)row_new(&backend_health_class);
+	struct txn *txn = txn_new(golden->store);
+	struct addr addr;
+	uint16_t port;
+
+	parse_end(golden, text_of(object, "addr"), &addr, &port);
+	health->key = backend_health_key_new(&addr, port, IPPROTO_TCP, text_of(object, "service"));
+	health->reason = g_strdup("connect: Connection refused");
+	txn_put(txn, golden->tables.backend_health, &health->row);
+	txn_commit(txn);
+}
+
+/* Each element of the file, if there is one. */
+static void put_all(struct golden *golden, const char *name,
+		    void (*put)(struct golden *golden, const json_t *object))
+{
+	g_autofree char *path = g_build_filename(golden->dir, name, NULL);
+	json_t *array, *item;
+	size_t i;
+
+	if (!g_file_test(path, G_FILE_TEST_EXISTS))
+		return;
+	array = load_json(golden, name);
+	json_array_foreach(array, i, item) put(golden, item);
+	json_decref(array);
+	store_settle(golden->store);
+}
+
 static void set_routers(struct golden *golden)
 {
 	struct addr routers[2] = {0};
@@ -265,9 +352,14 @@ static void set_routers(struct golden *golden)
 static void set_synced(struct golden *golden)
 {
 	struct table *const tables[] = {
-		golden->tables.namespaces,      golden->tables.nodes,       golden->tables.pods,
-		golden->tables.policies,        golden->tables.cidr_groups, golden->tables.services,
+		golden->tables.namespaces,
+		golden->tables.nodes,
+		golden->tables.pods,
+		golden->tables.policies,
+		golden->tables.cidr_groups,
+		golden->tables.services,
 		golden->tables.endpoint_slices,
+		golden->tables.local_redirects,
 	};
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(tables); i++)
@@ -324,6 +416,17 @@ static void start(struct golden *golden)
 	store_settle(golden->store);
 }
 
+static void print(struct golden *golden)
+{
+	g_autoptr(GPtrArray) problems = lb_derivation_problems(derive_get_lb(golden->derive));
+
+	print_state(golden->output, &golden->tables, golden->datapath);
+	for (unsigned int i = 0; i < problems->len; i++)
+		g_string_append_printf(golden->output, "%s%s\n",
+				       i ? "  " : "problems of services\n  ",
+				       (const char *)problems->pdata[i]);
+}
+
 static void run(struct golden *golden)
 {
 	json_t *endpoints, *endpoint;
@@ -334,7 +437,9 @@ static void run(struct golden *golden)
 	endpoints = load_json(golden, "endpoints.json");
 	json_array_foreach(endpoints, i, endpoint) put_endpoint(golden, endpoint, i + 1);
 	json_decref(endpoints);
-	print_state(golden->output, &golden->tables, golden->datapath);
+	put_all(golden, "requests.json", put_request);
+	put_all(golden, "sick.json", put_sick);
+	print(golden);
 	for (unsigned int step = 2;; step++) {
 		g_autofree char *name = g_strdup_printf("manifests-%u", step);
 
@@ -342,7 +447,7 @@ static void run(struct golden *golden)
 			break;
 		set_routers(golden);
 		g_string_append_printf(golden->output, "\n##### after %s #####\n\n", name);
-		print_state(golden->output, &golden->tables, golden->datapath);
+		print(golden);
 	}
 }
 

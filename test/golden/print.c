@@ -12,6 +12,7 @@
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
 #include "src/model/source_problem.h"
+#include "test/golden/print_lb.h"
 #include "test/golden/print_policy.h"
 
 static int compare_texts(const void *a, const void *b)
@@ -165,6 +166,17 @@ static bool add_device(const void *key, const void *value, void *data)
 	return true;
 }
 
+static bool add_skip(const void *key, const void *value, void *data)
+{
+	const struct lb_skip_key *skip = key;
+	char text[ADDR_TEXT_BYTES];
+
+	g_ptr_array_add(data, g_strdup_printf("%s %u protocol %u endpoint %u",
+					      addr_text(&skip->addr, text), ntohs(skip->port),
+					      skip->protocol, skip->endpoint));
+	return true;
+}
+
 static bool add_netns(const void *key, const void *value, void *data)
 {
 	const struct lb_netns *netns = value;
@@ -235,7 +247,7 @@ static void print_map(GString *output, const char *title, struct datapath *datap
 void print_state(GString *output, const struct tables *tables, struct datapath *datapath)
 {
 	GPtrArray *attachments = lines_new(), *routes = lines_new();
-	GPtrArray *rule_sets = lines_new(), *origins = lines_new();
+	GPtrArray *rule_sets = lines_new(), *origins = lines_new(), *services = lines_new();
 
 	print_table(output, "problems", tables->source_problems, add_problem);
 	print_table(output, "endpoints", tables->endpoint_states, add_state);
@@ -259,4 +271,7 @@ void print_state(GString *output, const struct tables *tables, struct datapath *
 	print_section(output, "rule sets", rule_sets);
 	print_policy_origins(tables, origins);
 	print_section(output, "rules", origins);
+	print_lb_services(tables, services);
+	print_section(output, "services", services);
+	print_map(output, "cilium_skip_lb", datapath, PLAN_MAP_cilium_skip_lb, add_skip);
 }

@@ -1,0 +1,594 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "src/datapath/lb_test.h"
+
+#define ALL   LB_BACKEND_F_IN_ALL
+#define BOTH  (LB_BACKEND_F_IN_ALL | LB_BACKEND_F_IN_LOCAL | LB_BACKEND_F_LOCAL)
+#define LOCAL (LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_EXTERNAL_LOCAL)
+
+static struct node *node_with_web(struct draft *draft)
+{
+	struct node *node = node_new(NULL);
+
+	draft_init(draft, "web");
+	draft_frontend(draft, "10.96.0.1", 0);
+	draft_backend(draft, "10.0.0.1", ALL);
+	draft_backend(draft, "10.0.0.2", ALL);
+	draft_backend(draft, "10.0.0.3", ALL);
+	node_allow_deletion(node);
+	node_put(node, draft);
+	return node;
+}
+
+static void a_service_is_written(void **state)
+{
+	struct draft draft;
+	struct node *node = node_with_web(&draft);
+	const struct lb_frontend *frontend = node_frontend(node, "10.96.0.1", 80);
+	const struct lb_backend *backend;
+
+	assert_non_null(frontend);
+	assert_int_equal(frontend->id, 1);
+	assert_int_equal(frontend->service, 1);
+	assert_int_equal(frontend->type, LB_TYPE_CLUSTER_IP);
+	assert_int_equal(frontend->algorithm, LB_ALGORITHM_RANDOM);
+	assert_entries(node, 1, 1, 3, 3);
+	assert_int_equal(node_n_slots(node, LB_SET(1, 0)), 3);
+	backend = node_backend(node, node_slot(node, LB_SET(1, 0), 1));
+	assert_int_equal(backend->service, 1);
+	assert_int_equal(backend->port, htons(8080));
+	node_remove(node, draft.key);
+	assert_entries(node, 0, 0, 0, 0);
+	node_free(node);
+}
+
+static void one_back_end_more_is_three_writes(void **state)
+{
+	struct draft draft;
+	struct node *node = node_with_web(&draft);
+
+	draft_backend(&draft, "10.0.0.4", ALL);
+	fake_reset_calls(node->dp);
+	node_put(node, &draft);
+	assert_int_equal(fake_n_writes(node->dp), 3);
+	assert_entries(node, 1, 1, 4, 4);
+	node_free(node);
+}
+
+/* The last takes the place of the first: a slot, the set, the last slot, the back end. */
+static void one_back_end_less_is_four_writes(void **state)
+{
+	struct draft draft;
+	struct node *node = node_with_web(&draft);
+	uint32_t last = node_slot(node, LB_SET(1, 0), 2), second = node_slot(node, LB_SET(1, 0), 1);
+
+	draft.fields.n_backends = 2;
+	memmove(draft.backends, draft.backends + 1, 2 * sizeof(*draft.backends));
+	fake_reset_calls(node->dp);
+	node_put(node, &draft);
+	assert_int_equal(fake_n_writes(node->dp), 4);
+	assert_entries(node, 1, 1, 2, 2);
+	assert_int_equal(node_slot(node, LB_SET(1, 0), 0), last);
+	assert_int_equal(node_slot(node, LB_SET(1, 0), 1), second);
+	node_free(node);
+}
+
+static void an_exchange_takes_the_slot(void **state)
+{
+	struct draft draft;
+	struct node *node = node_with_web(&draft);
+
+	draft.backends[2].addr = addr_of("10.0.0.9");
+	fake_reset_calls(node->dp);
+	node_put(node, &draft);
+	assert_int_equal(fake_n_writes(node->dp), 3); /* a back end, its slot, the other back end */
+	assert_int_equal(node_backend_id(node, 1, "10.0.0.9"), 4);
+	assert_int_equal(node_slot(node, LB_SET(1, 0), 2), 4);
+	node_free(node);
+}
+
+static void a_terminating_back_end_stays(void **state)
+{
+	struct draft draft;
+	struct node *node = node_with_web(&draft);
+	uint32_t id = node_backend_id(node, 1, "10.0.0.2");
+
+	draft.backends[1].state = LB_BACKEND_TERMINATING;
+	draft.backends[1].flags = 0;
+	node_put(node, &draft);
+	assert_entries(node, 1, 1, 2, 3);
+	assert_int_equal(node_backend(node, id)->state, LB_BACKEND_TERMINATING);
+	assert_int_equal(node_backend(node, id)->flags, 0);
+	node_free(node);
+}
+
+static void no_back_end_is_no_set(void **state)
+{
+	struct draft draft;
+	struct node *node = node_with_web(&draft);
+
+	draft.fields.n_backends = 0;
+	node_put(node, &draft);
+	assert_entries(node, 1, 0, 0, 0);
+	node_free(node);
+}
+
+static void local_sets_are_for_front_ends_that_ask(void **state)
+{
+	struct draft draft;
+	struct node *node = node_with_web(&draft);
+
+	draft.backends[0].flags = BOTH;
+	node_put(node, &draft);
+	assert_int_equal(node_n_slots(node, LB_SET(1, 1)), 0);
+	draft.frontends[0].flags = LOCAL;
+	node_put(node, &draft);
+	assert_int_equal(node_n_slots(node, LB_SET(1, 1)), 1);
+	assert_int_equal(node_slot(node, LB_SET(1, 1), 0), node_backend_id(node, 1, "10.0.0.1"));
+	draft.frontends[0].flags = 0;
+	node_put(node, &draft);
+	assert_entries(node, 1, 1, 3, 3);
+	node_free(node);
+}
+
+/* ---- Maglev ---- */
+
+static void tables_hold_the_back_ends(void **state)
+{
+	struct draft draft;
+	struct node *node = node_with_web(&draft);
+	unsigned int counts[5] = {0};
+
+	draft.fields.algorithm = LB_ALGORITHM_MAGLEV;
+	draft.fields.needs_maglev = true;
+	node_put(node, &draft);
+	assert_int_equal(fake_map_n_entries(node->dp, TABLES), 1);
+	for (uint32_t i = 0; i < MAGLEV_SIZE; i++)
+		counts[node_table(node, LB_SET(1, 0), i)]++;
+	assert_int_equal(counts[0], 0);
+	for (uint32_t id = 1; id <= 3; id++)
+		assert_in_range(counts[id], MAGLEV_SIZE / 3 - 2, MAGLEV_SIZE / 3 + 2);
+	assert_int_equal(node_table(node, LB_SET(1, 0), MAGLEV_SIZE), 0);
+	assert_int_equal(reconcilers_service_statistics(node->reconcilers).n_tables, 1);
+
+	/* What changes nothing of the table writes nothing of it. */
+	draft.fields.affinity_timeout = 60;
+	fake_reset_calls(node->dp);
+	node_put(node, &draft);
+	assert_int_equal(fake_n_writes(node->dp), 1);
+	draft.fields.algorithm = LB_ALGORITHM_RANDOM;
+	draft.fields.needs_maglev = false;
+	node_put(node, &draft);
+	assert_int_equal(fake_map_n_entries(node->dp, TABLES), 0);
+	assert_int_equal(reconcilers_service_statistics(node->reconcilers).n_tables, 0);
+	node_free(node);
+}
+
+/* ---- front ends ---- */
+
+static void wanted_ids_are_given(void **state)
+{
+	struct draft web, other;
+	struct node *node = node_with_web(&web);
+
+	draft_init(&other, "other");
+	draft_frontend(&other, "10.96.0.2", 0)->id = 1;
+	node_put(node, &other);
+	assert_int_equal(node_frontend(node, "10.96.0.2", 80)->id, 1);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->id, 2);
+	other.frontends[0].id = 4000000000;
+	node_put(node, &other);
+	assert_int_equal(node_frontend(node, "10.96.0.2", 80)->id, 4000000000);
+	node_free(node);
+}
+
+static void a_wildcard_is_of_all_that_want_it(void **state)
+{
+	struct draft web, other;
+	struct node *node = node_with_web(&web);
+
+	web.fields.n_frontends = 0;
+	draft_frontend(&web, "10.96.0.1", LB_FRONTEND_F_WILDCARD);
+	draft_frontend(&web, "10.96.0.1", 0);
+	node_put(node, &web);
+	draft_init(&other, "other");
+	draft_frontend(&other, "10.96.0.1", LB_FRONTEND_F_WILDCARD);
+	draft_frontend(&other, "10.96.0.1", 0)->port = 443;
+	node_put(node, &other);
+	assert_int_equal(fake_map_n_entries(node->dp, FRONTENDS), 3);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 0)->service, 0);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 0)->flags, LB_FRONTEND_F_WILDCARD);
+	node_remove(node, web.key);
+	assert_non_null(node_frontend(node, "10.96.0.1", 0));
+	node_remove(node, other.key);
+	assert_entries(node, 0, 0, 0, 0);
+	node_free(node);
+}
+
+static void find_error(const struct reconciler_failure *failure, void *data)
+{
+	*(int *)data = failure->error;
+}
+
+static int node_error(const struct node *node)
+{
+	int error = 0;
+
+	reconcilers_foreach_failure(node->reconcilers, find_error, &error);
+	return error;
+}
+
+static void a_front_end_is_of_one_service(void **state)
+{
+	struct draft web, other;
+	struct node *node = node_with_web(&web);
+
+	draft_init(&other, "other");
+	draft_frontend(&other, "10.96.0.1", 0);
+	draft_frontend(&other, "10.96.0.2", 0);
+	node_put(node, &other);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 1);
+	assert_int_equal(node_frontend(node, "10.96.0.2", 80)->service, 2);
+	assert_int_equal(node_error(node), EADDRINUSE);
+	node_remove(node, web.key);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 2);
+	assert_int_equal(node_error(node), 0);
+	node_free(node);
+}
+
+/* At no time there is none. */
+static void is_there(void *data)
+{
+	assert_non_null(node_frontend(data, "10.96.0.1", 80));
+}
+
+static void a_front_end_moves_without_a_gap(void **state)
+{
+	struct draft web, other;
+	struct node *node = node_with_web(&web);
+	struct txn *txn;
+
+	draft_init(&other, "other");
+	draft_frontend(&other, "10.96.0.1", 0);
+	draft_frontend(&other, "10.96.0.2", 0);
+	web.frontends[0].addr = addr_of("10.96.0.3");
+	fake_set_write_observer(node->dp, is_there, node);
+	txn = txn_new(node->store);
+	txn_put(txn, node->tables.lb_services, &draft_row(&web)->row);
+	txn_put(txn, node->tables.lb_services, &draft_row(&other)->row);
+	txn_commit(txn);
+	store_settle(node->store);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 2);
+	assert_int_equal(node_frontend(node, "10.96.0.3", 80)->service, 1);
+	assert_int_equal(node_error(node), 0);
+	node_free(node);
+}
+
+static void a_row_of_another_key_keeps_the_numbers(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+	uint32_t id = node_backend_id(node, 1, "10.0.0.2");
+	struct txn *txn = txn_new(node->store);
+
+	txn_remove(txn, node->tables.lb_services, web.key, strlen(web.key));
+	g_strlcpy(web.key, "default/web:http/TCP/4", sizeof(web.key));
+	txn_put(txn, node->tables.lb_services, &draft_row(&web)->row);
+	txn_commit(txn);
+	fake_reset_calls(node->dp);
+	store_settle(node->store);
+	assert_int_equal(fake_n_writes(node->dp), 0);
+	assert_int_equal(node_backend_id(node, 1, "10.0.0.2"), id);
+	node_free(node);
+}
+
+/* ---- restart ---- */
+
+static void a_restart_writes_nothing(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+
+	web.fields.algorithm = LB_ALGORITHM_MAGLEV;
+	web.fields.needs_maglev = true;
+	web.fields.n_source_ranges = 1;
+	assert_int_equal(cidr_parse("192.0.2.0/24", &web.ranges[0]), 0);
+	web.frontends[0].flags = LB_FRONTEND_F_SOURCE_RANGES | LOCAL;
+	web.backends[0].flags = BOTH;
+	node_put(node, &web);
+	assert_int_equal(fake_map_n_entries(node->dp, TABLES), 2);
+	fake_reset_calls(node->dp);
+	node_restart(node);
+	node_put(node, &web);
+	node_allow_deletion(node);
+	assert_int_equal(fake_n_writes(node->dp), 0);
+	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
+	assert_int_equal(reconcilers_service_statistics(node->reconcilers).n_backends, 3);
+	node_free(node);
+}
+
+static void deletion_waits_until_it_is_allowed(void **state)
+{
+	struct draft web, gone;
+	struct node *node = node_with_web(&web);
+	uint32_t id = node_backend_id(node, 1, "10.0.0.3");
+
+	draft_init(&gone, "gone");
+	draft_frontend(&gone, "10.96.0.7", 0);
+	draft_backend(&gone, "10.0.0.1", ALL);
+	node_put(node, &gone);
+	node_restart(node);
+	web.fields.n_backends = 2;
+	node_put(node, &web);
+	assert_non_null(node_frontend(node, "10.96.0.7", 80));
+	assert_int_equal(node_n_slots(node, LB_SET(1, 0)), 2);
+	assert_non_null(node_backend(node, id)); /* its connections go on */
+	assert_int_equal(node_backend(node, id)->flags, 0);
+	node_allow_deletion(node);
+	assert_entries(node, 1, 1, 2, 2);
+	node_free(node);
+}
+
+static void numbers_are_not_given_again(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+	uint32_t id;
+
+	web.fields.n_backends = 2;
+	node_put(node, &web);
+	node_restart(node);
+	web.fields.n_backends = 3;
+	node_put(node, &web);
+	id = node_backend_id(node, 1, "10.0.0.3");
+	assert_true(id > 3);
+	node_remove(node, web.key);
+	node_allow_deletion(node);
+	node_put(node, &web);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 2);
+	assert_true(node_backend_id(node, 2, "10.0.0.1") > id);
+	node_free(node);
+}
+
+/* ---- somebody else ---- */
+
+static void what_others_change_is_put_right(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+	struct datapath *dp = node->dp;
+	const struct lb_slot_key slot_key = {LB_SET(1, 0), 1}, extra_key = {LB_SET(9, 0), 1};
+	const struct lb_slot slot = {77};
+	const struct lb_maglev_key chunk_key = {LB_SET(1, 0), 0};
+	static const struct lb_maglev_chunk chunk = {{77}};
+	const uint32_t id = 2, extra = 77, set = LB_SET(1, 0);
+	struct lb_frontend_key key = {addr_of("10.96.0.1"), htons(80), IPPROTO_TCP, {0}};
+	struct lb_backend backend = *node_backend(node, id);
+
+	web.fields.algorithm = LB_ALGORITHM_MAGLEV;
+	web.fields.needs_maglev = true;
+	node_put(node, &web);
+	dp->ops->map_update(dp, SLOTS, &slot_key, &slot);
+	dp->ops->map_update(dp, SLOTS, &extra_key, &slot);
+	dp->ops->map_update(dp, TABLES, &chunk_key, &chunk);
+	dp->ops->map_delete(dp, SETS, &set);
+	dp->ops->map_delete(dp, FRONTENDS, &key);
+	backend.port = 1;
+	dp->ops->map_update(dp, BACKENDS, &id, &backend);
+	dp->ops->map_update(dp, BACKENDS, &extra, &backend);
+	assert_int_equal(reconcilers_resync(node->reconcilers), 7);
+	assert_entries(node, 1, 1, 3, 3);
+	assert_int_equal(node_slot(node, LB_SET(1, 0), 1), 2);
+	assert_int_equal(node_backend(node, id)->port, htons(8080));
+	assert_int_equal(node_n_slots(node, set), 3);
+	assert_true(node_table(node, set, 0) >= 1 && node_table(node, set, 0) <= 3);
+	assert_non_null(node_frontend(node, "10.96.0.1", 80));
+	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
+	node_free(node);
+}
+
+/* ---- what others are told ---- */
+
+static void count_gone(const struct lb_backend_gone *gone, void *data)
+{
+	unsigned int *n = data;
+	struct addr addr = addr_of("10.0.0.2");
+
+	++*n;
+	assert_true(addr_equal(&gone->addr, &addr));
+	assert_int_equal(gone->port, 8080);
+	assert_int_equal(gone->protocol, IPPROTO_TCP);
+	assert_int_equal(gone->id, 2);
+}
+
+static void back_ends_that_go_are_told(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+	unsigned int n = 0;
+
+	reconcilers_set_backend_observer(node->reconcilers, count_gone, &n);
+	web.backends[1].flags = 0;
+	node_put(node, &web);
+	assert_int_equal(n, 0);
+	web.backends[1] = web.backends[2];
+	web.fields.n_backends = 2;
+	node_put(node, &web);
+	assert_int_equal(n, 1);
+	node_free(node);
+}
+
+static void look_at_service(const struct reconciler_service *service, void *data)
+{
+	unsigned int *n = data;
+
+	++*n;
+	assert_string_equal(service->row->name, "web");
+	assert_int_equal(service->number, 1);
+	assert_int_equal(service->frontend_ids[0], 1);
+	assert_int_equal(service->backend_ids[0], 1);
+	assert_int_equal(service->backend_ids[2], 3);
+	assert_true(service->is_applied);
+}
+
+static void services_are_shown_with_their_numbers(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+	unsigned int n = 0;
+
+	reconcilers_foreach_service(node->reconcilers, look_at_service, &n);
+	assert_true(reconcilers_service_by_frontend_id(node->reconcilers, 1, look_at_service, &n));
+	assert_int_equal(n, 2);
+	assert_false(reconcilers_service_by_frontend_id(node->reconcilers, 2, look_at_service, &n));
+	node_free(node);
+}
+
+static void count_write(const struct reconciler_entry *write, void *data)
+{
+	++*(unsigned int *)data;
+	assert_int_equal(write->error, 0);
+}
+
+static void writes_are_told(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+	unsigned int n = 0;
+
+	reconcilers_set_write_observer(node->reconcilers, count_write, &n);
+	draft_backend(&web, "10.0.0.4", ALL);
+	node_put(node, &web);
+	assert_int_equal(n, 3);
+	node_free(node);
+}
+
+/* ---- room ---- */
+
+static void what_does_not_fit_leaves_the_old(void **state)
+{
+	uint32_t limits[PLAN_MAP__MAX] = {[BACKENDS] = 4};
+	struct node *node = node_new(limits);
+	struct draft web, other;
+
+	draft_init(&web, "web");
+	draft_frontend(&web, "10.96.0.1", 0);
+	draft_backend(&web, "10.0.0.1", ALL);
+	draft_backend(&web, "10.0.0.2", ALL);
+	node_allow_deletion(node);
+	node_put(node, &web);
+	for (int i = 3; i < 6; i++) {
+		g_autofree char *addr = g_strdup_printf("10.0.0.%d", i);
+
+		draft_backend(&web, addr, ALL);
+	}
+	fake_reset_calls(node->dp);
+	node_put(node, &web);
+	assert_int_equal(node_error(node), ENOSPC);
+	assert_int_equal(fake_n_writes(node->dp), 0);
+	assert_int_equal(reconcilers_service_statistics(node->reconcilers).n_overflows, 1);
+	draft_init(&other, "other");
+	draft_frontend(&other, "10.96.0.2", 0);
+	draft_backend(&other, "10.0.0.1", ALL);
+	node_put(node, &other);
+	assert_entries(node, 2, 2, 3, 3);
+	/* As soon as there is room. */
+	web.fields.n_backends = 4;
+	node_put(node, &web);
+	assert_int_equal(node_error(node), ENOSPC);
+	node_remove(node, other.key);
+	assert_int_equal(node_error(node), 0);
+	assert_entries(node, 1, 1, 4, 4);
+	node_free(node);
+}
+
+/* The kernel says no in the middle. */
+static void what_fails_is_taken_back(void **state)
+{
+	for (unsigned int at = 0; at < 8; at++) {
+		struct draft web;
+		struct node *node = node_with_web(&web);
+
+		web.fields.affinity_timeout = 10;
+		draft_frontend(&web, "10.96.0.2", 0);
+		for (int i = 4; i < 7; i++) {
+			g_autofree char *addr = g_strdup_printf("10.0.0.%d", i);
+
+			draft_backend(&web, addr, ALL);
+		}
+		fake_fail_write(node->dp, at, ENOMEM);
+		node_put(node, &web);
+		assert_int_equal(node_error(node), ENOMEM);
+		assert_entries(node, 1, 1, 3, 3);
+		assert_int_equal(node_frontend(node, "10.96.0.1", 80)->affinity_timeout, 0);
+		node_come_to_rest(node);
+		assert_int_equal(node_error(node), 0);
+		assert_entries(node, 2, 1, 6, 6);
+		assert_int_equal(reconcilers_resync(node->reconcilers), 0);
+		node_free(node);
+	}
+}
+
+/* Who was let in becomes who is refused: in between nobody is let in who is not before or after. */
+static void is_not_let_in(void *data)
+{
+	const struct lb_frontend *frontend = node_frontend(data, "10.96.0.1", 80);
+	struct lb_source_range_key key = {.prefix_len = LB_SOURCE_RANGE_BITS + 96 + 24,
+					  .service = 1};
+	struct addr addr = addr_of("192.0.2.0");
+	bool is_named;
+
+	memcpy(&key.addr, &addr, sizeof(addr));
+	is_named = fake_map_value(((struct node *)data)->dp, RANGES, &key);
+	assert_true(frontend->flags & LB_FRONTEND_F_SOURCE_RANGES);
+	if (frontend->flags & LB_FRONTEND_F_EXTERNAL)
+		assert_int_equal(is_named, !!(frontend->flags & LB_FRONTEND_F_DENY_RANGES));
+}
+
+static void ranges_that_change_sides_let_nobody_in(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+
+	web.frontends[0].flags = LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_SOURCE_RANGES;
+	web.fields.n_source_ranges = 1;
+	assert_int_equal(cidr_parse("198.51.100.0/24", &web.ranges[0]), 0);
+	node_put(node, &web);
+	fake_set_write_observer(node->dp, is_not_let_in, node);
+	web.frontends[0].flags |= LB_FRONTEND_F_DENY_RANGES;
+	assert_int_equal(cidr_parse("192.0.2.0/24", &web.ranges[0]), 0);
+	node_put(node, &web);
+	assert_int_equal(fake_map_n_entries(node->dp, RANGES), 1);
+	assert_true(node_frontend(node, "10.96.0.1", 80)->flags & LB_FRONTEND_F_EXTERNAL);
+	node_free(node);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_service_is_written),
+		cmocka_unit_test(one_back_end_more_is_three_writes),
+		cmocka_unit_test(one_back_end_less_is_four_writes),
+		cmocka_unit_test(an_exchange_takes_the_slot),
+		cmocka_unit_test(a_terminating_back_end_stays),
+		cmocka_unit_test(no_back_end_is_no_set),
+		cmocka_unit_test(local_sets_are_for_front_ends_that_ask),
+		cmocka_unit_test(tables_hold_the_back_ends),
+		cmocka_unit_test(wanted_ids_are_given),
+		cmocka_unit_test(a_wildcard_is_of_all_that_want_it),
+		cmocka_unit_test(a_front_end_is_of_one_service),
+		cmocka_unit_test(a_front_end_moves_without_a_gap),
+		cmocka_unit_test(a_row_of_another_key_keeps_the_numbers),
+		cmocka_unit_test(a_restart_writes_nothing),
+		cmocka_unit_test(deletion_waits_until_it_is_allowed),
+		cmocka_unit_test(numbers_are_not_given_again),
+		cmocka_unit_test(what_others_change_is_put_right),
+		cmocka_unit_test(back_ends_that_go_are_told),
+		cmocka_unit_test(services_are_shown_with_their_numbers),
+		cmocka_unit_test(writes_are_told),
+		cmocka_unit_test(what_does_not_fit_leaves_the_old),
+		cmocka_unit_test(what_fails_is_taken_back),
+		cmocka_unit_test(ranges_that_change_sides_let_nobody_in),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
