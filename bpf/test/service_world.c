@@ -216,3 +216,186 @@ struct run service_leg(struct harness *harness, const struct leg *leg)
 
 	return step_run(&step);
 }
+
+/* SCTP keeps its port. */
+static __u16 backend_port(__u8 protocol, __u16 port)
+{
+	return protocol == IPPROTO_SCTP ? port : BACKEND_PORT;
+}
+
+__u16 service_backend_port(const struct service_connection *c)
+{
+	return backend_port(c->protocol, c->front_port);
+}
+
+void service_begin(struct harness *harness, const struct service_connection *c)
+{
+	const struct service_front front = {
+		.service = 7,
+		.addr = c->front,
+		.port = c->front_port,
+		.protocol = c->protocol,
+		.type = c->type,
+		.flags = c->flags,
+	};
+	const struct service_backend backend = {
+		.id = 70, .addr = c->backend, .port = service_backend_port(c)};
+
+	harness_reset(harness);
+	service_world_clear(harness);
+	service_put(harness, &front, &backend);
+}
+
+/* The packet as its client sends it, and as its back end gets it. */
+struct frame_spec service_asked(const struct service_connection *c, __u8 flags)
+{
+	return service_packet(c->protocol, c->client, CLIENT_PORT, c->front, c->front_port, flags);
+}
+
+struct frame_spec service_asked_backend(const struct service_connection *c, __u8 flags)
+{
+	return service_packet(c->protocol, c->client, CLIENT_PORT, c->backend,
+			      service_backend_port(c), flags);
+}
+
+/* And the other way. */
+struct frame_spec service_answered(const struct service_connection *c, __u8 flags)
+{
+	return service_packet(c->protocol, c->backend, service_backend_port(c), c->client,
+			      CLIENT_PORT, flags);
+}
+
+struct frame_spec service_answered_front(const struct service_connection *c, __u8 flags)
+{
+	return service_packet(c->protocol, c->front, c->front_port, c->client, CLIENT_PORT, flags);
+}
+
+struct frame_spec service_hop(struct frame_spec spec)
+{
+	spec.ttl = 63;
+	return spec;
+}
+
+struct frame_spec service_into_a(struct frame_spec spec)
+{
+	spec.dst_mac = MAC_A;
+	spec.src_mac = MAC_A_NODE;
+	spec.ttl = 63;
+	return spec;
+}
+
+struct frame_spec service_into_b(struct frame_spec spec)
+{
+	spec.dst_mac = MAC_B;
+	spec.src_mac = MAC_B_NODE;
+	spec.ttl = 63;
+	return spec;
+}
+
+/* What both entries of the connection say, and that is all there is. */
+void service_check_entries(struct harness *harness, const struct service_connection *c, __u16 flags)
+{
+	struct frame_spec front = service_asked(c, 0), back = service_asked_backend(c, 0);
+	struct addr front_addr = harness_addr(c->front), back_addr = harness_addr(c->backend);
+	struct ct_entry entry;
+	struct ct_key key;
+
+	assert_true(service_get_entry(harness, &front, &entry));
+	assert_int_equal(entry.backend, 70);
+	assert_int_equal(ntohs(entry.service_port), service_backend_port(c));
+	assert_memory_equal(&entry.service_addr, &back_addr, sizeof(back_addr));
+	assert_true(harness_get_ct(harness, &back, &key, &entry));
+	assert_int_equal(entry.flags & (CT_F_SERVICE | CT_F_DSR | CT_F_LOOPBACK), flags);
+	assert_int_equal(entry.backend, 70);
+	assert_int_equal(ntohs(entry.service_port), c->front_port);
+	assert_memory_equal(&entry.service_addr, &front_addr, sizeof(front_addr));
+}
+
+struct service_connection service_from_a(const struct service_addrs *w, __u8 protocol)
+{
+	return (struct service_connection){
+		.w = w,
+		.protocol = protocol,
+		.client = w->a,
+		.front = w->cluster,
+		.front_port = SERVICE_PORT,
+		.backend = w->remote,
+	};
+}
+
+struct service_connection service_from_client(const struct service_addrs *w, __u8 protocol)
+{
+	return (struct service_connection){
+		.w = w,
+		.protocol = protocol,
+		.client = w->client,
+		.front = w->balancer,
+		.front_port = SERVICE_PORT,
+		.backend = w->remote,
+		.type = LB_TYPE_LOAD_BALANCER,
+		.flags = LB_FRONTEND_F_EXTERNAL,
+	};
+}
+
+/* Behind the service stands another back end too, 71. */
+void service_put_second(struct harness *harness, const struct service_connection *c)
+{
+	const struct service_backend second = {.id = 71, .addr = c->w->remote2};
+
+	service_put_backend(harness, 7, c->protocol, &second);
+	service_put_set(harness, LB_SET(7, 0), (const __u32[]){70, 71}, 2);
+}
+
+void service_put_front_again(struct harness *harness, const struct service_connection *c,
+			     __u16 flags, __u32 affinity, __u8 algorithm)
+{
+	const struct service_front front = {
+		.service = 7,
+		.addr = c->front,
+		.port = c->front_port,
+		.protocol = c->protocol,
+		.type = c->type,
+		.flags = c->flags | flags,
+		.affinity = affinity,
+		.algorithm = algorithm,
+	};
+
+	service_put_front(harness, &front);
+}
+
+/* The back end of a packet of the connection from that port, or 0: it was not sent on. */
+__u32 service_sent_to(struct harness *harness, const struct service_connection *c, __u16 port,
+		      __u8 flags)
+{
+	struct frame_spec spec = service_asked(c, flags);
+	bool is_pod = c->client == c->w->a;
+	struct ct_entry entry;
+	struct frame frame;
+	struct run run;
+
+	spec.sport = port;
+	frame_build(&frame, &spec);
+	run = harness_run(harness, is_pod ? FROM_CONTAINER : FROM_NETDEV, &frame,
+			  is_pod ? IFINDEX_A : IFINDEX_NODE, 0, 0);
+	if (run.verdict != TC_ACT_REDIRECT || !service_get_entry(harness, &spec, &entry))
+		return 0;
+	/* What the entry says is where the packet went. */
+	for (__u32 id = 70; id <= 71; id++) {
+		struct addr addr = harness_addr(id == 70 ? c->w->remote : c->w->remote2);
+		size_t off = 14 + (c->w->ipv6 ? 24 : 16), n_bytes = c->w->ipv6 ? 16 : 4;
+
+		if (!memcmp(run.out.data + off, addr.bytes + 16 - n_bytes, n_bytes)) {
+			assert_int_equal(entry.backend, id);
+			return id;
+		}
+	}
+	return 0;
+}
+
+void service_for_both(struct harness *harness,
+		      void (*run)(struct harness *harness, const struct service_addrs *w))
+{
+	service_world_routes();
+	for (int i = 0; i < 2; i++)
+		run(harness, &service_addrs[i]);
+}

@@ -84,3 +84,43 @@ struct leg {
 struct run service_leg(struct harness *harness, const struct leg *leg);
 /* Mark of a packet that this node has sent on. */
 #define MARK_SENT_ON MARK_MAGIC_IDENTITY
+
+/* One connection: who opens it to what, and who answers. */
+struct service_connection {
+	const struct service_addrs *w;
+	__u8 protocol;
+	const char *client;
+	const char *front;
+	__u16 front_port;
+	const char *backend;
+	__u8 type;
+	__u16 flags;
+};
+
+__u16 service_backend_port(const struct service_connection *c);
+/* Maps after a reset, with the connection's service, 7, and its back end, 70. */
+void service_begin(struct harness *harness, const struct service_connection *c);
+/* The packet as its client sends it, as its back end gets it; and the other way. */
+struct frame_spec service_asked(const struct service_connection *c, __u8 flags);
+struct frame_spec service_asked_backend(const struct service_connection *c, __u8 flags);
+struct frame_spec service_answered(const struct service_connection *c, __u8 flags);
+struct frame_spec service_answered_front(const struct service_connection *c, __u8 flags);
+void service_check_entries(struct harness *harness, const struct service_connection *c,
+			   __u16 flags);
+/* One hop later; and into a pod. */
+struct frame_spec service_hop(struct frame_spec spec);
+struct frame_spec service_into_a(struct frame_spec spec);
+struct frame_spec service_into_b(struct frame_spec spec);
+
+/* A pod's connection to a cluster address, and one of a client outside to a balancer's; to a pod outside. */
+struct service_connection service_from_a(const struct service_addrs *w, __u8 protocol);
+struct service_connection service_from_client(const struct service_addrs *w, __u8 protocol);
+/* Behind the service stands another back end too, 71. */
+void service_put_second(struct harness *harness, const struct service_connection *c);
+void service_put_front_again(struct harness *harness, const struct service_connection *c,
+			     __u16 flags, __u32 affinity, __u8 algorithm);
+/* The back end of a packet of the connection from that port, or 0: it was not sent on. */
+__u32 service_sent_to(struct harness *harness, const struct service_connection *c, __u16 port,
+		      __u8 flags);
+void service_for_both(struct harness *harness,
+		      void (*run)(struct harness *harness, const struct service_addrs *w));

@@ -31,6 +31,7 @@
 #include "src/agent/service_health.h"
 #include "src/agent/service_requests.h"
 #include "src/agent/service_settings.h"
+#include "src/agent/socket_end.h"
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
@@ -387,6 +388,19 @@ static void set_service_parts(struct agent *agent)
 	reconcilers_set_maglev(agent->reconcilers, services.maglev_size, services.maglev_seed);
 }
 
+static void on_backend_gone(const struct lb_backend_gone *gone, void *data)
+{
+	socket_end_backend(data, gone->id);
+}
+
+static void set_socket_parts(struct agent *agent)
+{
+	if (!agent->datapath_config.node.enable_socket_lb)
+		return;
+	agent->socket_end = socket_end_new(agent);
+	reconcilers_set_backend_observer(agent->reconcilers, on_backend_gone, agent->socket_end);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -405,6 +419,7 @@ static int apply_plan(struct agent *agent, GError **error)
 	policy_activation_watch(agent->activation);
 	set_policy_parts(agent);
 	set_service_parts(agent);
+	set_socket_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
@@ -501,7 +516,12 @@ static int serve_services(struct agent *agent, GError **error)
 
 static int give_up_privileges(struct agent *agent, GError **error)
 {
-	return privilege_finish(error);
+	int err = privilege_finish(
+		agent->socket_end && agent->settings->bpf_lb_sock_terminate_pod_connections, error);
+
+	if (!err)
+		socket_end_start(agent->socket_end);
+	return err;
 }
 
 static const struct step {
@@ -623,6 +643,7 @@ void agent_free(struct agent *agent)
 	g_clear_pointer(&agent->events, events_free);
 	upkeep_free(agent->upkeep);
 	conntrack_gc_free(agent->conntrack_gc);
+	socket_end_free(agent->socket_end);
 	devices_free(agent->devices);
 	directory_free(agent->source);
 	kept_policies_free(agent->kept_policies);

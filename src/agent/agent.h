@@ -57,6 +57,7 @@ struct agent {
 	struct map_events *map_events;
 	struct controller *delete_queue;
 	struct conntrack_gc *conntrack_gc;
+	struct socket_end *socket_end; /* NULL: no sockets are translated */
 	struct upkeep *upkeep;
 	struct node_report *node_report;
 	struct events *events;

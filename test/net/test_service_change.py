@@ -16,7 +16,7 @@ from harness.churn import Churn
 from harness.service_site import ServiceSite
 from harness.whoami import Conversation, Whoami
 
-PORTS = range(9001, 9005)  # of each server: a back end each
+PORTS = range(9001, 9017)  # of each server: a back end each
 CLUSTER_IPS, NODE_PORT = ["172.20.1.1", "fd00:20::101"], 30100
 N_CHANGES = int(os.environ.get("AXONEME_TEST_CHANGES", "1000"))
 N_CONNECTIONS = 10 * N_CHANGES
@@ -26,18 +26,17 @@ GRACE_SECONDS = 0.25 * float(os.environ.get("AXONEME_TEST_PATIENCE", "1"))
 
 
 class Shop:
-    """A service of eight back ends, four ports on each server, TCP and UDP; some of them are there."""
+    """A service of 32 back ends, half of them on each server, TCP and UDP; some of them are there."""
 
     NAMES = [f"server{number}-{port}" for number in (1, 2) for port in PORTS]
 
     def __init__(self, site):
         self.site, self.random = site, random.Random(6)
         for number in (1, 2):
-            for port in PORTS:
-                site.servers.append(Whoami(site.namespaces[f"server{number}"],
-                                           f"server{number}-{port}", port))
+            site.servers.append(Whoami(site.namespaces[f"server{number}"], f"server{number}-%", *PORTS))
         self.put_service()
-        self.history = {name: [(0.0, True)] for name in self.NAMES}  # (since when, whether it is there)
+        # (since when at the earliest, at the latest, whether it is there)
+        self.history = {name: [(0.0, 0.0, True)] for name in self.NAMES}
         self.present = set(self.NAMES)
         self.write()
 
@@ -59,30 +58,40 @@ class Shop:
         for node in self.site.nodes:
             objects.put_list(node, "slices.json", objects_)
 
-    def change(self):
-        """One goes, or comes back, that did so long enough ago."""
-        now = time.monotonic()
-        ready = [name for name in self.NAMES if self.history[name][-1][0] < now - 2 * GRACE_SECONDS]
-        gone = set(self.NAMES) - self.present
-        ready = [name for name in ready if name in gone or len(gone) < 5] or sorted(self.present)
-        name = self.random.choice(ready)
+    @contextlib.contextmanager
+    def changing(self, name):
+        """One goes, or comes back; what is in the block is done until that is in force."""
+        before = time.monotonic()
         self.present ^= {name}
         self.write()
-        self.history[name].append((time.monotonic(), name in self.present))
+        yield
+        self.history[name].append((before, time.monotonic(), name in self.present))
+
+    def change(self):
+        """Of one that did not lately."""
+        choice = []
+        while not choice:
+            now, gone = time.monotonic(), set(self.NAMES) - self.present
+            choice = [name for name in self.NAMES if (name in gone or len(gone) < 16)
+                      and self.history[name][-1][1] < now - 2 * GRACE_SECONDS]
+        with self.changing(self.random.choice(choice)):
+            pass
 
     def was_out(self, name, begin, end):
         """Whether it was not there at all from begin to end."""
-        state = True
-        for since, present in self.history[name]:
-            if since <= begin:
-                state = present
-            elif since <= end:
+        is_there = True
+        for earliest, latest, present in self.history[name]:
+            if (earliest if present else latest) <= begin:
+                is_there = present
+            elif earliest <= end:
                 return False
-        return not state
+        return not is_there
 
     def left_between(self, name, begin, end):
-        return any(begin <= since <= end for since, present in self.history[name] if not present) \
-            or self.was_out(name, begin, begin)
+        """Whether it went in that time, or was not there from its begin on."""
+        return self.was_out(name, begin, begin) or any(
+            earliest <= end and latest >= begin
+            for earliest, latest, present in self.history[name] if not present)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +111,7 @@ def whole(shop):
     """All back ends are there."""
     shop.present = set(shop.NAMES)
     shop.write()
-    shop.history = {name: [(0.0, True)] for name in shop.NAMES}
+    shop.history = {name: [(0.0, 0.0, True)] for name in shop.NAMES}
     shop.site.until("far", shop.site.nodes[0].addresses[2], NODE_PORT, shop.NAMES)
     shop.site.until("client1", CLUSTER_IPS[0], 80, shop.NAMES)
     return shop
@@ -115,7 +124,7 @@ def crowds(shop, kinds=("tcp",), **kwargs):
     for kind in kinds:
         for address, outside in zip(CLUSTER_IPS, node.addresses.values()):
             made.append(Churn(shop.site.namespaces["client1"], kind, address, 80, **kwargs))
-            made.append(Churn(shop.site.far, kind, outside, NODE_PORT, **kwargs))
+            made.append(Churn(shop.site.namespaces["far"], kind, outside, NODE_PORT, **kwargs))
     return made
 
 
@@ -215,15 +224,10 @@ def test_killed_while_back_ends_change(whole):
     for _ in range(N_KILLS):
         for node in whole.site.nodes:
             node.kill_agent()
-        whole.present ^= {whole.random.choice(whole.NAMES[2:])}
-        whole.write()
-        for node in whole.site.nodes:
-            node.start_agent()
-        # In force from here on: the agents are ready when all that they found is in the kernel.
-        for name in whole.NAMES:
-            if whole.history[name][-1][1] != (name in whole.present):
-                whole.history[name].append((time.monotonic(), name in whole.present))
-        time.sleep(0.1)
+        with whole.changing(whole.random.choice(whole.NAMES)):
+            for node in whole.site.nodes:
+                node.start_agent()  # which is ready when all that it found is in the kernel
+        time.sleep(2 * GRACE_SECONDS)
     records = ended(crowd)
     assert not misled(whole, records)
     assert not broken(whole, records)

@@ -90,8 +90,15 @@ KINDS_OF_SERVICE = [
 
 
 def put_all(site):
+    """Until all of it is in force on both nodes."""
     for kind in KINDS_OF_SERVICE:
         kind.put(site)
+    site.start()
+    site.meet()
+    last = KINDS_OF_SERVICE[-1]
+    for address in last.addresses(CLUSTER):
+        for client in "client1", "client2":
+            site.until(client, address, 80, set(last.servers))
 
 
 def all_questions(site):
