@@ -4,7 +4,8 @@
 
 #include "abi/types.h"
 
-#define DEVICE_F_L3 0x01 /* frames carry no link-layer header */
+#define DEVICE_F_L3  0x01 /* frames carry no link-layer header */
+#define DEVICE_F_XDP 0x02 /* XDP programs may hand frames to it */
 
 struct device_info {
 	struct addr masquerade4; /* source address of masqueraded packets; all zero: none */

@@ -58,12 +58,19 @@ struct event {
 	__u8 match;       /* enum policy_match */
 	__u8 drop_reason; /* verdict: of the denial, also of one that only audit let go; or 0 */
 	__u16 policy_endpoint; /* whose rules decided, in direction; 0: the host's, or none did */
-	__u16 pad[2];
+	/*
+	 * Of a packet to or from a service: the front end, which its client knows; zero: of none. The packet
+	 * stands in the event as it was when that was made, with the one address or the other.
+	 */
+	__be16 service_port;
+	__u16 pad;
+	struct addr service_addr;
 	__u8 packet[EVENT_PACKET_BYTES];
 };
 ABI_ASSERT_OFFSET(struct event, time_ns, 8);
-ABI_ASSERT_OFFSET(struct event, packet, 64);
-ABI_ASSERT_SIZE(struct event, 64 + EVENT_PACKET_BYTES);
+ABI_ASSERT_OFFSET(struct event, service_addr, 64);
+ABI_ASSERT_OFFSET(struct event, packet, 80);
+ABI_ASSERT_SIZE(struct event, 80 + EVENT_PACKET_BYTES);
 
 enum trace_point {
 #define TRACE_POINT(name, number, text, what) TRACE_##name = number,

@@ -20,6 +20,17 @@ enum explain_connection {
 	EXPLAIN_CONNECTION_RELATED_STALE = 7,
 };
 
+/* What a service had to do with the packet. */
+enum explain_service {
+	EXPLAIN_SERVICE_NONE = 0,
+	EXPLAIN_SERVICE_KEPT = 1, /* to the front end: its connection has the back end */
+	EXPLAIN_SERVICE_CHOSEN =
+		2, /* … has none yet: this is one choice, the next may be another */
+	EXPLAIN_SERVICE_NOBODY = 3, /* … there is no back end to send it to */
+	EXPLAIN_SERVICE_TOLD = 4,   /* to the back end: of a connection through the front end */
+	EXPLAIN_SERVICE_ANSWER = 5, /* from the back end: leaves as the front end's */
+};
+
 struct explain {
 	__s32 verdict;    /* TC_ACT_*; TC_ACT_SHOT: dropped, or not run to the end */
 	__u8 drop_reason; /* DROP_*, 0: not dropped */
@@ -35,6 +46,18 @@ struct explain {
 	__u32 dst_identity;
 	/* By enum policy_direction: egress of who opened, ingress of who answers. */
 	struct policy_judgement judgements[POLICY_DIRECTION__MAX];
+	/* Zero where service is EXPLAIN_SERVICE_NONE, and what of them there is none of. */
+	struct addr frontend_addr;
+	struct addr backend_addr; /* of KEPT and CHOSEN */
+	__be16 frontend_port;
+	__be16 backend_port;
+	__u32 backend;            /* id */
+	__u8 service;             /* enum explain_service */
+	__u8 service_is_loopback; /* 1: the sender is its own back end */
+	__u8 service_is_direct;   /* 1: the back end answers the client itself */
+	__u8 service_is_rejected; /* 1: with NOBODY, the sender is told so */
+	__u32 pad;
 };
 ABI_ASSERT_OFFSET(struct explain, judgements, 24);
-ABI_ASSERT_SIZE(struct explain, 24 + 2 * sizeof(struct policy_judgement));
+ABI_ASSERT_OFFSET(struct explain, frontend_addr, 24 + 2 * sizeof(struct policy_judgement));
+ABI_ASSERT_SIZE(struct explain, 24 + 2 * sizeof(struct policy_judgement) + 48);

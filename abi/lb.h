@@ -178,7 +178,7 @@ ABI_ASSERT_SIZE(struct lb_socket_key, 32);
 struct lb_socket {
 	struct addr addr; /* the front end */
 	__be16 port;
-	__u16 pad;
+	__u16 endpoint; /* whose socket it is; 0: the host's, or not known */
 	__u32 backend;
 	__u32 frontend;
 	__u32 pad2;

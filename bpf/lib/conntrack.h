@@ -5,80 +5,10 @@
  */
 #pragma once
 
-#include "bpf/lib/config.h"
+#include "bpf/lib/ct_entry.h"
 #include "bpf/lib/icmp.h"
-#include "bpf/lib/packet.h"
 #include "bpf/lib/policy.h"
-
-static __always_inline __u32 ct_now(void)
-{
-	return bpf_jiffies64() >> node_config.ct_tick_shift;
-}
-
-/* Which of the key's two sides sends: 0 or 1. */
-static __always_inline bool ct_source_side(const struct flow *flow)
-{
-	__u64 source = flow->saddr.halves[0];
-	__u64 destination = flow->daddr.halves[0];
-
-	if (source == destination) {
-		source = flow->saddr.halves[1];
-		destination = flow->daddr.halves[1];
-	}
-	if (likely(source != destination))
-		return bpf_be64_to_cpu(source) > bpf_be64_to_cpu(destination);
-	return bpf_ntohs(flow->sport) > bpf_ntohs(flow->dport);
-}
-
-/* Returns the side that sends. */
-static __always_inline bool ct_key_init(struct ct_key *key, const struct flow *flow)
-{
-	bool icmp = flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6;
-	bool side = ct_source_side(flow);
-
-	key->addr[0] = side ? flow->daddr : flow->saddr;
-	key->addr[1] = side ? flow->saddr : flow->daddr;
-	/* ICMP: type and code are not the ends' ports, and stay in their order. */
-	key->port[0] = side && !icmp ? flow->dport : flow->sport;
-	key->port[1] = side && !icmp ? flow->sport : flow->dport;
-	key->protocol = flow->protocol;
-	key->initiator = 0;
-	if (icmp)
-		key->initiator = 1 + (flow->flags & FLOW_F_ICMP_REPLY ? !side : side);
-	key->kind = CT_KIND_CONNECTION;
-	key->pad = 0;
-	return side;
-}
-
-/* Two calls, because the JIT inlines a lookup only where it knows the map. */
-static __always_inline struct ct_entry *ct_get(const struct ct_key *key)
-{
-	struct ct_entry *entry;
-
-	if (key->protocol == IPPROTO_TCP) {
-		entry = bpf_map_lookup_elem(&cilium_ct_tcp_global, key);
-		branch_mark(entry, 0);
-	} else {
-		entry = bpf_map_lookup_elem(&cilium_ct_any_global, key);
-		branch_mark(entry, 1);
-	}
-	return entry;
-}
-
-static __always_inline bool ct_entry_from_initiator(const struct ct_entry *entry, bool side)
-{
-	return !!(entry->flags & CT_F_INITIATOR_1) == side;
-}
-
-static __always_inline __u32 ct_timeout(const struct ct_entry *entry, __u8 protocol)
-{
-	if (protocol != IPPROTO_TCP)
-		return node_config.ct_timeout_any;
-	if (unlikely(ct_entry_closing(entry)))
-		return node_config.ct_timeout_tcp_fin;
-	return entry->flags & CT_F_SEEN_NON_SYN ? node_config.ct_timeout_tcp
-						: node_config.ct_timeout_tcp_syn;
-}
+#include "bpf/lib/service_flow.h"
 
 /*
  * Who opened a connection whose first packet this is. A TCP answer without a question comes from
@@ -93,38 +23,6 @@ static __always_inline bool ct_opened_by_source(const struct packet *packet)
 		return false;
 	return flow->protocol != IPPROTO_TCP ||
 	       (flow->tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) != (CT_TCP_SYN | CT_TCP_ACK);
-}
-
-static __always_inline void ct_account(struct ct_entry *entry, const struct __sk_buff *skb,
-				       const struct packet *packet)
-{
-	if (!node_config.enable_ct_accounting || packet->counted ||
-	    unlikely((packet->endpoint_flags[SRC] | packet->endpoint_flags[DST]) &
-		     ENDPOINT_F_UNCOUNTED))
-		return;
-	__sync_fetch_and_add(&entry->packets, 1);
-	__sync_fetch_and_add(&entry->bytes, skb->len);
-}
-
-/* Two numbers of a packet's ends, in the order of an entry's: side is that of the source. */
-static __always_inline __u64 ct_pair(const __u32 *numbers, bool side)
-{
-	__u64 pair;
-
-	__builtin_memcpy(&pair, numbers, sizeof(pair));
-	return side ? pair << 32 | pair >> 32 : pair;
-}
-
-static __always_inline bool ct_pair_equal(const __u32 *of_entry, const __u32 *of_packet, bool side)
-{
-	return ct_pair(of_entry, false) == ct_pair(of_packet, side);
-}
-
-static __always_inline void ct_pair_set(__u32 *of_entry, const __u32 *of_packet, bool side)
-{
-	__u64 pair = ct_pair(of_packet, side);
-
-	__builtin_memcpy(of_entry, &pair, sizeof(pair));
 }
 
 /* The entry of a new connection, opened by the sender of the packet or by its receiver. */
@@ -150,6 +48,8 @@ static __always_inline int ct_insert(struct __sk_buff *skb, struct packet *packe
 		entry.flags |= CT_F_SEEN_NON_SYN;
 	if (packet->via_stack && forward)
 		entry.flags |= CT_F_VIA_STACK;
+	if (packet->service & PACKET_SERVICE_FORWARD && !(flow->flags & FLOW_F_ICMP_ERROR))
+		service_remember(&entry, packet);
 	if (packet->nat_reply) {
 		/* The connection was forgotten, its translation was not: take it over. */
 		entry.nat = CT_NAT_SOURCE;
@@ -157,7 +57,7 @@ static __always_inline int ct_insert(struct __sk_buff *skb, struct packet *packe
 		entry.nat_port = packet->nat_port;
 	}
 	entry.expires = ct_now() + ct_timeout(&entry, flow->protocol);
-	ct_account(&entry, skb, packet);
+	ct_account(&entry, skb->len, packet);
 	if (flow->protocol == IPPROTO_TCP)
 		error = bpf_map_update_elem(&cilium_ct_tcp_global, key, &entry, BPF_ANY);
 	else
@@ -203,59 +103,6 @@ __weak __attribute__((noinline)) int ct_open(struct __sk_buff *skb)
 	packet->new_tcp_flags = packet->flow.tcp_flags;
 	packet->ct_changes = CT_CHANGE_OPENED;
 	return ct_insert(skb, packet, &key, forward);
-}
-
-static __always_inline void ct_check_interval(struct packet *packet, struct ct_entry *entry,
-					      __u32 now)
-{
-	const struct runtime_config *runtime;
-
-	if (!packet->trace)
-		return;
-	runtime = runtime_config_get();
-	if (!runtime || now - entry->last_report < runtime->trace_interval)
-		return;
-	entry->last_report = now;
-	packet->ct_changes |= CT_CHANGE_INTERVAL;
-}
-
-/* A packet of a live connection. */
-static __always_inline void ct_touch(struct __sk_buff *skb, struct packet *packet,
-				     struct ct_entry *entry, bool side)
-{
-	bool forward = ct_entry_from_initiator(entry, side);
-	__u8 *seen = forward ? &entry->tx_flags : &entry->rx_flags;
-	__u16 flags = entry->flags;
-	__u32 now = ct_now(), expires;
-
-	packet->ct_state = forward ? EVENT_CT_ESTABLISHED : EVENT_CT_REPLY;
-	if (!forward) {
-		flags |= CT_F_SEEN_REPLY;
-		packet->via_stack = !!(flags & CT_F_VIA_STACK);
-	}
-	if (packet->flow.protocol == IPPROTO_TCP) {
-		if (!(packet->flow.tcp_flags & CT_TCP_SYN))
-			flags |= CT_F_SEEN_NON_SYN;
-		packet->new_tcp_flags = packet->flow.tcp_flags & ~*seen;
-		if (unlikely(packet->new_tcp_flags))
-			*seen |= packet->new_tcp_flags;
-	}
-	if (unlikely(flags != entry->flags))
-		entry->flags = flags;
-	expires = now + ct_timeout(entry, packet->flow.protocol);
-	if (unlikely(entry->expires != expires)) {
-		entry->expires = expires;
-		ct_check_interval(packet, entry, now);
-	}
-	ct_account(entry, skb, packet);
-}
-
-/* Whether this is the entry of the packet: it is alive, and stands for these very endpoints. */
-static __always_inline bool ct_entry_matches(const struct ct_entry *entry,
-					     const struct packet *packet, bool side)
-{
-	return entry->expires > ct_now() &&
-	       ct_pair_equal(entry->generation, packet->generation, side);
 }
 
 /* Whether what it was found allowed by is still what counts. */
@@ -310,19 +157,29 @@ static __noinline int ct_explain(struct __sk_buff *skb, struct packet *packet,
 	int ret;
 
 	explain_connection(is_judged ? found : found + 1, forward);
+	if (entry->flags & CT_F_SERVICE)
+		ct_note_service(packet, entry,
+				forward == (packet == subject) ? 0 : PACKET_SERVICE_REVERSE);
 	if (!forward || packet != subject)
 		packet->via_stack = !!(entry->flags & CT_F_VIA_STACK);
 	ret = ct_judge_again(skb, packet, subject, entry);
 	return is_judged ? 0 : ret;
 }
 
-/* The entry of a flow as it is, neither judged nor touched. */
-static __noinline struct ct_entry *ct_find(const struct flow *flow)
+/* What an error about this packet is to service_reverse(): one to the client is from the back end. */
+static __always_inline __u32 ct_inner_service(const struct ct_entry *entry,
+					      const struct packet *inner)
 {
-	struct ct_key key;
+	return ct_entry_from_initiator(entry, ct_source_side(&inner->flow)) ? PACKET_SERVICE_REVERSE
+									    : 0;
+}
 
-	ct_key_init(&key, flow);
-	return ct_get(&key);
+static __always_inline void ct_resolve_loopback(struct packet *packet)
+{
+	if (service_is_loopback(packet, &packet->flow.saddr))
+		endpoint_set_as(packet, SRC, DST);
+	else
+		endpoint_set_as(packet, DST, SRC);
 }
 
 /*
@@ -343,6 +200,8 @@ __weak __attribute__((noinline)) int ct_related(struct __sk_buff *skb)
 	/* The error may come from anybody on the way. */
 	ipcache_resolve(inner, SRC);
 	ipcache_resolve(inner, DST);
+	if (unlikely(entry->flags & CT_F_LOOPBACK))
+		ct_resolve_loopback(inner);
 	if (!ct_entry_matches(entry, inner, ct_source_side(&inner->flow)))
 		return 0;
 	packet->ct_state = EVENT_CT_RELATED;
@@ -356,7 +215,24 @@ __weak __attribute__((noinline)) int ct_related(struct __sk_buff *skb)
 			return ret;
 	}
 	packet->via_stack = !!(entry->flags & CT_F_VIA_STACK);
+	if (entry->flags & CT_F_SERVICE)
+		ct_note_service(packet, entry, ct_inner_service(entry, inner));
 	return 1;
+}
+
+/*
+ * The entry of a packet to a service knows nothing of that: it was forgotten, and opened again by an
+ * answer, which could not say it. Or it does not know what another node says: who translates asks before.
+ */
+static __noinline bool ct_is_of_another_service(const struct packet *packet,
+						const struct ct_entry *entry, bool side)
+{
+	bool is_told = packet->service & PACKET_SERVICE_DSR;
+
+	if (!(entry->flags & CT_F_SERVICE))
+		return is_told || !ct_entry_from_initiator(entry, side);
+	return is_told && (entry->service_port != packet->service_port ||
+			   !addr_equal(&entry->service_addr, &packet->service_addr));
 }
 
 /*
@@ -385,6 +261,11 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb);
 	}
+	if (unlikely(packet->service & PACKET_SERVICE_FORWARD) &&
+	    ct_is_of_another_service(packet, entry, side)) {
+		packet->ct_state = EVENT_CT_REOPENED;
+		return ct_open(skb);
+	}
 	if (unlikely(explain_is_on(packet)))
 		return ct_explain(skb, packet, packet, entry, EXPLAIN_CONNECTION_FOUND);
 	if (unlikely(!ct_entry_is_judged(entry, packet, side))) {
@@ -394,6 +275,6 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 		if (ret < 0)
 			return ret;
 	}
-	ct_touch(skb, packet, entry, side);
+	ct_touch(packet, entry, side, skb->len);
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "bpf/lib/endpoint.h"
 #include "bpf/lib/parse.h"
+#include "bpf/lib/service_packet.h"
 
 #define AF_INET  2
 #define AF_INET6 10
@@ -94,6 +95,42 @@ static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct pac
 	return bpf_redirect_peer(endpoint->ifindex, 0);
 }
 
+/* As deliver_to_endpoint(), of a packet with PACKET_SERVICE_REVERSE. */
+static __noinline int deliver_reversed(struct __sk_buff *skb, struct packet *packet,
+				       const struct endpoint_info *endpoint, enum deliver_from from)
+{
+	int ret;
+
+	/* What the stack answers is about the packet as the back end has sent it. */
+	if (!deliver_decrement_ttl(skb, packet, from))
+		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	ret = service_reverse(skb);
+	if (ret < 0)
+		return ret;
+	if (!deliver_set_macs(skb, endpoint))
+		return DROP(DELIVERY, ERROR_WRITING_TO_PACKET);
+	packet->trace_point = TRACE_TO_ENDPOINT;
+	if (endpoint->flags & ENDPOINT_F_QUEUED)
+		return bpf_redirect(endpoint->ifindex, 0);
+	return bpf_redirect_peer(endpoint->ifindex, 0);
+}
+
+/* Back into the endpoint that sent it; no queue of its device is asked. */
+static __noinline int deliver_to_sender(struct __sk_buff *skb, struct packet *packet)
+{
+	const struct endpoint_info *endpoint = endpoint_get_by_device(skb->ifindex);
+	int ret = service_reverse_due(skb, packet);
+
+	if (ret < 0)
+		return ret;
+	if (!endpoint || !deliver_decrement_ttl(skb, packet, DELIVER_FROM_ENDPOINT))
+		return DROP(DELIVERY, TTL_EXCEEDED);
+	if (!deliver_set_macs(skb, endpoint))
+		return DROP(DELIVERY, ERROR_WRITING_TO_PACKET);
+	packet->trace_point = TRACE_TO_ENDPOINT;
+	return bpf_redirect_peer(skb->ifindex, 0);
+}
+
 /* Bytes from the IP header on of the largest packet that this one is, or will be split into. */
 static __always_inline __u32 deliver_l3_bytes(struct __sk_buff *skb, const struct packet *packet)
 {
@@ -146,7 +183,8 @@ static __always_inline void deliver_fib_init(struct bpf_fib_lookup *fib, struct 
  * Routes the packet and sends it out, past the host's stack. The neighbour is resolved on the way
  * by bpf_redirect_neigh(), so its absence is no obstacle.
  */
-static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *packet)
+static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *packet,
+				       enum deliver_from from)
 {
 	struct bpf_fib_lookup fib = {};
 	struct bpf_redir_neigh next_hop = {};
@@ -162,11 +200,12 @@ static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *pac
 	/* The pod CIDRs are routed to cilium_host, and no endpoint has this address of theirs. */
 	if (fib.ifindex == node_config.host_ifindex)
 		return DROP(DELIVERY, STALE_OR_UNROUTABLE_IP);
-	/* Back where it came from (a redirect is due), or Linux 5.10 to 5.11, which without a
-	 * neighbour do not tell the device. */
-	if (fib.ifindex == skb->ifindex)
+	/* Back where it came from: a redirect is due, but where the client knows of no back end. Or
+	 * Linux 5.10 to 5.11, which without a neighbour do not tell the device. */
+	if (fib.ifindex == skb->ifindex &&
+	    (from != DELIVER_FROM_NETWORK || ret != BPF_FIB_LKUP_RET_SUCCESS))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
-	if (!deliver_decrement_ttl(skb, packet, DELIVER_FROM_ENDPOINT))
+	if (!deliver_decrement_ttl(skb, packet, from))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	next_hop.nh_family = fib.family;
 	deliver_copy_words(next_hop.ipv6_nh, fib.ipv6_dst);

@@ -218,7 +218,7 @@ __weak __attribute__((noinline)) int dsr_forward(struct __sk_buff *skb, __u64 ha
 		return ret;
 	if (way.mtu) {
 		ret = reject_packet(skb, REJECT_TOO_BIG, way.mtu - dsr_extra_bytes(&packet->flow));
-		return ret < 0 ? ret : DSR_ANSWERED;
+		return ret < 0 ? DROP(DSR, IP_FRAGMENTATION_NOT_SUPPORTED) : DSR_ANSWERED;
 	}
 	if (node_config.dsr_dispatch == DSR_DISPATCH_IPIP)
 		return dsr_encapsulate(skb, packet, &to.addr, way.ifindex);

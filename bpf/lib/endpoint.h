@@ -63,6 +63,18 @@ static __always_inline void endpoint_set_host(struct packet *packet, enum packet
 		endpoint_set_policy(packet, end, POLICY_ENDPOINT_HOST);
 }
 
+/* Both ends are the same endpoint, which only one of the addresses says. */
+static __always_inline void endpoint_set_as(struct packet *packet, enum packet_end to,
+					    enum packet_end from)
+{
+	packet->identity[to] = packet->identity[from];
+	packet->endpoint[to] = packet->endpoint[from];
+	packet->generation[to] = packet->generation[from];
+	packet->endpoint_flags[to] = packet->endpoint_flags[from];
+	packet->policy_flags[to] = packet->policy_flags[from];
+	packet->policy_version[to] = packet->policy_version[from];
+}
+
 /* What cannot be parsed has a sender all the same, and its drop says who. */
 static __noinline void endpoint_set_source_by_device(struct __sk_buff *skb, struct packet *packet)
 {

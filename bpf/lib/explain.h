@@ -66,6 +66,42 @@ static __noinline void explain_judgement(const struct policy_judgement *judgemen
 		judgement->direction == POLICY_INGRESS ? 1 << POLICY_INGRESS : 1 << POLICY_EGRESS;
 }
 
+static __always_inline __u8 explain_service_what(const struct packet *packet,
+						 const struct explain *explain)
+{
+	bool is_related = explain->connection >= EXPLAIN_CONNECTION_RELATED;
+	__u8 service = packet->service;
+
+	if (service & PACKET_SERVICE_DSR)
+		return EXPLAIN_SERVICE_TOLD;
+	if (service & PACKET_SERVICE_CHOSEN)
+		return EXPLAIN_SERVICE_CHOSEN;
+	if (service & PACKET_SERVICE_FORWARD)
+		return EXPLAIN_SERVICE_KEPT;
+	if (explain->connection == EXPLAIN_CONNECTION_UNASKED)
+		return EXPLAIN_SERVICE_NOBODY;
+	return explain->from_opener == is_related ? EXPLAIN_SERVICE_ANSWER : EXPLAIN_SERVICE_TOLD;
+}
+
+static __always_inline void explain_service(const struct packet *packet, struct explain *explain)
+{
+	bool is_forward = packet->service & PACKET_SERVICE_FORWARD;
+
+	explain->service = explain_service_what(packet, explain);
+	explain->frontend_addr = packet->service_addr;
+	explain->frontend_port = packet->service_port;
+	explain->backend = packet->service_backend;
+	explain->service_is_loopback = !!(packet->service & PACKET_SERVICE_LOOPBACK);
+	explain->service_is_rejected = !!(packet->service & PACKET_SERVICE_REJECT);
+	if (!is_forward || packet->service & PACKET_SERVICE_DSR)
+		return;
+	explain->backend_addr = packet->backend_addr;
+	explain->backend_port = packet->backend_port;
+	/* The one way on which nobody asks for the connection. */
+	explain->service_is_direct = packet->service_flags & LB_FRONTEND_F_DSR &&
+				     explain->connection == EXPLAIN_CONNECTION_UNASKED;
+}
+
 /* In place of packet_finish(). verdict: as a stage returns it. */
 static __noinline int explain_finish(const struct packet *packet, int verdict)
 {
@@ -84,5 +120,7 @@ static __noinline int explain_finish(const struct packet *packet, int verdict)
 	explain->dst_endpoint = packet->endpoint[DST];
 	explain->src_identity = packet->identity[SRC];
 	explain->dst_identity = packet->identity[DST];
+	if (packet->service)
+		explain_service(packet, explain);
 	return explain->verdict;
 }

@@ -6,17 +6,27 @@
  *
  * The host's own connections leave as they are, unless an endpoint's connection to the same peer
  * has been given the same port; then the host's is given another in the same way.
+ *
+ * Of services, clients outside go to back ends outside under the address of the device, and all answers
+ * are given back the front end's address, here, where they leave.
  */
 #pragma once
 
 #include "bpf/lib/ipcache.h"
 #include "bpf/lib/nat_port.h"
 #include "bpf/lib/rewrite.h"
+#include "bpf/lib/service_packet.h"
 
 static __always_inline bool nat_enabled(const struct packet *packet)
 {
 	return packet_is_ipv6(packet) ? node_config.enable_masquerade6
 				      : node_config.enable_masquerade4;
+}
+
+/* Connections of this node, its endpoints' or a service's clients', may have been translated. */
+static __always_inline bool nat_in_use(const struct packet *packet)
+{
+	return nat_enabled(packet) || node_config.enable_node_port;
 }
 
 static __always_inline const struct addr *nat_device_addr(const struct packet *packet,
@@ -100,38 +110,61 @@ static __noinline int nat_translate(struct __sk_buff *skb, struct packet *packet
 	return rewrite_packet(skb, &packet->flow, &to);
 }
 
+/* Of the packet's connection through a service, an answer: its client knows the front end. */
+static __noinline int nat_send_answer(struct __sk_buff *skb, struct packet *packet,
+				      const struct ct_entry *ct)
+{
+	ct_note_service(packet, ct, PACKET_SERVICE_REVERSE);
+	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+	return service_reverse(skb);
+}
+
+/* Who sends an ICMP error. */
+enum nat_sender {
+	NAT_SENDER_ENDPOINT,
+	NAT_SENDER_HOST,
+	NAT_SENDER_ROUTER, /* somewhere outside; this node sends it on */
+};
+
 /*
- * An error that an endpoint, or the host in its place, sends about a packet of a masqueraded
- * connection: outside, that packet had come to the translated address.
+ * An error about a packet of a masqueraded connection: outside, that packet had come to the translated
+ * address. Or of one through a service: the client had sent it to the front end.
  */
 static __noinline int nat_send_error(struct __sk_buff *skb, struct packet *packet,
-				     const struct device_info *device, bool from_host)
+				     const struct device_info *device, enum nat_sender sender)
 {
-	struct flow inner = {};
-	struct rewrite to = {.end = REWRITE_DESTINATION};
+	struct packet *inner = packet_inner_begin();
 	const struct ct_entry *ct = NULL;
 	int ret;
 
 	/* An endpoint is no router: others' connections are not its to complain of. */
-	if (icmp_parse_inner(skb, &packet->flow, &inner) >= 0 &&
-	    (from_host || addr_equal(&inner.daddr, &packet->flow.saddr)))
-		ct = ct_find(&inner);
-	if (!ct || ct->expires <= ct_now()) {
-		if (from_host || addr_is_zero(nat_device_addr(packet, device)) ||
-		    !nat_is_wanted(packet))
+	if (inner && icmp_parse_inner(skb, &packet->flow, &inner->flow) >= 0 &&
+	    (sender != NAT_SENDER_ENDPOINT || addr_equal(&inner->flow.daddr, &packet->flow.saddr)))
+		ct = ct_find(&inner->flow);
+	if (!inner || !ct || ct->expires <= ct_now()) {
+		if (sender != NAT_SENDER_ENDPOINT || !nat_enabled(packet) ||
+		    addr_is_zero(nat_device_addr(packet, device)) || !nat_is_wanted(packet))
 			return 0;
 		return DROP(NAT, UNSUPPORTED_PROTOCOL_FOR_NAT_MASQUERADE);
 	}
-	if (ct->nat != CT_NAT_SOURCE || ct_entry_from_initiator(ct, ct_source_side(&inner)))
+	if (ct_entry_from_initiator(ct, ct_source_side(&inner->flow))) {
+		/* A better way to the back end is none to the front end. */
+		if (!(ct->flags & CT_F_SERVICE) || (packet->flow.protocol == IPPROTO_ICMP &&
+						    packet->flow.icmp_type == ICMP4_REDIRECT))
+			return 0;
+		return nat_send_answer(skb, packet, ct);
+	}
+	if (ct->nat != CT_NAT_SOURCE)
 		return 0;
-	to.addr = ct->nat_addr;
-	to.port = ct->nat_port;
-	ret = rewrite_inner(skb, &packet->flow, &inner, &to);
-	if (ret < 0 || from_host)
+	packet->rewrite.addr = ct->nat_addr;
+	packet->rewrite.port = ct->nat_port;
+	packet->rewrite.end = REWRITE_DESTINATION;
+	ret = rewrite_by_packet(skb, true);
+	if (ret < 0 || sender == NAT_SENDER_HOST)
 		return ret;
-	to.end = REWRITE_SOURCE;
+	packet->rewrite.end = REWRITE_SOURCE;
 	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
-	return rewrite_packet(skb, &packet->flow, &to);
+	return rewrite_by_packet(skb, false);
 }
 
 /*
@@ -157,17 +190,20 @@ static __noinline int nat_send(struct __sk_buff *skb, struct packet *packet,
 			       const struct device_info *device)
 {
 	struct ct_entry *ct;
-	int ret;
+	int ret = 0;
 
 	if (packet->flow.flags & FLOW_F_ICMP_ERROR)
-		return nat_send_error(skb, packet, device, false);
-	ret = nat_track(skb, packet);
+		return nat_send_error(skb, packet, device, NAT_SENDER_ENDPOINT);
+	if (nat_enabled(packet))
+		ret = nat_track(skb, packet);
 	if (ret < 0)
 		return ret;
 	ct = ct_find(&packet->flow);
 	if (!ct)
-		return DROP(NAT, CT_MAP_INSERTION_FAILED);
-	if (ct->nat == CT_NAT_NONE || !ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
+		return nat_enabled(packet) ? DROP(NAT, CT_MAP_INSERTION_FAILED) : 0;
+	if (!ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
+		return ct->flags & CT_F_SERVICE ? nat_send_answer(skb, packet, ct) : 0;
+	if (ct->nat == CT_NAT_NONE || !nat_enabled(packet))
 		return 0;
 	/* Not for ever: the device may yet be given one. */
 	if (addr_is_zero(nat_device_addr(packet, device)) && ct->nat == CT_NAT_UNDECIDED)
@@ -204,6 +240,17 @@ static __noinline bool nat_host_collides(const struct packet *packet)
 	return nat_entry_alive(&key, present) || !nat_entry_bury(&key);
 }
 
+/* What the host answers, of itself alone tracked by its firewall, keeps a service's connection alive. */
+static __always_inline int nat_answer_of_host(struct __sk_buff *skb, struct packet *packet,
+					      struct ct_entry *ct)
+{
+	if (!(ct->flags & CT_F_SERVICE))
+		return 0;
+	if (!node_config.enable_host_firewall)
+		ct_touch(packet, ct, ct_source_side(&packet->flow), skb->len);
+	return nat_send_answer(skb, packet, ct);
+}
+
 /* A packet of the host itself leaves the node. */
 static __noinline int nat_send_host(struct __sk_buff *skb, struct packet *packet,
 				    const struct device_info *device)
@@ -212,11 +259,11 @@ static __noinline int nat_send_host(struct __sk_buff *skb, struct packet *packet
 	int ret;
 
 	if (packet->flow.flags & FLOW_F_ICMP_ERROR)
-		return nat_send_error(skb, packet, device, true);
+		return nat_send_error(skb, packet, device, NAT_SENDER_HOST);
 	ct = ct_find(&packet->flow);
 	if (ct && ct->expires > ct_now() &&
 	    !ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
-		return 0;
+		return nat_answer_of_host(skb, packet, ct);
 	if (!ct || ct->expires <= ct_now() || ct->nat != CT_NAT_SOURCE) {
 		if (!nat_host_collides(packet))
 			return 0;
@@ -228,6 +275,25 @@ static __noinline int nat_send_host(struct __sk_buff *skb, struct packet *packet
 			return DROP(NAT, CT_MAP_INSERTION_FAILED);
 	}
 	return nat_translate(skb, packet, ct, &packet->flow.saddr);
+}
+
+/* What cil_from_netdev has sent on for a service, to a back end or to a client, leaves the node. */
+static __noinline int nat_send_foreign(struct __sk_buff *skb, struct packet *packet,
+				       const struct device_info *device)
+{
+	const struct addr *addr = packet_is_ipv6(packet) ? &device->addr6 : &device->addr4;
+	struct ct_entry *ct;
+
+	if (packet->flow.flags & FLOW_F_ICMP_ERROR)
+		return nat_send_error(skb, packet, device, NAT_SENDER_ROUTER);
+	ct = ct_find(&packet->flow);
+	if (!ct || ct->expires <= ct_now() || !(ct->flags & CT_F_SERVICE))
+		return 0;
+	if (!ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
+		return nat_send_answer(skb, packet, ct);
+	if (addr_is_zero(addr))
+		return DROP(NAT, NO_MAPPING_FOR_NAT_MASQUERADE);
+	return nat_translate(skb, packet, ct, addr);
 }
 
 /* The entry that says whose packet this is that came to addr and port of this node, or NULL. */

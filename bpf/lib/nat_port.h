@@ -113,6 +113,13 @@ static __noinline bool nat_port_has_socket(struct __sk_buff *skb, const struct n
 	return true;
 }
 
+/* True when the port is that of a service, whose clients may be anybody. */
+static __always_inline bool nat_port_has_service(const struct nat_key *key)
+{
+	return node_config.enable_node_port &&
+	       service_frontend_get(&key->addr, key->port, key->protocol);
+}
+
 /* What the search works on. Global functions take no pointers before Linux 5.12. */
 struct nat_candidate {
 	struct nat_key key;
@@ -155,7 +162,7 @@ __attribute__((noinline)) int nat_port_try(struct __sk_buff *skb, __u32 port)
 		if (nat_entry_alive(&candidate->key, present) || !nat_entry_bury(&candidate->key))
 			return 0;
 	}
-	if (nat_port_has_socket(skb, &candidate->key))
+	if (nat_port_has_socket(skb, &candidate->key) || nat_port_has_service(&candidate->key))
 		return 0;
 	return !bpf_map_update_elem(&cilium_snat_external, &candidate->key, &candidate->entry,
 				    BPF_NOEXIST);

@@ -40,6 +40,31 @@ enum ct_change {
 	CT_CHANGE_INTERVAL = 0x02, /* the report interval has passed */
 };
 
+/* What services have to do with the packet. */
+enum packet_service {
+	PACKET_SERVICE_KNOWN = 0x01,    /* service_… are set */
+	PACKET_SERVICE_FORWARD = 0x02,  /* to the front end; its connection remembers that */
+	PACKET_SERVICE_REVERSE = 0x04,  /* from the back end: see service_reverse() */
+	PACKET_SERVICE_LOOPBACK = 0x08, /* an endpoint that reached itself */
+	PACKET_SERVICE_DSR = 0x10,      /* another node has translated it */
+	PACKET_SERVICE_REJECT = 0x20,   /* the drop is to be answered */
+	PACKET_SERVICE_TICK = 0x40,     /* the connection was given more time */
+	PACKET_SERVICE_CHOSEN = 0x80,   /* the back end is a new choice */
+};
+
+enum rewrite_end {
+	REWRITE_SOURCE,
+	REWRITE_DESTINATION,
+};
+
+/* The address and port that one end of a flow shall have. */
+struct rewrite {
+	struct addr addr;
+	__be16 port;
+	__u8 end; /* enum rewrite_end */
+	__u8 pad[5];
+};
+
 /* The two ends of a packet. */
 enum packet_end {
 	SRC = 0,
@@ -66,10 +91,19 @@ struct packet {
 	__u8 via_stack; /* the host's stack forwarded this, or what this answers */
 	__u8 dst_flags; /* IPCACHE_F_* of a destination that is no endpoint here */
 	__u8 nat_reply; /* came to a masqueraded port: nat_addr and nat_port, now replaced */
+	__u8 service;   /* enum packet_service */
 	/* What stands from here on is not zero before it is set. */
 	__be16 nat_port; /* with nat_reply */
 	__u32 nat_generation;
 	struct addr nat_addr;
+	/* With service: the front end; as what the packet goes to its back end, with FORWARD. */
+	struct addr service_addr;
+	struct addr backend_addr;
+	__be16 service_port;
+	__be16 backend_port;
+	__u16 service_flags; /* LB_FRONTEND_F_*, with FORWARD */
+	__u32 service_backend;
+	struct rewrite rewrite;         /* see rewrite_by_packet() */
 	struct policy_judgement policy; /* the last */
 	__s32 policy_result;            /* 0, or a drop */
 	__u16 judge_flags;              /* ENDPOINT_F_* of the endpoint that judged */

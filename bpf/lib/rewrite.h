@@ -11,19 +11,6 @@
 
 #include "bpf/lib/parse.h"
 
-enum rewrite_end {
-	REWRITE_SOURCE,
-	REWRITE_DESTINATION,
-};
-
-/* The address and port that one end of a flow shall have. */
-struct rewrite {
-	struct addr addr;
-	__be16 port;
-	__u8 end; /* enum rewrite_end */
-	__u8 pad[5];
-};
-
 #define REWRITE_NO_CHECK -1
 
 /* Offset of the checksum in the L4 header. SCTP's CRC covers neither address nor a changed port. */
@@ -187,4 +174,19 @@ static __noinline int rewrite_inner(struct __sk_buff *skb, const struct flow *ou
 	if (rewrite_l4_check(skb, outer, error_diff, 0))
 		return DROP(REWRITE, ERROR_WHILE_CORRECTING_L4_CHECKSUM);
 	return 0;
+}
+
+/*
+ * As packet->rewrite says, in the packet; or in the packet inside the ICMP error that it is, which is
+ * packet_inner_get() and is not told. Global, so that the verifier follows it once.
+ */
+__weak __attribute__((noinline)) int rewrite_by_packet(struct __sk_buff *skb, __u32 is_inner)
+{
+	struct packet *packet = packet_get(), *inner = packet_inner_get();
+
+	if (!packet || !inner)
+		return DROP(REWRITE, ERROR_WRITING_TO_PACKET);
+	if (is_inner)
+		return rewrite_inner(skb, &packet->flow, &inner->flow, &packet->rewrite);
+	return rewrite_packet(skb, &packet->flow, &packet->rewrite);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Which back end a packet to a service goes to. Nothing here touches the packet, so that tc and XDP
- * decide alike: it reads struct flow and the maps, and keeps the decision in an entry of
- * CT_KIND_SERVICE.
+ * Which back end a packet to a service goes to. Nothing here touches the packet, so that sockets, tc and
+ * XDP decide alike: it reads struct flow and the maps. service_flow.h keeps the decision.
  */
 #pragma once
 
@@ -103,9 +102,13 @@ static __always_inline bool service_takes(const struct lb_backend *backend,
 	       backend->flags & (local ? LB_BACKEND_F_IN_LOCAL : LB_BACKEND_F_IN_ALL);
 }
 
-/* The back end that the client has had, or 0; it has it for another timeout then. now: service_now(). */
+/*
+ * The back end that the client has had, or 0; it has it for another timeout then, unless is_asked: then
+ * nothing is written. now: service_now().
+ */
 static __always_inline __u32 service_affinity_get(const struct lb_frontend *frontend,
-						  const struct addr *client, bool local, __u32 now)
+						  const struct addr *client, bool local, __u32 now,
+						  bool is_asked)
 {
 	struct lb_affinity_key key = {.client = *client, .service = frontend->service};
 	struct lb_affinity *affinity = bpf_map_lookup_elem(&cilium_lb_affinity, &key);
@@ -116,7 +119,7 @@ static __always_inline __u32 service_affinity_get(const struct lb_frontend *fron
 	backend = service_backend_get(affinity->backend);
 	if (!backend || !service_takes(backend, frontend, local))
 		return 0;
-	if (affinity->last_used != now)
+	if (affinity->last_used != now && !is_asked)
 		affinity->last_used = now;
 	return affinity->backend;
 }
@@ -134,7 +137,7 @@ static __always_inline void service_affinity_set(const struct lb_frontend *front
 /*
  * A back end for a new connection of the flow, whose destination is the front end: its id, or 0 where
  * there is none. client: as in struct lb_affinity_key. use_table: the flow has a source port, and a
- * front end that says so chooses by Maglev.
+ * front end that says so chooses by Maglev; without, flow may be NULL.
  */
 static __always_inline __u32 service_choose(const struct lb_frontend *frontend, enum lb_scope scope,
 					    const struct flow *flow, const struct addr *client,
@@ -143,10 +146,11 @@ static __always_inline __u32 service_choose(const struct lb_frontend *frontend, 
 	bool local = service_is_local(frontend, scope);
 	__u32 now = frontend->affinity_timeout ? service_now() : 0;
 	__u32 set = LB_SET(frontend->service, local);
+	bool is_asked = flow && flow->flags & FLOW_F_EXPLAIN; /* sockets have none */
 	__u32 backend = 0;
 
 	if (frontend->affinity_timeout) {
-		backend = service_affinity_get(frontend, client, local, now);
+		backend = service_affinity_get(frontend, client, local, now, is_asked);
 		if (backend)
 			return backend;
 	}
@@ -157,7 +161,7 @@ static __always_inline __u32 service_choose(const struct lb_frontend *frontend, 
 				       flow->protocol, node_config.maglev_seed));
 	if (!backend)
 		backend = service_pick_random(set);
-	if (backend && frontend->affinity_timeout)
+	if (backend && frontend->affinity_timeout && !is_asked)
 		service_affinity_set(frontend, client, backend, now);
 	return backend;
 }

@@ -68,7 +68,18 @@ static __always_inline void event_set_policy(struct event *event, const struct p
 		event->policy_endpoint = packet->policy.endpoint;
 	}
 	event->drop_reason = is_verdict && verdict ? drop_reason(verdict) : 0;
-	event->pad[0] = event->pad[1] = 0;
+}
+
+/* The front end, where the packet has to do with one. */
+static __always_inline void event_set_service(struct event *event, const struct packet *packet)
+{
+	event->pad = 0;
+	event->service_port = 0;
+	event->service_addr = (struct addr){};
+	if (packet->service) {
+		event->service_port = packet->service_port;
+		event->service_addr = packet->service_addr;
+	}
 }
 
 /*
@@ -109,6 +120,7 @@ __weak __attribute__((noinline)) int event_emit(struct __sk_buff *skb, __u32 hea
 	event->dst_endpoint = packet->endpoint[DST];
 	event->orig_len = n_bytes;
 	event_set_policy(event, packet, verdict);
+	event_set_service(event, packet);
 	event->cpu = bpf_get_smp_processor_id();
 	event->cap_len = event_read_packet(skb, event, n_bytes);
 	bpf_ringbuf_submit(event, event_wakeup(runtime));

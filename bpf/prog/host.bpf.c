@@ -36,6 +36,8 @@ static __always_inline int host_send(struct __sk_buff *skb, struct packet *packe
 	/* Otherwise cil_to_container, which the packet passes next, does this. */
 	if (!config_to_container_attached() || explain_is_on(packet)) {
 		ret = ct_track(skb, packet);
+		if (ret >= 0)
+			ret = service_reverse_due(skb, packet);
 		if (unlikely(ret < 0))
 			return ret;
 	}

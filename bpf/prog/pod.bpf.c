@@ -9,13 +9,36 @@
 #include "bpf/lib/ipcache.h"
 #include "bpf/lib/ndp.h"
 #include "bpf/lib/parse.h"
+#include "bpf/lib/service_reject.h"
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
-/* Where no endpoint of this node is: another node, or the world. */
+/* Where no endpoint of this node is: another node, the world, or what stands for the sender. */
 static __noinline void pod_resolve_remote(struct packet *packet)
 {
-	ipcache_resolve_remote(packet, DST);
+	if (service_is_on() && service_is_loopback(packet, &packet->flow.daddr))
+		endpoint_set_as(packet, DST, SRC);
+	else
+		ipcache_resolve_remote(packet, DST);
+}
+
+/* Between an endpoint and itself. 0: it is not, and goes on. */
+static __noinline int pod_send_to_self(struct __sk_buff *skb, struct packet *packet)
+{
+	if (packet->service & PACKET_SERVICE_LOOPBACK)
+		return deliver_to_sender(skb, packet);
+	/* Nobody has that address. */
+	return service_is_loopback(packet, &packet->flow.daddr) ? DROP(POD, STALE_OR_UNROUTABLE_IP)
+								: 0;
+}
+
+/* To no endpoint of this node, as it stands: 1 where it is to a service, and has another destination. */
+static __always_inline int pod_send_to_service(struct __sk_buff *skb,
+					       const struct endpoint_info *destination)
+{
+	if (!node_config.enable_services || likely(destination && !endpoint_is_host(destination)))
+		return 0;
+	return service_forward(skb, LB_SCOPE_INTERNAL | (destination ? SERVICE_TO_NODE : 0));
 }
 
 static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet)
@@ -41,6 +64,11 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	trace_entry(skb, packet, TRACE_FROM_ENDPOINT);
 
 	destination = endpoint_get(&packet->flow.daddr);
+	ret = pod_send_to_service(skb, destination);
+	if (unlikely(ret < 0))
+		return ret;
+	if (unlikely(ret))
+		destination = endpoint_get(&packet->flow.daddr);
 	if (likely(destination))
 		endpoint_set_destination(packet, destination);
 	else
@@ -49,17 +77,24 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (unlikely(ret < 0))
 		return ret;
 
+	if (service_is_on() && unlikely(!destination || packet->service)) {
+		ret = pod_send_to_self(skb, packet);
+		if (ret)
+			return ret;
+	}
 	if (destination && endpoint_is_host(destination))
 		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
 	/* A port of the node that iptables maps to this endpoint: the way back is the way in. */
 	if (unlikely(packet->via_stack || packet_needs_stack(packet)) ||
 	    node_config.enable_host_legacy_routing)
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
+	if (destination && service_is_reverse(packet))
+		return deliver_reversed(skb, packet, destination, DELIVER_FROM_ENDPOINT);
 	if (likely(destination))
 		return deliver_to_endpoint(skb, packet, destination, DELIVER_FROM_ENDPOINT);
 	if (packet->dst_flags & IPCACHE_F_LOCAL_HOST)
 		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
-	return deliver_by_route(skb, packet);
+	return deliver_by_route(skb, packet, DELIVER_FROM_ENDPOINT);
 }
 
 SEC("tc") int cil_from_container(struct __sk_buff *skb)
@@ -71,6 +106,8 @@ SEC("tc") int cil_from_container(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	trace_init(packet);
 	verdict = pod_send(skb, packet);
+	if (service_is_rejected(packet, verdict))
+		return service_reject(skb, packet, verdict, true);
 	return packet_finish(skb, packet, verdict, METRIC_DIR_EGRESS);
 }
 
@@ -106,6 +143,8 @@ static __always_inline int pod_receive(struct __sk_buff *skb, struct packet *pac
 	ipcache_resolve_source(packet);
 	packet->via_stack = packet->identity[SRC] != IDENTITY_HOST;
 	ret = ct_track(skb, packet);
+	if (ret >= 0)
+		ret = service_reverse_due(skb, packet);
 	return unlikely(ret < 0) ? ret : TC_ACT_OK;
 }
 

@@ -90,6 +90,7 @@ static __always_inline int translate(struct bpf_sock_addr *ctx, bool v6)
 	if (!backend)
 		return refuse();
 	seen.frontend = frontend->id;
+	seen.endpoint = caller.endpoint;
 	key.cookie = bpf_get_socket_cookie(ctx);
 	key.addr = backend->addr;
 	key.port = backend->port;

@@ -157,7 +157,7 @@ static void check_ct(const struct step *step)
 	assert_int_equal(entry.flags & ~CT_F_INITIATOR_1, step->ct_flags);
 }
 
-static void run_step(const struct step *step)
+struct run step_run(const struct step *step)
 {
 	__u32 ifindex = step->ifindex ? step->ifindex : usual_ifindex(step->program);
 	enum metric_dir dir = is_ingress(step->program) ? METRIC_DIR_INGRESS : METRIC_DIR_EGRESS;
@@ -184,6 +184,7 @@ static void run_step(const struct step *step)
 		assert_int_equal(n_counted(), n_before + 1);
 	if (step->check)
 		step->check(&harness, &run);
+	return run;
 }
 
 static void run_case(void **state)
@@ -203,7 +204,7 @@ static void run_case(void **state)
 		/* What cmocka prints of a failure does not say which step it was. */
 		if (getenv("BPF_TEST_STEPS"))
 			fprintf(stderr, "%s: step %d\n", test->name, i);
-		run_step(step);
+		step_run(step);
 	}
 }
 
@@ -219,9 +220,13 @@ static void run_scenario(void **state)
 static size_t add_scenarios(struct CMUnitTest *tests)
 {
 	static const struct scenario_group *const groups[] = {
-		&policy_scenarios,      &policy_live_scenarios, &policy_event_scenarios,
-		&policy_host_scenarios, &explain_scenarios,     &reject_scenarios,
-		&dsr_scenarios};
+		&policy_scenarios,        &policy_live_scenarios,
+		&policy_event_scenarios,  &policy_host_scenarios,
+		&explain_scenarios,       &reject_scenarios,
+		&dsr_scenarios,           &service_scenarios,
+		&service_error_scenarios, &service_choice_scenarios,
+		&service_keep_scenarios,  &xdp_scenarios,
+	};
 	size_t n_tests = 0;
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)

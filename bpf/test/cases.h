@@ -40,6 +40,9 @@ struct step {
 	void (*check)(struct harness *harness, const struct run *run);
 };
 
+/* Runs it and compares; aborts the test where something differs. */
+struct run step_run(const struct step *step);
+
 struct test_case {
 	const char *name;
 	void (*configure)(struct node_config *config);
@@ -69,8 +72,10 @@ struct scenario_group {
 	size_t n_scenarios;
 };
 
+extern const struct scenario_group service_scenarios, service_error_scenarios,
+	service_choice_scenarios, service_keep_scenarios;
 extern const struct scenario_group policy_scenarios, policy_live_scenarios, policy_event_scenarios,
-	policy_host_scenarios, explain_scenarios, reject_scenarios, dsr_scenarios;
+	policy_host_scenarios, explain_scenarios, reject_scenarios, dsr_scenarios, xdp_scenarios;
 
 #define SCENARIOS(scenarios_) {scenarios_, sizeof(scenarios_) / sizeof(scenarios_[0])}
 

@@ -62,6 +62,9 @@ struct node_config harness_config(void)
 		.ct_timeout_tcp_syn = 60,
 		.ct_timeout_tcp_fin = 10,
 		.ct_timeout_any = 60,
+		.ct_timeout_service_tcp = 8000,
+		.ct_timeout_service_tcp_closing = 10,
+		.ct_timeout_service_any = 60,
 		.nat_port_min = 32768,
 		.nat_port_max = 65535,
 		.enable_ipv4 = 1,
@@ -74,6 +77,15 @@ struct node_config harness_config(void)
 		.enable_sctp = 1,
 		.world_identity4 = 9,
 		.world_identity6 = 10,
+		.enable_services = 1,
+		.enable_node_port = 1,
+		.reject_without_backend = 1,
+		.maglev_size = 251,
+		.maglev_seed = {1, 2},
+		.node_port_min = 30000,
+		.node_port_max = 32767,
+		.loopback4 = harness_addr(LOOPBACK4),
+		.loopback6 = harness_addr(LOOPBACK6),
 	};
 }
 
@@ -208,6 +220,8 @@ void harness_reset(struct harness *harness)
 {
 	struct device_info node = {.masquerade4 = harness_addr(NODE4),
 				   .masquerade6 = harness_addr(NODE6),
+				   .addr4 = harness_addr(NODE4),
+				   .addr6 = harness_addr(NODE6),
 				   .mtu = 1500};
 	struct runtime_config runtime = {.drop_events = 1, .wakeup_bytes = 1 << 16};
 	static const struct metric zeros[CPUS_MAX];

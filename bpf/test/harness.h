@@ -47,6 +47,10 @@
 #define WORLD4 "198.51.100.9"
 #define WORLD6 "2001:db8:9::9"
 
+/* What stands for a pod that reaches itself through a service. */
+#define LOOPBACK4 "169.254.42.1"
+#define LOOPBACK6 "fd00:a94f:2a01::1"
+
 #define MAC_A      "02:00:00:00:01:01" /* inside pod a; what frame_spec sends from by default */
 #define MAC_A_NODE "02:00:00:00:01:00" /* the host's side; what it sends to */
 #define MAC_B      "02:00:00:00:02:01"

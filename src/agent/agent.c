@@ -7,11 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "src/agent/agent_events.h"
+#include "src/agent/backend_health_file.h"
+#include "src/agent/backend_probe.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/endpoint_history.h"
 #include "src/agent/events.h"
 #include "src/agent/health.h"
 #include "src/agent/kept_policies.h"
+#include "src/agent/kube_proxy_healthz.h"
 #include "src/agent/live.h"
 #include "src/agent/loop_watch.h"
 #include "src/agent/metrics.h"
@@ -25,7 +28,10 @@
 #include "src/agent/queued_delete.h"
 #include "src/agent/rest.h"
 #include "src/agent/router.h"
+#include "src/agent/service_health.h"
+#include "src/agent/service_requests.h"
 #include "src/agent/service_settings.h"
+#include "src/agent/socket_end.h"
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
@@ -220,6 +226,12 @@ static void log_problem(const struct source_problem *problem, void *data)
 		    "correct the file; what it last said stays in force");
 }
 
+/* Nothing can be written, and the agent does without. */
+static bool is_full(const GError *cause)
+{
+	return cause->code == ENOSPC || cause->code == EDQUOT || cause->code == EROFS;
+}
+
 static int read_manifests(struct agent *agent, GError **error)
 {
 	g_autofree char *kept_path =
@@ -238,7 +250,7 @@ static int read_manifests(struct agent *agent, GError **error)
 		goods = kept_policies_take(agent->kept_policies);
 		directory_set_keeper(agent->source, goods, kept_policies_note,
 				     agent->kept_policies);
-	} else if (cause->code == ENOSPC || cause->code == EDQUOT || cause->code == EROFS) {
+	} else if (is_full(cause)) {
 		log_error("agent", "Policies are not kept for the next agent", "error=%s hint=%s",
 			  cause->message, "make room in lib-dir and restart the agent");
 	} else {
@@ -248,6 +260,28 @@ static int read_manifests(struct agent *agent, GError **error)
 	directory_set_controller(agent->source, controller_new(agent->controllers,
 							       "manifest-directory", "source", 0));
 	directory_start(agent->source);
+	return 0;
+}
+
+/* A full disk is no reason not to start: those who ask for services are told. */
+static int read_services(struct agent *agent, GError **error)
+{
+	g_autofree char *path =
+		g_build_filename(agent->settings->lib_dir, "state", "services", NULL);
+	g_autoptr(GError) cause = NULL;
+
+	backend_health_file_load(agent->run_state, agent->store, &agent->tables, agent->problems);
+	agent->service_requests = service_requests_new(agent->loop, agent->store, &agent->tables,
+						       path, agent->problems, &cause);
+	if (agent->service_requests)
+		return 0;
+	if (!is_full(cause)) {
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return -EIO;
+	}
+	table_set_synced(agent->tables.service_requests);
+	log_error("agent", "No services can be made by hand", "error=%s hint=%s", cause->message,
+		  "make room in lib-dir and restart the agent");
 	return 0;
 }
 
@@ -354,6 +388,19 @@ static void set_service_parts(struct agent *agent)
 	reconcilers_set_maglev(agent->reconcilers, services.maglev_size, services.maglev_seed);
 }
 
+static void on_backend_gone(const struct lb_backend_gone *gone, void *data)
+{
+	socket_end_backend(data, gone->id);
+}
+
+static void set_socket_parts(struct agent *agent)
+{
+	if (!agent->datapath_config.node.enable_socket_lb)
+		return;
+	agent->socket_end = socket_end_new(agent);
+	reconcilers_set_backend_observer(agent->reconcilers, on_backend_gone, agent->socket_end);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -372,6 +419,7 @@ static int apply_plan(struct agent *agent, GError **error)
 	policy_activation_watch(agent->activation);
 	set_policy_parts(agent);
 	set_service_parts(agent);
+	set_socket_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
@@ -431,9 +479,49 @@ static int serve_metrics(struct agent *agent, GError **error)
 	return 0;
 }
 
+static void save_backend_health(void *data)
+{
+	struct agent *agent = data;
+	g_autoptr(GError) error = NULL;
+
+	if (backend_health_file_save(agent->run_state, &agent->tables, &error))
+		log_warning("health", "The next agent will not know which back ends are down",
+			    "error=%s", error->message);
+}
+
+static void probe_backends(struct agent *agent)
+{
+	agent->backend_probes = backend_probes_new(&(const struct backend_probes_parts){
+		.loop = agent->loop,
+		.store = agent->store,
+		.tables = &agent->tables,
+		.controller = controller_new(agent->controllers, "backend-probes", "health", 0),
+		.save = save_backend_health,
+		.data = agent,
+	});
+}
+
+/* What load balancers outside ask, once there is something to tell. */
+static int serve_services(struct agent *agent, GError **error)
+{
+	if (agent->settings->enable_health_check_nodeport)
+		agent->service_health = service_health_new(
+			agent->loop, agent->store, &agent->tables,
+			controller_new(agent->controllers, "health-check-node-ports", "health", 0));
+	agent->kube_proxy_healthz = kube_proxy_healthz_new(agent);
+	probe_backends(agent);
+	store_settle(agent->store);
+	return 0;
+}
+
 static int give_up_privileges(struct agent *agent, GError **error)
 {
-	return privilege_finish(error);
+	int err = privilege_finish(
+		agent->socket_end && agent->settings->bpf_lb_sock_terminate_pod_connections, error);
+
+	if (!err)
+		socket_end_start(agent->socket_end);
+	return err;
 }
 
 static const struct step {
@@ -446,6 +534,7 @@ static const struct step {
 	{"listening on the API socket", "listen", listen_early},
 	{"reading identities", "identities", make_tables},
 	{"reading manifests", "manifests", read_manifests},
+	{"reading services made by hand", "services", read_services},
 	{"reading masquerading ranges", "masqueradingRanges", read_masquerade_file},
 	{"reading devices", "devices", watch_devices},
 	{"restoring endpoints", "restore", restore},
@@ -454,6 +543,7 @@ static const struct step {
 	{"applying the plan", "plan", apply_plan},
 	{"serving the API", "initAPI", serve},
 	{"serving metrics", "metrics", serve_metrics},
+	{"answering about services", "serviceHealth", serve_services},
 	{"giving up privileges", "privileges", give_up_privileges},
 };
 
@@ -542,6 +632,9 @@ void agent_free(struct agent *agent)
 	notify_stopping(agent->notify);
 	notify_free(agent->notify);
 	health_free(agent->health);
+	service_health_free(agent->service_health);
+	backend_probes_free(agent->backend_probes);
+	kube_proxy_healthz_free(agent->kube_proxy_healthz);
 	loop_watch_free(agent->loop_watch);
 	http_server_free(agent->api_server);
 	metrics_stop(agent->metrics);
@@ -550,9 +643,11 @@ void agent_free(struct agent *agent)
 	g_clear_pointer(&agent->events, events_free);
 	upkeep_free(agent->upkeep);
 	conntrack_gc_free(agent->conntrack_gc);
+	socket_end_free(agent->socket_end);
 	devices_free(agent->devices);
 	directory_free(agent->source);
 	kept_policies_free(agent->kept_policies);
+	service_requests_free(agent->service_requests);
 	masquerade_file_free(agent->masquerade_file);
 	/* Callbacks of closed handles still look at the tables. */
 	uv_run(agent->loop, UV_RUN_DEFAULT);

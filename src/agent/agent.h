@@ -47,7 +47,8 @@ struct agent {
 	struct endpoint_history *history;
 	struct directory *source;
 	struct kept_policies *kept_policies;
-	struct masquerade_file *masquerade_file; /* NULL: switched off */
+	struct service_requests *service_requests; /* NULL: they cannot be kept */
+	struct masquerade_file *masquerade_file;   /* NULL: switched off */
 	struct devices *devices;
 	struct datapath *datapath;
 	struct datapath_config datapath_config; /* as in force */
@@ -56,6 +57,7 @@ struct agent {
 	struct map_events *map_events;
 	struct controller *delete_queue;
 	struct conntrack_gc *conntrack_gc;
+	struct socket_end *socket_end; /* NULL: no sockets are translated */
 	struct upkeep *upkeep;
 	struct node_report *node_report;
 	struct events *events;
@@ -63,6 +65,9 @@ struct agent {
 	struct policy_log *policy_log;
 	struct http_server *api_server;
 	struct health *health; /* NULL: switched off */
+	struct backend_probes *backend_probes;
+	struct service_health *service_health;         /* NULL: switched off */
+	struct kube_proxy_healthz *kube_proxy_healthz; /* NULL: switched off */
 	struct loop_watch *loop_watch;
 	struct notify *notify; /* NULL: no service manager started the agent */
 	struct api_statistics *api_statistics;

@@ -9,18 +9,48 @@
 /* Below it, it has room again: far enough from the other for it not to be said all the time. */
 #define ROOM_PERCENT 75
 
+/* What becomes of what does not fit. */
+enum room {
+	ROOM_CONNECTIONS, /* the kernel forgets what was not used for longest; a collection may help */
+	ROOM_CLIENTS,     /* the kernel forgets likewise */
+	ROOM_POLICY,      /* what is new is refused */
+	ROOM_SERVICES,
+};
+
+static const struct {
+	const char *full;
+	const char *hint; /* before "or raise KEY" */
+} texts[] = {
+	[ROOM_CONNECTIONS] = {"A map is full: what was not used for longest is forgotten",
+			      "find who opens so many with `cilium bpf ct list global`"},
+	[ROOM_CLIENTS] = {"A map is full: what was not used for longest is forgotten",
+			  "find the clients with `cilium bpf lb list --affinity`"},
+	[ROOM_POLICY] = {"A map is nearly full: a policy that does not fit has no effect",
+			 "select fewer peers, or fewer ports, in policies"},
+	[ROOM_SERVICES] = {"A map is nearly full: a service that does not fit is not served",
+			   "remove services that nobody uses"},
+};
+
 /* The maps, and the key that makes each larger. */
 static const struct {
 	enum plan_map map;
-	bool forgets; /* the kernel, what was not used for longest; else what is new is refused */
+	enum room room;
 	const char *key;
 } watched[] = {
-	{PLAN_MAP_cilium_ct_tcp_global, true, "bpf-ct-global-tcp-max"},
-	{PLAN_MAP_cilium_ct_any_global, true, "bpf-ct-global-any-max"},
-	{PLAN_MAP_cilium_snat_external, true, "bpf-nat-global-max"},
-	{PLAN_MAP_cilium_frag_datagrams, true, "bpf-fragments-map-max"},
-	{PLAN_MAP_cilium_policy_peer, false, "bpf-policy-map-max"},
-	{PLAN_MAP_cilium_policy_class, false, "bpf-policy-map-max"},
+	{PLAN_MAP_cilium_ct_tcp_global, ROOM_CONNECTIONS, "bpf-ct-global-tcp-max"},
+	{PLAN_MAP_cilium_ct_any_global, ROOM_CONNECTIONS, "bpf-ct-global-any-max"},
+	{PLAN_MAP_cilium_snat_external, ROOM_CONNECTIONS, "bpf-nat-global-max"},
+	{PLAN_MAP_cilium_frag_datagrams, ROOM_CONNECTIONS, "bpf-fragments-map-max"},
+	{PLAN_MAP_cilium_policy_peer, ROOM_POLICY, "bpf-policy-map-max"},
+	{PLAN_MAP_cilium_policy_class, ROOM_POLICY, "bpf-policy-map-max"},
+	{PLAN_MAP_cilium_lb_services, ROOM_SERVICES, "bpf-lb-service-map-max"},
+	{PLAN_MAP_cilium_lb_sets, ROOM_SERVICES, "bpf-lb-service-map-max"},
+	{PLAN_MAP_cilium_lb_slots, ROOM_SERVICES, "bpf-lb-service-backend-map-max"},
+	{PLAN_MAP_cilium_lb_backends, ROOM_SERVICES, "bpf-lb-service-backend-map-max"},
+	{PLAN_MAP_cilium_lb_maglev, ROOM_SERVICES, "bpf-lb-maglev-map-max"},
+	{PLAN_MAP_cilium_lb_source_range, ROOM_SERVICES, "bpf-lb-source-range-map-max"},
+	{PLAN_MAP_cilium_lb_affinity, ROOM_CLIENTS, "bpf-lb-affinity-map-max"},
+	{PLAN_MAP_cilium_lb_reverse_sk, ROOM_CLIENTS, "bpf-sock-rev-map-max"},
 };
 
 struct map_pressure {
@@ -55,16 +85,10 @@ static void tell(unsigned int i, const struct datapath_map_statistics *map, cons
 
 static void tell_full(unsigned int i, const struct datapath_map_statistics *map)
 {
-	g_autofree char *hint = g_strdup_printf(
-		"%s, or raise %s",
-		watched[i].forgets ? "find who opens so many with `cilium bpf ct list global`"
-				   : "select fewer peers, or fewer ports, in policies",
-		watched[i].key);
+	g_autofree char *hint =
+		g_strdup_printf("%s, or raise %s", texts[watched[i].room].hint, watched[i].key);
 
-	tell(i, map,
-	     watched[i].forgets ? "A map is full: what was not used for longest is forgotten"
-				: "A map is nearly full: a policy that does not fit has no effect",
-	     hint);
+	tell(i, map, texts[watched[i].room].full, hint);
 }
 
 static void look(struct map_pressure *pressure, unsigned int i,
@@ -76,7 +100,7 @@ static void look(struct map_pressure *pressure, unsigned int i,
 				  : 0;
 	bool is_full = percent >= FULL_PERCENT;
 
-	if (is_full && !state->was_full && watched[i].forgets) {
+	if (is_full && !state->was_full && watched[i].room == ROOM_CONNECTIONS) {
 		conntrack_gc_hurry(pressure->gc);
 	} else if (is_full && !state->is_told) {
 		tell_full(i, map);

@@ -21,6 +21,7 @@ struct metrics *metrics_new(struct agent *agent)
 	controllers_set_observer(agent->controllers, metrics_on_run, metrics);
 	metrics->changes = metrics_changes_new(agent->store, &agent->tables, metrics->on);
 	metrics->policy = metrics_policy_new(agent->store, &agent->tables);
+	metrics->services = metrics_services_new(agent->store, &agent->tables);
 	return metrics;
 }
 
@@ -37,6 +38,7 @@ void metrics_free(struct metrics *metrics)
 	controllers_set_observer(metrics->agent->controllers, NULL, NULL);
 	metrics_changes_free(metrics->changes);
 	metrics_policy_free(metrics->policy);
+	metrics_services_free(metrics->services);
 	g_free(metrics->error);
 	g_free(metrics);
 }
@@ -49,8 +51,10 @@ struct metric_set *metrics_collect(struct metrics *metrics)
 	metrics_collect_objects(metrics, set);
 	metrics_changes_collect(metrics->changes, set);
 	metrics_collect_policy(metrics, set);
+	metrics_collect_services(metrics, set);
 	metrics_collect_packets(metrics, set);
 	metrics_collect_connections(metrics, set);
+	metrics_collect_sockets(metrics, set);
 	metrics_collect_bpf(metrics, set);
 	metrics_collect_controllers(metrics, set);
 	metrics_collect_features(metrics, set);

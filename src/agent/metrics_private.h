@@ -9,12 +9,14 @@
 /* What tables tell by their changes. */
 struct metrics_changes;
 struct metrics_policy;
+struct metrics_services;
 
 struct metrics {
 	struct agent *agent;
 	bool on[AGENT_METRIC__MAX];
 	struct metrics_changes *changes;
 	struct metrics_policy *policy;
+	struct metrics_services *services;
 	struct histogram succeeded_runs, failed_runs; /* of controllers */
 	struct controller *controller;                /* of listening; NULL: switched off */
 	struct http_server *server;                   /* NULL: switched off, or not to be had */
@@ -31,6 +33,10 @@ void metrics_changes_collect(const struct metrics_changes *changes, struct metri
 struct metrics_policy *metrics_policy_new(struct store *store, struct tables *tables);
 void metrics_policy_free(struct metrics_policy *metrics); /* takes NULL */
 
+/* metrics_services.c */
+struct metrics_services *metrics_services_new(struct store *store, struct tables *tables);
+void metrics_services_free(struct metrics_services *metrics); /* takes NULL */
+
 /* metrics_controllers.c: a run of a controller has ended. */
 void metrics_on_run(const struct controller_info *info, void *metrics);
 
@@ -42,4 +48,6 @@ void metrics_collect_features(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_objects(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_packets(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_policy(struct metrics *metrics, struct metric_set *set);
+void metrics_collect_sockets(struct metrics *metrics, struct metric_set *set);
+void metrics_collect_services(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_process(struct metrics *metrics, struct metric_set *set);

@@ -3,6 +3,7 @@
 
 #include "src/agent/agent.h"
 #include "src/base/log.h"
+#include "src/derive/lb.h"
 #include "src/derive/node_problem.h"
 
 struct node_report {
@@ -46,6 +47,15 @@ static void add_prefixes(const struct agent *agent, GPtrArray *problems)
 						n, cidr_format(&cidr, text)));
 }
 
+static void add_services(const struct agent *agent, GPtrArray *problems)
+{
+	GPtrArray *found = lb_derivation_problems(derive_get_lb(agent->derive));
+
+	for (unsigned int i = 0; i < found->len; i++)
+		g_ptr_array_add(problems, g_strdup(found->pdata[i]));
+	g_ptr_array_unref(found);
+}
+
 GPtrArray *node_report_find(const struct agent *agent)
 {
 	const struct datapath_config *config = &agent->datapath_config;
@@ -59,6 +69,7 @@ GPtrArray *node_report_find(const struct agent *agent)
 	problems = node_problems(view);
 	node_view_free(view);
 	add_prefixes(agent, problems);
+	add_services(agent, problems);
 	return problems;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/persist.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define ENDPOINT_FILE "%u/ep_config.json"
@@ -123,6 +124,9 @@ static void encode_endpoint(json_t *object, const struct endpoint *endpoint)
 	set_labels(object, "user_labels", endpoint->user_labels);
 	set_labels(object, "disabled_labels", endpoint->disabled_labels);
 	set_options(object, endpoint);
+	if (endpoint->netns_cookie)
+		json_object_set_new(object, "netns_cookie",
+				    json_sprintf("%" PRIu64, endpoint->netns_cookie));
 	set_mac(object, "mac", &endpoint->mac);
 	set_mac(object, "host_mac", &endpoint->host_mac);
 	set_addr(object, "addr4", &endpoint->addr4);
@@ -192,6 +196,14 @@ static bool get_options(const json_t *object, uint8_t ret_options[ENDPOINT_OPTIO
 	return !options || json_is_object(options);
 }
 
+/* True where the member is absent, or a number as text. */
+static bool get_cookie(const json_t *object, const char *name, uint64_t *ret_cookie)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return !text || g_ascii_string_to_unsigned(text, 10, 0, UINT64_MAX, ret_cookie, NULL);
+}
+
 static bool decode_endpoint(const json_t *object, struct endpoint *endpoint)
 {
 	int64_t id, generation, ifindex;
@@ -213,6 +225,7 @@ static bool decode_endpoint(const json_t *object, struct endpoint *endpoint)
 	endpoint->generation = generation;
 	endpoint->ifindex = ifindex;
 	return endpoint->container_id && endpoint->container_ifname && endpoint->host_ifname &&
+	       get_cookie(object, "netns_cookie", &endpoint->netns_cookie) &&
 	       get_mac(object, "mac", &endpoint->mac) &&
 	       get_mac(object, "host_mac", &endpoint->host_mac) &&
 	       get_addr(object, "addr4", &endpoint->addr4) &&

@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include "src/agent/events.h"
 #include "src/agent/rest_private.h"
+#include "src/agent/service_json.h"
 #include "src/agent/status.h"
 
 /* The whole is one answer: what has no bound of its own gets one. */
@@ -84,6 +85,9 @@ static json_t *store_text(const struct agent *agent)
 		tables->cidr_groups,
 		tables->services,
 		tables->endpoint_slices,
+		tables->local_redirects,
+		tables->service_requests,
+		tables->backend_health,
 		tables->source_problems,
 		tables->devices,
 		tables->endpoints,
@@ -96,6 +100,7 @@ static json_t *store_text(const struct agent *agent)
 		tables->plan_map_entries,
 		tables->plan_attachments,
 		tables->plan_routes,
+		tables->lb_services,
 		tables->rule_sets,
 		tables->endpoint_policies,
 	};
@@ -130,11 +135,12 @@ void rest_debuginfo_get(struct rest_call *call)
 	const struct agent *agent = call->agent;
 
 	rest_reply(call, 200,
-		   json_pack("{s:s, s:o*, s:o, s:o, s:o, s:o*, s:o, s:{s:o, s:o, s:o}}",
+		   json_pack("{s:s, s:o*, s:o, s:o, s:o, s:o, s:o*, s:o, s:{s:o, s:o, s:o}}",
 			     "cilium-version", AXONEME_VERSION, "kernel-version", kernel_version(),
 			     "cilium-status", status_to_json(agent, false), "endpoint-list",
 			     endpoints_to_json(agent, NULL), "policy", policy_to_json(agent, NULL),
-			     "cilium-memory-map", memory_map(), "environment-variables",
-			     environment(), "subsystem", "monitor", monitor_text(agent),
-			     "reconcilers", reconcilers_text(agent), "store", store_text(agent)));
+			     "service-list", services_to_json(agent, 0), "cilium-memory-map",
+			     memory_map(), "environment-variables", environment(), "subsystem",
+			     "monitor", monitor_text(agent), "reconcilers", reconcilers_text(agent),
+			     "store", store_text(agent)));
 }

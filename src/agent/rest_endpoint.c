@@ -161,6 +161,7 @@ static struct endpoint *endpoint_from_request(struct endpoint_change_request *re
 	endpoint->container_name = g_steal_pointer(&request->container_name);
 	endpoint->container_ifname = g_steal_pointer(&request->container_interface_name);
 	endpoint->netns = g_steal_pointer(&request->container_netns_path);
+	endpoint->netns_cookie = request->netns_cookie;
 	endpoint->namespace = g_steal_pointer(&request->k8s_namespace);
 	endpoint->pod_name = g_steal_pointer(&request->k8s_pod_name);
 	endpoint->pod_uid = g_steal_pointer(&request->k8s_uid);

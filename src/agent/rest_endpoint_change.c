@@ -214,6 +214,14 @@ static bool take_text(char **text, char **asked)
 	return true;
 }
 
+static bool take_cookie(uint64_t *cookie, uint64_t asked)
+{
+	if (!asked || *cookie == asked)
+		return false;
+	*cookie = asked;
+	return true;
+}
+
 static bool take_mac(struct mac *mac, const struct mac *asked)
 {
 	if (mac_is_zero(asked) || !memcmp(mac, asked, sizeof(*mac)))
@@ -238,6 +246,7 @@ static bool take_changes(struct endpoint *copy, struct endpoint_change_request *
 	bool changed = take_text(&copy->container_name, &request->container_name);
 
 	changed |= take_text(&copy->netns, &request->container_netns_path);
+	changed |= take_cookie(&copy->netns_cookie, request->netns_cookie);
 	changed |= take_mac(&copy->mac, &request->mac);
 	changed |= take_mac(&copy->host_mac, &request->host_mac);
 	changed |= take_source_verification(copy, request->disable_source_verification);

@@ -202,6 +202,7 @@ static struct endpoint *wanted_endpoint(const char *ifname, const struct addr *a
 	label_set_unref(endpoint->runtime_labels);
 	endpoint->runtime_labels = label_set_new(&label, 1);
 	endpoint->mac = endpoint->host_mac = (struct mac){{2, 0, 0, 0, 0, 1}};
+	endpoint->netns_cookie = UINT64_MAX;
 	endpoint->addr4 = *addr4;
 	endpoint->addr6 = *addr6;
 	return endpoint;
@@ -382,6 +383,7 @@ static void a_restart_keeps_everything(void **state)
 			 0);
 	assert_int_equal(endpoint->id, id);
 	assert_int_equal(endpoint->generation, generation);
+	assert_true(endpoint->netns_cookie == UINT64_MAX);
 	assert_true(addr_equal(&endpoint->addr4, &addr4));
 	assert_non_null(allocation(world, &pending4)->expiration_uuid);
 	endpoint_state = (const struct endpoint_state *)table_get(world->tables.endpoint_states,

@@ -5,11 +5,14 @@
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/health.h"
 #include "src/agent/kept_policies.h"
+#include "src/agent/kube_proxy_healthz.h"
 #include "src/agent/map_pressure.h"
 #include "src/agent/metrics.h"
 #include "src/agent/node_report.h"
 #include "src/agent/queued_delete.h"
 #include "src/agent/router.h"
+#include "src/agent/service_health.h"
+#include "src/agent/service_requests.h"
 #include "src/agent/socket_mend.h"
 #include "src/agent/state_mend.h"
 #include "src/base/log.h"
@@ -95,6 +98,8 @@ static void retry(struct agent *agent)
 	router_retry(agent->router);
 	health_retry(agent->health);
 	metrics_retry(agent->metrics);
+	service_health_retry(agent->service_health);
+	kube_proxy_healthz_retry(agent->kube_proxy_healthz);
 	/* Also what callers left who found the agent there, but held up for longer than they wait. */
 	queued_delete_run(agent->endpoints, agent->settings->socket_path, agent->delete_queue);
 }
@@ -142,6 +147,7 @@ static void on_timer(uv_timer_t *timer)
 	identity_file_reserve_soon(agent->identity_file, agent->loop);
 	state_dir_sync_soon(agent->lib_state, agent->loop);
 	kept_policies_run(agent->kept_policies);
+	service_requests_run(agent->service_requests);
 	log_flush(false);
 	next_ns = sooner(ipam_expire(agent->ipam), reconcilers_retry(agent->reconcilers));
 	next_ns = sooner(next_ns, conntrack_gc_run(agent->conntrack_gc));

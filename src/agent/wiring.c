@@ -116,6 +116,9 @@ static void set_service_plan(const struct settings *settings, struct derive_conf
 	config->node_port_max = settings->node_port_range.max;
 	config->node_port_cidrs = cidr_list(settings->nodeport_addresses);
 	config->lb_zones = zone_list(settings->fixed_zone_mapping);
+	config->redirect_cidrs = cidr_list(settings->lrp_address_matcher_cidrs);
+	config->ignore_session_affinity = !services.session_affinity;
+	config->ignore_source_ranges = !settings->enable_svc_source_range_check;
 	config->service_proxy_name = settings->k8s_service_proxy_name;
 	config->lb_acceleration = acceleration(services.acceleration);
 	config->enable_socket_lb = services.socket_lb;
@@ -175,6 +178,7 @@ void wiring_fini_derive(struct derive_config *config)
 	g_clear_pointer((GArray **)&config->native_cidrs6, g_array_unref);
 	g_clear_pointer((GArray **)&config->node_port_cidrs, g_array_unref);
 	g_clear_pointer((GArray **)&config->lb_zones, g_array_unref);
+	g_clear_pointer((GArray **)&config->redirect_cidrs, g_array_unref);
 }
 
 static uint32_t seconds(int64_t ns)
@@ -271,14 +275,35 @@ struct runtime_config wiring_get_runtime(const struct settings *settings)
 	};
 }
 
+static enum datapath_xdp datapath_xdp(const struct settings *settings)
+{
+	static const uint8_t ways[] = {
+		[LB_ACCELERATION_DISABLED] = DATAPATH_XDP_OFF,
+		[LB_ACCELERATION_NATIVE] = DATAPATH_XDP_NATIVE,
+		[LB_ACCELERATION_BEST_EFFORT] = DATAPATH_XDP_BEST_EFFORT,
+		[LB_ACCELERATION_GENERIC] = DATAPATH_XDP_GENERIC,
+	};
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
+	return services.node_port ? ways[acceleration(services.acceleration)] : DATAPATH_XDP_OFF;
+}
+
 void wiring_init_datapath(const struct settings *settings, uint64_t memory_bytes,
 			  struct datapath_config *ret_config)
 {
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
 	*ret_config = (struct datapath_config){
 		.node = node_config(settings),
 		.runtime = wiring_get_runtime(settings),
+		.xdp = datapath_xdp(settings),
 		.enable_tcx = settings->enable_tcx,
 		.enable_pod_tcx = settings->pod_attach_mode == POD_ATTACH_MODE_TCX,
+		.reserve_node_ports =
+			services.node_port && settings->enable_auto_protect_node_port_range,
+		.cgroup_root = settings->cgroup_root,
 	};
 	settings_get_map_sizes(settings, memory_bytes, ret_config->max_entries);
 }

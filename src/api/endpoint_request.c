@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/api/endpoint_request.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@ enum member_kind {
 	MEMBER_DATAPATH,
 	MEMBER_LABELS,
 	MEMBER_ID,
+	MEMBER_COOKIE,  /* a number as text: it may be greater than a number in JSON */
 	MEMBER_IGNORED, /* says nothing that this agent does not know by itself */
 	MEMBER_REFUSED, /* something that is not done: only "no" is accepted */
 };
@@ -48,11 +50,11 @@ static const struct member members[] = {
 	{"mac", MEMBER_MAC, FIELD(mac)},
 	{"host-mac", MEMBER_MAC, FIELD(host_mac)},
 	{"labels", MEMBER_LABELS, FIELD(labels)},
+	{"netns-cookie", MEMBER_COOKIE, FIELD(netns_cookie)},
 	{"sync-build-endpoint", MEMBER_BOOL, FIELD(sync_build_endpoint)},
 	{"datapath-configuration", MEMBER_DATAPATH},
 	{"state", MEMBER_IGNORED},
 	{"pid", MEMBER_IGNORED},
-	{"netns-cookie", MEMBER_IGNORED},
 	{"docker-endpoint-id", MEMBER_IGNORED},
 	{"docker-network-id", MEMBER_IGNORED},
 	{"disable-legacy-identifiers", MEMBER_IGNORED},
@@ -156,6 +158,17 @@ static void decode_number(struct decode *decode, const struct member *member, co
 		*(uint32_t *)field = number;
 }
 
+static void decode_cookie(struct decode *decode, const struct member *member, const json_t *value,
+			  uint64_t *field)
+{
+	const char *text = json_string_value(value);
+	guint64 number = 0;
+
+	if (!text || (*text && !g_ascii_string_to_unsigned(text, 10, 0, UINT64_MAX, &number, NULL)))
+		problem(decode, member->name, "expected a number of at most 64 bits as text");
+	*field = number;
+}
+
 static void decode_labels(struct decode *decode, const struct member *member, const json_t *value,
 			  const struct label_set **field)
 {
@@ -215,6 +228,9 @@ static void decode_member(struct decode *decode, const struct member *member, co
 	case MEMBER_INDEX:
 	case MEMBER_ID:
 		decode_number(decode, member, value, field);
+		break;
+	case MEMBER_COOKIE:
+		decode_cookie(decode, member, value, field);
 		break;
 	case MEMBER_BOOL:
 		if (!json_is_boolean(value))
@@ -316,6 +332,12 @@ static void encode_text(json_t *object, const struct member *member, const void 
 	}
 }
 
+static void encode_cookie(json_t *object, const char *name, uint64_t cookie)
+{
+	if (cookie)
+		json_object_set_new(object, name, json_sprintf("%" PRIu64, cookie));
+}
+
 static json_t *encode_members(const struct endpoint_change_request *request,
 			      const struct member *list, size_t n)
 {
@@ -337,6 +359,9 @@ static json_t *encode_members(const struct endpoint_change_request *request,
 			break;
 		case MEMBER_INDEX:
 			json_object_set_new(object, name, json_integer(*(const uint32_t *)field));
+			break;
+		case MEMBER_COOKIE:
+			encode_cookie(object, name, *(const uint64_t *)field);
 			break;
 		case MEMBER_BOOL:
 			json_object_set_new(object, name, json_boolean(*(const bool *)field));

@@ -26,6 +26,7 @@ struct endpoint_change_request {
 	struct addr addr6;
 	char *expiration_uuid4; /* of the allocation that addr4 came from */
 	char *expiration_uuid6;
+	uint64_t netns_cookie; /* of the network namespace, as BPF programs see it; 0: not given */
 	const struct label_set *labels; /* given by the runtime; NULL is the same as empty */
 	bool sync_build_endpoint;       /* answer when the endpoint is in force */
 	/* What it sends from addresses that are not its own goes out. */

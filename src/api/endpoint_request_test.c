@@ -17,7 +17,8 @@ static void test_round_trip(void **state)
 		"\"k8s-pod-name\":\"web\",\"k8s-uid\":\"u\",\"interface-name\":\"lxc1\","
 		"\"interface-index\":7,\"mac\":\"02:00:00:00:00:01\",\"host-mac\":\"02:00:00:00:00:"
 		"aF\","
-		"\"labels\":[\"container:app=web\"],\"sync-build-endpoint\":true,"
+		"\"labels\":[\"container:app=web\"],\"netns-cookie\":\"18446744073709551615\","
+		"\"sync-build-endpoint\":true,"
 		"\"datapath-configuration\":{\"disable-sip-verification\":true}}";
 	struct endpoint_change_request request = {0};
 	g_autoptr(GError) error = NULL;
@@ -33,6 +34,7 @@ static void test_round_trip(void **state)
 	assert_int_equal(request.interface_index, 7);
 	assert_int_equal(request.host_mac.bytes[5], 0xaf);
 	assert_string_equal(label_set_find(request.labels, "container", "app"), "web");
+	assert_true(request.netns_cookie == UINT64_MAX);
 	assert_true(request.sync_build_endpoint);
 	assert_true(request.disable_source_verification);
 
@@ -70,6 +72,9 @@ static const struct {
 	{"{\"id\":65536}", "id: expected a number in 0..65535"},
 	{"{\"id\":\"1\"}", "id: expected a number"},
 	{"{\"interface-index\":4294967296}", "interface-index: expected a number in 0..2147483647"},
+	{"{\"netns-cookie\":5}", "netns-cookie: expected a number of at most 64 bits as text"},
+	{"{\"netns-cookie\":\"18446744073709551616\"}", "netns-cookie: expected a number"},
+	{"{\"netns-cookie\":\"-1\"}", "netns-cookie: expected a number"},
 	{"{\"container-id\":5}", "container-id: expected text"},
 	{"{\"container-id\":\"a\\u0000b\"}", "the body is not JSON"},
 	{"{\"mac\":\"02:00:00:00:00\"}", "mac: \"02:00:00:00:00\" is not a MAC address"},

@@ -75,6 +75,22 @@ static void offer_ips(struct completion *completion)
 		offer(completion, json_get_text(element, "cidr", NULL), NULL);
 }
 
+static void offer_services(struct completion *completion)
+{
+	json_auto_t *list = ask(API_SERVICE_LIST);
+	json_t *element;
+	size_t i;
+
+	json_array_foreach(list, i, element)
+	{
+		const json_t *spec = json_get(element, "spec", NULL);
+		g_autofree char *number =
+			g_strdup_printf("%lld", json_get_number(spec, "id", NULL));
+
+		offer(completion, number, json_get_text(spec, "flags", "name", NULL));
+	}
+}
+
 static void offer_labels(struct completion *completion)
 {
 	json_auto_t *list = ask(API_ENDPOINT_LIST);
@@ -170,6 +186,9 @@ static void offer_words(struct completion *completion, enum cli_words words)
 		break;
 	case CLI_WORDS_MAPS:
 		offer_maps(completion);
+		break;
+	case CLI_WORDS_SERVICES:
+		offer_services(completion);
 		break;
 	case CLI_WORDS_OPTIONS:
 		offer_members(completion, "spec", "options", "=");

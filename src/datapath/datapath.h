@@ -16,6 +16,13 @@
 /* rtm_protocol of every route that is ours. No number of rtnetlink.h or of iproute2's rt_protos. */
 #define DATAPATH_ROUTE_PROTOCOL 67
 
+enum datapath_xdp {
+	DATAPATH_XDP_OFF, /* not at all */
+	DATAPATH_XDP_NATIVE,
+	DATAPATH_XDP_BEST_EFFORT, /* native; on devices whose driver cannot, not at all */
+	DATAPATH_XDP_GENERIC,
+};
+
 /*
  * All times here are in seconds, those of node and runtime too; load and set_runtime turn them into
  * the ticks that the programs count in.
@@ -35,11 +42,14 @@ struct datapath_config {
 	struct addr router4; /* of cilium_host, the endpoints' gateway; zero: the family is off */
 	struct addr router6;
 	uint32_t mtu; /* of endpoints and cilium_host */
+	/* node_port_min..node_port_max are no ports that the kernel gives to whoever wants any. */
+	bool reserve_node_ports;
 	/*
 	 * Where programs on sockets are attached: a directory of the cgroup 2 hierarchy, which is mounted
 	 * there if it is not; NULL or "": where the hierarchy is found. Borrowed until free().
 	 */
 	const char *cgroup_root;
+	enum datapath_xdp xdp; /* how programs of PLAN_HOOK_XDP are attached */
 };
 
 struct datapath;

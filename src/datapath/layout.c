@@ -68,6 +68,7 @@ const char *program_name(enum plan_program program)
 		[PLAN_PROGRAM_FROM_HOST] = "cil_from_host",
 		[PLAN_PROGRAM_FROM_NETDEV] = "cil_from_netdev",
 		[PLAN_PROGRAM_TO_NETDEV] = "cil_to_netdev",
+		[PLAN_PROGRAM_XDP_ENTRY] = "cil_xdp_entry",
 		[PLAN_PROGRAM_SOCK4_CONNECT] = "cil_sock4_connect",
 		[PLAN_PROGRAM_SOCK6_CONNECT] = "cil_sock6_connect",
 		[PLAN_PROGRAM_SOCK4_SENDMSG] = "cil_sock4_sendmsg",

@@ -44,14 +44,14 @@ static void real_free(struct datapath *dp)
 		if (real->program_fds[program] >= 0)
 			close(real->program_fds[program]);
 	real_policy_close(real);
-	if (real->cgroup_fd >= 0)
-		close(real->cgroup_fd);
+	real_cgroup_close(real);
 	netlink_free(real->netlink);
 	real_sysctl_free(real);
 	g_free(real->configured_root);
 	g_free(real->bpf_root);
 	g_free(real->state_dir);
 	g_free(real->digest);
+	g_hash_table_unref(real->xdp_refusals);
 	g_free(real);
 }
 
@@ -91,6 +91,7 @@ struct datapath *datapath_real_new(const char *bpf_root, const char *state_dir)
 	real->datapath.ops = &real_ops;
 	real->configured_root = g_strdup(bpf_root);
 	real->bpf_root = g_strdup(bpffs_find(bpf_root));
+	real->xdp_refusals = g_hash_table_new(NULL, NULL);
 	real->state_dir = g_strdup(state_dir);
 	real->sweep_room = REAL_SWEEP_ROOM;
 	real->grace_fd = -1;

@@ -111,6 +111,8 @@ int real_attach(struct datapath *dp, const struct plan_attachment *attachment)
 
 	if (plan_hook_is_socket(attachment->key.hook))
 		return real_cgroup_attach(real, attachment);
+	if (attachment->key.hook == PLAN_HOOK_XDP)
+		return real_xdp_attach(real, attachment);
 	if (is_of_container(attachment->program))
 		err = real_sysctl_ensure_device(real, attachment->ifname, NULL, NULL);
 	if (!err && uses_link(real, attachment->program))
@@ -128,6 +130,8 @@ int real_detach(struct datapath *dp, const struct plan_attachment_key *key)
 
 	if (plan_hook_is_socket(key->hook))
 		return real_cgroup_detach(real, key);
+	if (key->hook == PLAN_HOOK_XDP)
+		return real_xdp_detach(real, key->ifindex);
 	link_err = real_link_detach(real, key);
 	err = remove_filter(real, key);
 	if (link_err && link_err != -ENOENT)
@@ -186,8 +190,9 @@ static void collect_link(const struct real_link *link, void *data)
 	collect(data, &key, link->info.program_id, true);
 }
 
-static void collect_socket(const struct plan_attachment_key *key, enum plan_program program,
-			   void *data)
+/* What has but one way. */
+static void collect_as_it_is(const struct plan_attachment_key *key, enum plan_program program,
+			     void *data)
 {
 	const struct collection *collection = data;
 	struct attached attached = {.key = *key, .program = program};
@@ -229,7 +234,8 @@ int real_attachment_foreach(struct datapath *dp,
 	int err;
 
 	real_link_foreach(real, collect_link, &collection);
-	real_cgroup_foreach(real, collect_socket, &collection);
+	real_cgroup_foreach(real, collect_as_it_is, &collection);
+	real_xdp_foreach(real, collect_as_it_is, &collection);
 	err = collect_filters(real, &collection);
 	for (guint i = 0; !err && i < attached->len; i++) {
 		const struct attached *one = &g_array_index(attached, struct attached, i);

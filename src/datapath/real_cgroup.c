@@ -106,6 +106,13 @@ int real_cgroup_open(struct real *real, GString *repaired, GError **error)
 	return 0;
 }
 
+void real_cgroup_close(struct real *real)
+{
+	if (real->cgroup_fd >= 0)
+		close(real->cgroup_fd);
+	real->cgroup_fd = -1;
+}
+
 int real_cgroup_purge(struct real *real, GError **error)
 {
 	int dir_fd = trusted_dir_open(real->state_dir, 0, NULL);
@@ -113,6 +120,7 @@ int real_cgroup_purge(struct real *real, GError **error)
 	size_t n_bytes;
 	int err = 0;
 
+	real_cgroup_close(real);
 	if (dir_fd < 0)
 		return 0;
 	if (!atomic_file_read(dir_fd, STATE_FILE, PATH_MAX, &mounted, &n_bytes, NULL)) {

@@ -12,7 +12,7 @@ static char *devices_dir(const struct real *real)
 }
 
 /* bpffs has no names with a dot, and no name of a device has a colon. */
-static char *link_path(const struct real *real, const struct plan_attachment *attachment)
+char *real_link_path(const struct real *real, const struct plan_attachment *attachment)
 {
 	g_autofree char *device = g_strdelimit(g_strdup(attachment->ifname), ".", ':');
 
@@ -20,7 +20,7 @@ static char *link_path(const struct real *real, const struct plan_attachment *at
 				program_name(attachment->program), NULL);
 }
 
-static void unpin(const char *path)
+void real_link_unpin(const char *path)
 {
 	g_autofree char *links_dir = g_path_get_dirname(path);
 	g_autofree char *device_dir = g_path_get_dirname(links_dir);
@@ -43,7 +43,7 @@ static int read_pin(const char *path, struct tcx_link_info *ret_info)
 	close(fd);
 	if (!err && ret_info->ifindex)
 		return 0;
-	unpin(path);
+	real_link_unpin(path);
 	return -ENODEV;
 }
 
@@ -56,6 +56,31 @@ static GPtrArray *list_dir(const char *path)
 	while (dir && (name = g_dir_read_name(dir)))
 		g_ptr_array_add(paths, g_build_filename(path, name, NULL));
 	return paths;
+}
+
+GPtrArray *real_link_list(const struct real *real, enum plan_program program)
+{
+	g_autofree char *root = devices_dir(real);
+	g_autoptr(GPtrArray) devices = list_dir(root);
+	GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < devices->len; i++) {
+		char *path =
+			g_build_filename(devices->pdata[i], "links", program_name(program), NULL);
+
+		if (access(path, F_OK) == 0)
+			g_ptr_array_add(paths, path);
+		else
+			g_free(path);
+	}
+	return paths;
+}
+
+static bool is_of_xdp(const char *path)
+{
+	g_autofree char *name = g_path_get_basename(path);
+
+	return g_str_equal(name, program_name(PLAN_PROGRAM_XDP_ENTRY));
 }
 
 void real_link_foreach(struct real *real, void (*fn)(const struct real_link *link, void *data),
@@ -71,7 +96,7 @@ void real_link_foreach(struct real *real, void (*fn)(const struct real_link *lin
 		for (guint j = 0; j < pins->len; j++) {
 			struct real_link link = {.path = pins->pdata[j]};
 
-			if (!read_pin(link.path, &link.info))
+			if (!is_of_xdp(link.path) && !read_pin(link.path, &link.info))
 				fn(&link, data);
 		}
 	}
@@ -99,8 +124,7 @@ static char *find_link(struct real *real, const struct plan_attachment_key *key)
 	return search.path;
 }
 
-/* Moves the pin where the device has been renamed, or the program has changed. */
-static int move_pin(const char *from, const char *to)
+int real_link_move(const char *from, const char *to)
 {
 	g_autofree char *to_dir = g_path_get_dirname(to);
 
@@ -108,7 +132,7 @@ static int move_pin(const char *from, const char *to)
 		return 0;
 	if (g_mkdir_with_parents(to_dir, 0700) || rename(from, to))
 		return -errno;
-	unpin(from); /* its directories */
+	real_link_unpin(from); /* its directories */
 	return 0;
 }
 
@@ -121,23 +145,31 @@ static int update_link(const char *path, const char *new_path, int program_fd)
 		return fd;
 	err = bpf_link_update(fd, program_fd, NULL);
 	close(fd);
-	return err ? err : move_pin(path, new_path);
+	return err ? err : real_link_move(path, new_path);
 }
 
-static int make_link(const struct plan_attachment_key *key, const char *path, int program_fd)
+int real_link_make_room(const char *path)
 {
 	g_autofree char *dir = g_path_get_dirname(path);
-	int fd;
-	int err;
 
 	if (g_mkdir_with_parents(dir, 0700))
 		return -errno;
 	/* That of a device which had the name before; or of our own link, on a bpffs that does not let us read it. */
 	if (unlink(path) && errno != ENOENT)
 		return -errno;
+	return 0;
+}
+
+static int make_link(const struct plan_attachment_key *key, const char *path, int program_fd)
+{
+	int err = real_link_make_room(path);
+	int fd;
+
+	if (err)
+		return err;
 	fd = tcx_link_new(key->ifindex, key->hook, program_fd);
 	if (fd < 0) {
-		unpin(path); /* its directories */
+		real_link_unpin(path); /* its directories */
 		return fd;
 	}
 	/* Without a pin the link ends with its descriptor. */
@@ -149,7 +181,7 @@ static int make_link(const struct plan_attachment_key *key, const char *path, in
 int real_link_attach(struct real *real, const struct plan_attachment *attachment)
 {
 	g_autofree char *found = find_link(real, &attachment->key);
-	g_autofree char *path = link_path(real, attachment);
+	g_autofree char *path = real_link_path(real, attachment);
 	int program_fd = real->program_fds[attachment->program];
 
 	if (found)
@@ -173,6 +205,6 @@ int real_link_detach(struct real *real, const struct plan_attachment_key *key)
 		if (err)
 			return err;
 	}
-	unpin(path);
+	real_link_unpin(path);
 	return 0;
 }

@@ -169,6 +169,8 @@ int real_node_ensure(struct real *real, GString *repaired, GError **error)
 	if (!err)
 		err = real_sysctl_ensure_node(real, repaired, error);
 	if (!err)
+		err = real_ports_ensure(real, repaired, error);
+	if (!err)
 		err = ensure_devices(real, repaired, error);
 	return err;
 }

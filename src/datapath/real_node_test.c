@@ -307,6 +307,50 @@ static void test_routes_of_others_stay(void **state)
 	}
 }
 
+static void assert_ports(const char *want)
+{
+	g_autofree char *text = NULL;
+
+	assert_int_equal(sysctl_get_text("net/ipv4/ip_local_reserved_ports", &text), 0);
+	assert_string_equal(text, want);
+}
+
+static void set_ports(const char *text)
+{
+	assert_int_equal(sysctl_put_text("net/ipv4/ip_local_reserved_ports", text), 0);
+}
+
+/* Those that others have reserved stay, before us, beside us and after us. */
+static void test_ports_are_reserved(void **state)
+{
+	struct world *world = *state;
+
+	set_ports("8080,31000-31999,32767-32800");
+	world->config.reserve_node_ports = true;
+	world->config.node.node_port_min = 30000;
+	world->config.node.node_port_max = 32767;
+	restart(world);
+	assert_ports("8080,30000-32800");
+	set_ports("8081,32700-32800");
+	assert_int_equal(world->dp->ops->ensure(world->dp, NULL, NULL), 0);
+	assert_ports("8081,30000-32800");
+	world->config.node.node_port_max = 30100;
+	restart(world);
+	assert_ports("8081,30000-30100,31000-31999,32767-32800");
+	world->config.node.node_port_max = 31500;
+	restart(world);
+	assert_ports("8081,30000-31999,32767-32800");
+	world->config.reserve_node_ports = false;
+	restart(world);
+	assert_ports("8081,31000-31999,32767-32800");
+	world->config.reserve_node_ports = true;
+	restart(world);
+	assert_ports("8081,30000-31999,32767-32800");
+	assert_int_equal(world->dp->ops->purge(world->dp, NULL), 0);
+	assert_ports("8081,31000-31999,32767-32800");
+	set_ports("");
+}
+
 static unsigned int n_entries_of(const char *path)
 {
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
@@ -395,6 +439,7 @@ int main(void)
 		TEST(test_router_address_changes_while_running),
 		TEST(test_routes),
 		TEST(test_routes_of_others_stay),
+		TEST(test_ports_are_reserved),
 		TEST(test_purge_leaves_nothing),
 		TEST(test_strict_filter_moves_to_the_devices),
 		TEST(test_runtime),

@@ -27,6 +27,7 @@ struct real {
 	uint32_t net_ifindex; /* cilium_net */
 	int cgroup_fd;        /* programs on sockets are attached to it; −1: none are wanted */
 	uint64_t cgroup_id;
+	GHashTable *xdp_refusals; /* ifindex → errno, where best effort came to nothing */
 	int program_fds
 		[PLAN_PROGRAM__MAX]; /* −1: not loaded, as the configuration has no use for it */
 	uint32_t program_ids[PLAN_PROGRAM__MAX];
@@ -117,6 +118,10 @@ NODISCARD int real_sysctl_ensure_device(const struct real *real, const char *ifn
 NODISCARD int real_sysctl_purge(struct real *real, GError **error);
 void real_sysctl_free(struct real *real);
 
+/* real_ports.c: net.ipv4.ip_local_reserved_ports; what others have in it stays. */
+NODISCARD int real_ports_ensure(struct real *real, GString *repaired, GError **error);
+NODISCARD int real_ports_purge(struct real *real, GError **error);
+
 /* real_map.c */
 int real_set_runtime(struct datapath *dp, const struct runtime_config *runtime);
 int real_map_foreach(struct datapath *dp, enum plan_map map,
@@ -182,9 +187,28 @@ NODISCARD int real_link_attach(struct real *real, const struct plan_attachment *
 /* −ENOENT where there is none. */
 NODISCARD int real_link_detach(struct real *real, const struct plan_attachment_key *key);
 
+/* What real_xdp.c shares: where a link is pinned; all pins of a program's links, paths. */
+char *real_link_path(const struct real *real, const struct plan_attachment *attachment);
+GPtrArray *real_link_list(const struct real *real, enum plan_program program);
+/* So that a link can be pinned there. */
+NODISCARD int real_link_make_room(const char *path);
+/* And the directories that are empty then. */
+void real_link_unpin(const char *path);
+/* Where the device has been renamed, or the program has changed. */
+NODISCARD int real_link_move(const char *from, const char *to);
+
+/* real_xdp.c: links of XDP, pinned beside those of tcx. */
+void real_xdp_foreach(struct real *real,
+		      void (*fn)(const struct plan_attachment_key *key, enum plan_program program,
+				 void *data),
+		      void *data);
+NODISCARD int real_xdp_attach(struct real *real, const struct plan_attachment *attachment);
+NODISCARD int real_xdp_detach(struct real *real, uint32_t ifindex);
+
 /* real_cgroup.c: links of programs on sockets under <bpf_root>/cilium/socketlb/links/cgroup/<program>. */
 /* Finds or mounts the hierarchy, where programs on sockets are wanted. */
 NODISCARD int real_cgroup_open(struct real *real, GString *repaired, GError **error);
+void real_cgroup_close(struct real *real);
 void real_cgroup_foreach(struct real *real,
 			 void (*fn)(const struct plan_attachment_key *key,
 				    enum plan_program program, void *data),

@@ -24,6 +24,8 @@ bool real_program_is_wanted(const struct real *real, enum plan_program program)
 		return real->config.node.protect_node_ports;
 	if (program >= PLAN_PROGRAM_SOCK__FIRST && program <= PLAN_PROGRAM_SOCK_RELEASE)
 		return real->config.node.enable_socket_lb;
+	if (program == PLAN_PROGRAM_XDP_ENTRY)
+		return real->config.xdp != DATAPATH_XDP_OFF;
 	return true;
 }
 

@@ -92,6 +92,8 @@ int real_purge(struct datapath *dp, GError **error)
 	purge.err = purge.err ? purge.err : err;
 	err = real_cgroup_purge(purge.real, purge.err ? NULL : error);
 	purge.err = purge.err ? purge.err : err;
+	err = real_ports_purge(purge.real, purge.err ? NULL : error);
+	purge.err = purge.err ? purge.err : err;
 	err = real_sysctl_purge(purge.real, purge.err ? NULL : error);
 	return purge.err ? purge.err : err;
 }

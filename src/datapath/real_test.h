@@ -87,7 +87,9 @@ static inline bool count_attachment(const struct plan_attachment_key *key,
 		return true;
 	}
 	tally->n_current++;
-	if (key->ifindex == world->pod_ifindex)
+	if (key->hook == PLAN_HOOK_XDP)
+		assert_int_equal(program, PLAN_PROGRAM_XDP_ENTRY);
+	else if (key->ifindex == world->pod_ifindex)
 		assert_int_equal(program,
 				 ingress ? PLAN_PROGRAM_FROM_CONTAINER : PLAN_PROGRAM_TO_CONTAINER);
 	else if (key->ifindex == world->device_ifindex)

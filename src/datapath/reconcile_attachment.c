@@ -64,6 +64,18 @@ static uint16_t attachment_endpoint_id(const struct row *row)
 	return attachment_of(row)->endpoint_id;
 }
 
+static const char *hook_text(uint32_t hook)
+{
+	switch (hook) {
+	case PLAN_HOOK_INGRESS:
+		return "ingress";
+	case PLAN_HOOK_XDP:
+		return "XDP hook";
+	default:
+		return "egress";
+	}
+}
+
 /* "cil_sock4_connect on the cgroup hierarchy", "cil_from_container on the ingress of lxc12 (7)" */
 static char *attachment_describe(const struct row *row)
 {
@@ -73,7 +85,7 @@ static char *attachment_describe(const struct row *row)
 		return g_strdup_printf("%s on the cgroup hierarchy",
 				       program_name(attachment->program));
 	return g_strdup_printf("%s on the %s of %s (%u)", program_name(attachment->program),
-			       attachment->key.hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
+			       hook_text(attachment->key.hook),
 			       attachment->ifname ? attachment->ifname : "device",
 			       attachment->key.ifindex);
 }

@@ -36,6 +36,22 @@ static struct addr masquerade_addr(const struct node_view *view, const struct de
 	return device_addr(device, v4);
 }
 
+static bool device_has_xdp(const struct node_view *view)
+{
+	return view->config->enable_node_port &&
+	       view->config->lb_acceleration != LB_ACCELERATION_DISABLED;
+}
+
+/* With best effort some devices may turn out to run no program: frames for these go by way of tc. */
+static uint32_t device_flags(const struct node_view *view, const struct device *device)
+{
+	if (!device->has_mac)
+		return DEVICE_F_L3;
+	return device_has_xdp(view) && view->config->lb_acceleration != LB_ACCELERATION_BEST_EFFORT
+		       ? DEVICE_F_XDP
+		       : 0;
+}
+
 void device_derive_info(const struct node_view *view, GPtrArray *wanted)
 {
 	for (unsigned int i = 0; i < view->devices->len; i++) {
@@ -44,7 +60,7 @@ void device_derive_info(const struct node_view *view, GPtrArray *wanted)
 			.masquerade4 = masquerade_addr(view, device, true),
 			.masquerade6 = masquerade_addr(view, device, false),
 			.mtu = device->mtu,
-			.flags = device->has_mac ? 0 : DEVICE_F_L3,
+			.flags = device_flags(view, device),
 			.addr4 = device_addr(device, true),
 			.addr6 = device_addr(device, false),
 		};
@@ -86,6 +102,13 @@ void device_derive_attachments(const struct node_view *view, GPtrArray *wanted)
 			       PLAN_PROGRAM_FROM_NETDEV);
 		add_attachment(wanted, view->devices->pdata[i], PLAN_HOOK_EGRESS,
 			       PLAN_PROGRAM_TO_NETDEV);
+	}
+	for (unsigned int i = 0; device_has_xdp(view) && i < view->devices->len; i++) {
+		const struct device *device = view->devices->pdata[i];
+
+		/* The program reads Ethernet. */
+		if (device->has_mac)
+			add_attachment(wanted, device, PLAN_HOOK_XDP, PLAN_PROGRAM_XDP_ENTRY);
 	}
 	if (view->config->enable_socket_lb)
 		add_socket_programs(wanted, PLAN_HOOK_SOCK__FIRST, PLAN_HOOK_SOCK_RELEASE);

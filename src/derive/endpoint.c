@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "abi/endpoint.h"
+#include "abi/lb.h"
 #include "src/derive/ipam.h"
 #include "src/derive/masquerade.h"
 #include "src/derive/row_set.h"
@@ -137,6 +138,20 @@ static void plan_entries(const struct endpoint_derivation *derivation,
 						   endpoint->id));
 }
 
+/* By which programs on sockets know whose they are. */
+static void plan_netns(const struct derive_config *config, const struct endpoint *endpoint,
+		       GPtrArray *wanted)
+{
+	struct lb_netns_key key = {.cookie = endpoint->netns_cookie};
+	struct lb_netns netns = {
+		.addr4 = endpoint->addr4, .addr6 = endpoint->addr6, .endpoint = endpoint->id};
+
+	if (!config->enable_socket_lb || config->socket_lb_hostns_only || !key.cookie)
+		return;
+	g_ptr_array_add(wanted, plan_map_entry_new(PLAN_MAP_cilium_lb_netns, &key, sizeof(key),
+						   &netns, sizeof(netns), endpoint->id));
+}
+
 static void plan_attachment(const struct endpoint *endpoint, enum plan_hook hook,
 			    enum plan_program program, GPtrArray *wanted)
 {
@@ -186,6 +201,7 @@ static void plan_endpoint(const struct endpoint_derivation *derivation,
 	const struct derive_config *config = derivation->config;
 
 	plan_entries(derivation, endpoint, state, plan->entries);
+	plan_netns(config, endpoint, plan->entries);
 	plan_attachment(endpoint, PLAN_HOOK_INGRESS, PLAN_PROGRAM_FROM_CONTAINER,
 			plan->attachments);
 	/* Only then does the node's own stack hand packets to the veth. */

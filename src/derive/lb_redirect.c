@@ -139,12 +139,24 @@ static void add_drafts(struct derivation *derivation, const GArray *addrs, uint1
 			add_draft(derivation, addrs, port, behind, v4);
 }
 
+static bool may_redirect(const struct derive_config *config, const struct addr *addr)
+{
+	const GArray *cidrs = config->redirect_cidrs;
+
+	for (unsigned int i = 0; cidrs && i < cidrs->len; i++)
+		if (cidr_contains(&g_array_index(cidrs, struct cidr, i), addr))
+			return true;
+	return !cidrs;
+}
+
 static void derive_addr(struct derivation *derivation)
 {
 	const struct local_redirect *redirect = derivation->redirect;
 	const GArray *ports = redirect->frontend_ports;
 	g_autoptr(GArray) addrs = g_array_new(false, false, sizeof(struct addr));
 
+	if (!may_redirect(derivation->source->config, &redirect->addr))
+		return;
 	g_array_append_val(addrs, redirect->addr);
 	for (unsigned int i = 0; ports && i < ports->len; i++) {
 		const struct redirect_port *port = &g_array_index(ports, struct redirect_port, i);

@@ -85,7 +85,7 @@ static uint16_t range_flags(const struct build *build, enum lb_type type)
 {
 	const struct service *service = build->service;
 
-	if (!service->source_ranges ||
+	if (!service->source_ranges || build->config->ignore_source_ranges ||
 	    (type != LB_TYPE_LOAD_BALANCER && !build->config->source_range_all_types))
 		return 0;
 	return LB_FRONTEND_F_SOURCE_RANGES | (service->deny_ranges ? LB_FRONTEND_F_DENY_RANGES : 0);
@@ -225,7 +225,7 @@ static void set_fields(const struct build *build)
 	fields->namespace = service->meta.namespace;
 	fields->name = service->meta.name;
 	fields->port_name = build->port->name;
-	fields->affinity_timeout = service->affinity_timeout;
+	fields->affinity_timeout = config->ignore_session_affinity ? 0 : service->affinity_timeout;
 	fields->health_check_node_port = service->health_check_node_port;
 	fields->algorithm = config->lb_algorithm;
 	if (config->lb_algorithm_annotation && service->choice)

@@ -216,6 +216,13 @@ int interface_wait(struct interface *interface, const struct addr *addr6, GError
 	return 0;
 }
 
+uint64_t interface_netns_cookie(const struct interface *interface)
+{
+	uint64_t cookie;
+
+	return netns_socket_cookie(netlink_fd(interface->inside), &cookie) ? 0 : cookie;
+}
+
 void interface_remove(struct interface *interface)
 {
 	if (!interface->host_ifindex)

@@ -45,6 +45,8 @@ NODISCARD int interface_configure(struct interface *interface, const struct inte
  * address was added: under load that has been seconds. Zero: nothing to wait for. 0 or −ETIMEDOUT.
  */
 NODISCARD int interface_wait(struct interface *interface, const struct addr *addr6, GError **error);
+/* The number of the endpoint's network namespace; 0 where the kernel does not tell it. */
+uint64_t interface_netns_cookie(const struct interface *interface);
 /* Removes the pair. */
 void interface_remove(struct interface *interface);
 /* Closes the sockets; what is in the kernel stays. */

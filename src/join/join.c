@@ -146,6 +146,7 @@ static int put_endpoint(struct join *join, GError **error)
 		.expiration_uuid4 = join->ipam.expiration_uuid4,
 		.expiration_uuid6 = join->ipam.expiration_uuid6,
 		.labels = request->labels,
+		.netns_cookie = interface_netns_cookie(&join->interface),
 		.sync_build_endpoint = true,
 	};
 	int status;

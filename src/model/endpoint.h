@@ -38,6 +38,7 @@ struct endpoint {
 	char *container_name;   /* may be NULL, as all below */
 	char *container_ifname; /* "eth0" */
 	char *netns;            /* path */
+	uint64_t netns_cookie;  /* as BPF programs see it; 0: not known */
 	char *namespace;        /* of the pod */
 	char *pod_name;
 	char *pod_uid;

@@ -116,16 +116,23 @@ static const char *addr_or_none(const struct addr *addr, char buffer[static ADDR
 	return addr_is_zero(addr) ? "<none>" : addr_format(addr, buffer);
 }
 
+static const char *device_flags_text(uint32_t flags)
+{
+	if (flags & DEVICE_F_L3)
+		return "l3";
+	return flags & DEVICE_F_XDP ? "xdp" : "<none>";
+}
+
 static char *format_device(const struct device_info *info)
 {
 	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
 	char addr4[ADDR_TEXT_BYTES], addr6[ADDR_TEXT_BYTES];
 
-	return g_strdup_printf(
-		"masquerade4=%s masquerade6=%s mtu=%u flags=%s addr4=%s addr6=%s",
-		addr_or_none(&info->masquerade4, text4), addr_or_none(&info->masquerade6, text6),
-		info->mtu, info->flags & DEVICE_F_L3 ? "l3" : "<none>",
-		addr_or_none(&info->addr4, addr4), addr_or_none(&info->addr6, addr6));
+	return g_strdup_printf("masquerade4=%s masquerade6=%s mtu=%u flags=%s addr4=%s addr6=%s",
+			       addr_or_none(&info->masquerade4, text4),
+			       addr_or_none(&info->masquerade6, text6), info->mtu,
+			       device_flags_text(info->flags), addr_or_none(&info->addr4, addr4),
+			       addr_or_none(&info->addr6, addr6));
 }
 
 static char *format_policy_leaf(const struct policy_leaf *leaf)

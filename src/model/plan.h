@@ -35,6 +35,7 @@ struct plan_map_entry *plan_map_entry_new(enum plan_map map, const void *key, si
 enum plan_hook {
 	PLAN_HOOK_INGRESS,
 	PLAN_HOOK_EGRESS,
+	PLAN_HOOK_XDP,
 	/* Of the root of the cgroup hierarchy; ifindex is 0. */
 	PLAN_HOOK_SOCK4_CONNECT,
 	PLAN_HOOK_SOCK__FIRST = PLAN_HOOK_SOCK4_CONNECT,
@@ -62,6 +63,7 @@ enum plan_program {
 	PLAN_PROGRAM_FROM_HOST, /* egress of cilium_host */
 	PLAN_PROGRAM_FROM_NETDEV,
 	PLAN_PROGRAM_TO_NETDEV,
+	PLAN_PROGRAM_XDP_ENTRY,
 	/* In the order of their hooks. */
 	PLAN_PROGRAM_SOCK4_CONNECT,
 	PLAN_PROGRAM_SOCK__FIRST = PLAN_PROGRAM_SOCK4_CONNECT,

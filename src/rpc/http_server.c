@@ -78,7 +78,10 @@ static enum MHD_Result queue_response(struct MHD_Connection *connection,
 						       : "application/json");
 	if (response->allow)
 		MHD_add_response_header(reply, MHD_HTTP_HEADER_ALLOW, response->allow);
+	if (response->extra_name)
+		MHD_add_response_header(reply, response->extra_name, response->extra_value);
 	g_free(response->allow);
+	g_free(response->extra_value);
 	result = MHD_queue_response(connection, response->status, reply);
 	MHD_destroy_response(reply);
 	return result;

@@ -32,7 +32,9 @@ const char *http_request_header(const struct http_request *request, const char *
 struct http_response {
 	unsigned int status;      /* 200 when left alone */
 	const char *content_type; /* static; "application/json" when left alone */
-	char *allow; /* header of a 405: "GET, PUT"; NULL: none. The server g_frees it */
+	char *allow;            /* header of a 405: "GET, PUT"; NULL: none. The server g_frees it */
+	const char *extra_name; /* one more header, static; NULL: none */
+	char *extra_value;      /* the server g_frees it */
 	GString *body;
 };
 

@@ -247,6 +247,8 @@ struct object *decode_service(const struct field *object, struct object_meta *ta
 	decode_distribution(&spec, service);
 	decode_policies(&spec, service);
 	decode_service_annotations(&annotations, service);
+	/* Nobody asks for it, and there may be 30,000 of them. */
+	g_clear_pointer(&service->meta.uid, g_free);
 	service_share(service);
 	return decoded;
 }

@@ -41,16 +41,22 @@ bool netns_equal(int netns_fd, int other_fd)
 	       one.st_ino == other.st_ino;
 }
 
+int netns_socket_cookie(int socket_fd, uint64_t *ret_cookie)
+{
+	socklen_t n_bytes = sizeof(*ret_cookie);
+
+	return getsockopt(socket_fd, SOL_SOCKET, SO_NETNS_COOKIE, ret_cookie, &n_bytes) ? -errno
+											: 0;
+}
+
 int netns_get_cookie(uint64_t *ret_cookie)
 {
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	socklen_t n_bytes = sizeof(*ret_cookie);
-	int err = 0;
+	int err;
 
 	if (fd < 0)
 		return -errno;
-	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret_cookie, &n_bytes))
-		err = -errno;
+	err = netns_socket_cookie(fd, ret_cookie);
 	close(fd);
 	return err;
 }

@@ -21,9 +21,11 @@ NODISCARD int netns_run(int netns_fd, int (*fn)(void *data, GError **error), voi
 			GError **error);
 
 /*
- * The number by which BPF programs know the calling thread's namespace: never another's as long as the
- * machine is up. −ENOPROTOOPT before Linux 5.14.
+ * The number by which BPF programs know the namespace of a socket: never another's as long as the machine is
+ * up. −ENOPROTOOPT before Linux 5.14.
  */
+NODISCARD int netns_socket_cookie(int socket_fd, uint64_t *ret_cookie);
+/* Of the calling thread's. */
 NODISCARD int netns_get_cookie(uint64_t *ret_cookie);
 
 /* A netlink socket that works in the namespace, for good. NULL and *error on failure. */

@@ -44,13 +44,39 @@ int sysctl_get(const char *name, int *ret_value)
 int sysctl_put(const char *name, int value)
 {
 	char text[16];
-	int n = g_snprintf(text, sizeof(text), "%d\n", value);
+
+	g_snprintf(text, sizeof(text), "%d", value);
+	return sysctl_put_text(name, text);
+}
+
+int sysctl_get_text(const char *name, char **ret_text)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	int fd = open_sysctl(name, O_RDONLY);
+	char part[4096];
+	ssize_t n;
+	int err;
+
+	if (fd < 0)
+		return fd;
+	while ((n = read(fd, part, sizeof(part))) > 0)
+		g_string_append_len(text, part, n);
+	err = n < 0 ? -errno : 0;
+	close(fd);
+	if (!err)
+		*ret_text = g_strchomp(g_strdup(text->str));
+	return err;
+}
+
+int sysctl_put_text(const char *name, const char *text)
+{
+	g_autofree char *line = g_strconcat(text, "\n", NULL);
 	int fd = open_sysctl(name, O_WRONLY);
 	int err = 0;
 
 	if (fd < 0)
 		return fd;
-	if (write(fd, text, n) < 0)
+	if (write(fd, line, strlen(line)) < 0)
 		err = -errno;
 	close(fd);
 	return err;

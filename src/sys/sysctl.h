@@ -11,3 +11,6 @@
 /* 0; −ENOENT where this kernel has no such number; −EINVAL where it is none; or what open said. */
 NODISCARD int sysctl_get(const char *name, int *ret_value);
 NODISCARD int sysctl_put(const char *name, int value);
+/* Those that are no number; without the end of the line. *ret_text: g_free. */
+NODISCARD int sysctl_get_text(const char *name, char **ret_text);
+NODISCARD int sysctl_put_text(const char *name, const char *text);

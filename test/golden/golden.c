@@ -7,6 +7,8 @@
  *	ip-masq-agent   ranges that are not masqueraded, where the configuration asks for the file
  *	devices.json    what the kernel would report
  *	endpoints.json  what has joined
+ *	requests.json   services made by hand; may be missing
+ *	sick.json       back ends that the agent's probes fail at; may be missing
  *	manifests/      read at the start
  *	manifests-2/    read after the first plan has been printed, on top of the others; and so on
  *
@@ -29,6 +31,7 @@
 #include "src/source/file_set.h"
 #include "src/source/masquerade_file.h"
 #include "test/golden/print.h"
+#include "test/golden/service_input.h"
 
 struct golden {
 	const char *dir;
@@ -232,6 +235,7 @@ static void put_endpoint(struct golden *golden, const json_t *object, uint16_t i
 		endpoint->namespace = g_strdup(halves[0]);
 		endpoint->pod_name = g_strdup(halves[1]);
 	}
+	endpoint->netns_cookie = json_integer_value(json_object_get(object, "netns-cookie"));
 	label_set_unref(endpoint->runtime_labels);
 	endpoint->runtime_labels = parse_labels(golden, json_object_get(object, "labels"));
 	endpoint->host_ifname = g_strdup_printf("lxc%u", id);
@@ -243,6 +247,22 @@ static void put_endpoint(struct golden *golden, const json_t *object, uint16_t i
 	txn = txn_new(golden->store);
 	txn_put(txn, golden->tables.endpoints, &endpoint->row);
 	txn_commit(txn);
+	store_settle(golden->store);
+}
+
+/* Each element of the file, if there is one. */
+static void put_all(struct golden *golden, const char *name,
+		    void (*put)(struct store *store, struct tables *tables, const json_t *object))
+{
+	g_autofree char *path = g_build_filename(golden->dir, name, NULL);
+	json_t *array, *item;
+	size_t i;
+
+	if (!g_file_test(path, G_FILE_TEST_EXISTS))
+		return;
+	array = load_json(golden, name);
+	json_array_foreach(array, i, item) put(golden->store, &golden->tables, item);
+	json_decref(array);
 	store_settle(golden->store);
 }
 
@@ -264,9 +284,14 @@ static void set_routers(struct golden *golden)
 static void set_synced(struct golden *golden)
 {
 	struct table *const tables[] = {
-		golden->tables.namespaces,      golden->tables.nodes,       golden->tables.pods,
-		golden->tables.policies,        golden->tables.cidr_groups, golden->tables.services,
+		golden->tables.namespaces,
+		golden->tables.nodes,
+		golden->tables.pods,
+		golden->tables.policies,
+		golden->tables.cidr_groups,
+		golden->tables.services,
 		golden->tables.endpoint_slices,
+		golden->tables.local_redirects,
 	};
 
 	for (unsigned int i = 0; i < G_N_ELEMENTS(tables); i++)
@@ -323,6 +348,17 @@ static void start(struct golden *golden)
 	store_settle(golden->store);
 }
 
+static void print(struct golden *golden)
+{
+	g_autoptr(GPtrArray) problems = lb_derivation_problems(derive_get_lb(golden->derive));
+
+	print_state(golden->output, &golden->tables, golden->datapath);
+	for (unsigned int i = 0; i < problems->len; i++)
+		g_string_append_printf(golden->output, "%s%s\n",
+				       i ? "  " : "problems of services\n  ",
+				       (const char *)problems->pdata[i]);
+}
+
 static void run(struct golden *golden)
 {
 	json_t *endpoints, *endpoint;
@@ -333,7 +369,9 @@ static void run(struct golden *golden)
 	endpoints = load_json(golden, "endpoints.json");
 	json_array_foreach(endpoints, i, endpoint) put_endpoint(golden, endpoint, i + 1);
 	json_decref(endpoints);
-	print_state(golden->output, &golden->tables, golden->datapath);
+	put_all(golden, "requests.json", service_input_put_request);
+	put_all(golden, "sick.json", service_input_put_sick);
+	print(golden);
 	for (unsigned int step = 2;; step++) {
 		g_autofree char *name = g_strdup_printf("manifests-%u", step);
 
@@ -341,7 +379,7 @@ static void run(struct golden *golden)
 			break;
 		set_routers(golden);
 		g_string_append_printf(golden->output, "\n##### after %s #####\n\n", name);
-		print_state(golden->output, &golden->tables, golden->datapath);
+		print(golden);
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "abi/ipcache.h"
 #include "abi/lb.h"
 #include "abi/nat.h"
+#include "src/datapath/fake.h"
 #include "src/datapath/layout.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"
@@ -176,6 +177,18 @@ static bool add_skip(const void *key, const void *value, void *data)
 	return true;
 }
 
+static bool add_netns(const void *key, const void *value, void *data)
+{
+	const struct lb_netns *netns = value;
+	char text4[ADDR_TEXT_BYTES], text6[ADDR_TEXT_BYTES];
+
+	g_ptr_array_add(data, g_strdup_printf("%" G_GUINT64_FORMAT " endpoint %u %s %s",
+					      (guint64)((const struct lb_netns_key *)key)->cookie,
+					      netns->endpoint, addr_text(&netns->addr4, text4),
+					      addr_text(&netns->addr6, text6)));
+	return true;
+}
+
 static bool add_attachment(const struct plan_attachment_key *key, enum plan_program program,
 			   void *data)
 {
@@ -185,14 +198,16 @@ static bool add_attachment(const struct plan_attachment_key *key, enum plan_prog
 		[PLAN_PROGRAM_FROM_HOST] = "from-host",
 		[PLAN_PROGRAM_FROM_NETDEV] = "from-netdev",
 		[PLAN_PROGRAM_TO_NETDEV] = "to-netdev",
+		[PLAN_PROGRAM_XDP_ENTRY] = "entry",
 	};
+
+	static const char *const hooks[] = {"ingress", "egress", "xdp"};
 
 	if (plan_hook_is_socket(key->hook)) {
 		g_ptr_array_add(data, g_strdup_printf("cgroup %s", program_name(program)));
 		return true;
 	}
-	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex,
-					      key->hook == PLAN_HOOK_INGRESS ? "ingress" : "egress",
+	g_ptr_array_add(data, g_strdup_printf("ifindex %u %s %s", key->ifindex, hooks[key->hook],
 					      names[program]));
 	return true;
 }
@@ -245,6 +260,9 @@ void print_state(GString *output, const struct tables *tables, struct datapath *
 		  add_ipcache_prefix);
 	print_map(output, "cilium_ipmasq", datapath, PLAN_MAP_cilium_ipmasq, add_ipmasq);
 	print_map(output, "cilium_devices", datapath, PLAN_MAP_cilium_devices, add_device);
+	/* Most cases have none. */
+	if (fake_map_n_entries(datapath, PLAN_MAP_cilium_lb_netns))
+		print_map(output, "cilium_lb_netns", datapath, PLAN_MAP_cilium_lb_netns, add_netns);
 	datapath->ops->attachment_foreach(datapath, add_attachment, attachments);
 	print_section(output, "programs", attachments);
 	datapath->ops->route_foreach(datapath, add_route, routes);

@@ -28,7 +28,8 @@ struct variant {
 #define COMMON                                                                 \
 	.host_ifindex = 2, .ct_timeout_tcp = 8000, .ct_timeout_tcp_syn = 60,   \
 	.ct_timeout_tcp_fin = 10, .ct_timeout_any = 60, .nat_port_min = 32768, \
-	.nat_port_max = 65535, .enable_source_ip_verification = 1, .enable_fragment_tracking = 1
+	.nat_port_max = 65535, .node_port_min = 30000, .node_port_max = 32767, \
+	.enable_source_ip_verification = 1, .enable_fragment_tracking = 1
 
 static const struct variant variants[] = {
 	{"ipv4", {COMMON, .enable_ipv4 = 1}},
@@ -48,12 +49,23 @@ static const struct variant variants[] = {
 	  .enable_masquerade6 = 1, .enable_host_firewall = 1}},
 	{"sockets",
 	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_socket_lb = 1,
-	  .enable_socket_lb_pods = 1, .protect_node_ports = 1, .reject_without_backend = 1,
-	  .node_port_min = 30000, .node_port_max = 32767}},
+	  .enable_socket_lb_pods = 1, .protect_node_ports = 1, .reject_without_backend = 1}},
+	{"cluster-ip",
+	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
+	  .enable_masquerade6 = 1, .enable_services = 1, .reject_without_backend = 1}},
+	{"node-port",
+	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
+	  .enable_masquerade6 = 1, .enable_services = 1, .enable_node_port = 1,
+	  .reject_without_backend = 1, .maglev_size = 16381}},
+	{"ipip",
+	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_services = 1, .enable_node_port = 1,
+	  .dsr_dispatch = DSR_DISPATCH_IPIP}},
 	{"everything",
 	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
 	  .enable_masquerade6 = 1, .enable_host_legacy_routing = 1, .enable_endpoint_routes = 1,
-	  .enable_ct_accounting = 1, .enable_sctp = 1, .enable_host_firewall = 1}},
+	  .enable_ct_accounting = 1, .enable_sctp = 1, .enable_host_firewall = 1,
+	  .enable_services = 1, .enable_node_port = 1, .reject_without_backend = 1,
+	  .maglev_size = 16381}},
 };
 
 static int ignore_text(enum libbpf_print_level level, const char *format, va_list arguments)

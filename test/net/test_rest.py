@@ -558,3 +558,33 @@ def test_config_patch_keeps_the_level_of_the_log(site):
         since = len(node.log())
         node.pod(f"p{since}").delete()
         assert ("Endpoint created" in node.log()[since:]) == (level is not None), options
+
+
+def service_body(ip="10.96.7.1", **members):
+    return {"frontend-address": {"ip": ip, "port": 80, "protocol": "TCP"},
+            "backend-addresses": [{"ip": "10.0.0.9", "port": 8080}], **members}
+
+
+@pytest.mark.parametrize("number, body, status, word", [
+    ("0", service_body(), 400, "number"), ("x", service_body(), 400, "number"),
+    ("4294967296", service_body(), 400, "number"), ("7", "{", 400, "line 1"),
+    ("7", {}, 400, "frontend-address"), ("7", service_body(id=8), 400, "id"),
+    ("7", service_body(updateServices=True), 400, "updateServices")])
+def test_service_put_refused(shared_node, number, body, status, word):
+    text = body if isinstance(body, str) else json.dumps(body)
+    refused(shared_node, "PUT", f"/v1/service/{number}", status, word, body=text)
+
+
+def test_service_is_made_kept_and_removed(site):
+    """A number and a front end have one service; what was answered is there after a kill."""
+    node = site.node()
+    assert node.request("PUT", "/v1/service/7", service_body()) == (201, None)
+    assert node.request("PUT", "/v1/service/7", service_body()) == (200, None)
+    refused(node, "PUT", "/v1/service/7", 409, "10.96.7.1:80", body=json.dumps(service_body("10.96.7.2")))
+    refused(node, "PUT", "/v1/service/8", 409, "service 7", body=json.dumps(service_body()))
+    node.kill_agent()
+    node.start_agent()
+    refused(node, "PUT", "/v1/service/8", 409, "service 7", body=json.dumps(service_body()))
+    assert node.request("DELETE", "/v1/service/7") == (200, None)
+    refused(node, "DELETE", "/v1/service/7", 404, "7")
+    assert node.request("PUT", "/v1/service/8", service_body()) == (201, None)
