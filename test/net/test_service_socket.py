@@ -337,6 +337,8 @@ print(n, flush=True)
 
 def test_drift_is_repaired(world):
     node, server, client = world()
+    # The node's hierarchy begins at a cgroup namespace, as a container's does.
+    assert "key=cgroup-root" in node.log()
     put_service(node, [server])
     with serving(server):
         wait_served(client, socket.AF_INET)
