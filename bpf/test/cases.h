@@ -72,7 +72,8 @@ struct scenario_group {
 	size_t n_scenarios;
 };
 
-extern const struct scenario_group service_scenarios, service_error_scenarios;
+extern const struct scenario_group service_scenarios, service_error_scenarios,
+	service_choice_scenarios, service_keep_scenarios;
 extern const struct scenario_group policy_scenarios, policy_live_scenarios, policy_event_scenarios,
 	policy_host_scenarios, explain_scenarios, reject_scenarios, dsr_scenarios, xdp_scenarios;
 

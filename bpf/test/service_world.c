@@ -310,3 +310,92 @@ void service_check_entries(struct harness *harness, const struct service_connect
 	assert_int_equal(ntohs(entry.service_port), c->front_port);
 	assert_memory_equal(&entry.service_addr, &front_addr, sizeof(front_addr));
 }
+
+struct service_connection service_from_a(const struct service_addrs *w, __u8 protocol)
+{
+	return (struct service_connection){
+		.w = w,
+		.protocol = protocol,
+		.client = w->a,
+		.front = w->cluster,
+		.front_port = SERVICE_PORT,
+		.backend = w->remote,
+	};
+}
+
+struct service_connection service_from_client(const struct service_addrs *w, __u8 protocol)
+{
+	return (struct service_connection){
+		.w = w,
+		.protocol = protocol,
+		.client = w->client,
+		.front = w->balancer,
+		.front_port = SERVICE_PORT,
+		.backend = w->remote,
+		.type = LB_TYPE_LOAD_BALANCER,
+		.flags = LB_FRONTEND_F_EXTERNAL,
+	};
+}
+
+/* Behind the service stands another back end too, 71. */
+void service_put_second(struct harness *harness, const struct service_connection *c)
+{
+	const struct service_backend second = {.id = 71, .addr = c->w->remote2};
+
+	service_put_backend(harness, 7, c->protocol, &second);
+	service_put_set(harness, LB_SET(7, 0), (const __u32[]){70, 71}, 2);
+}
+
+void service_put_front_again(struct harness *harness, const struct service_connection *c,
+			     __u16 flags, __u32 affinity, __u8 algorithm)
+{
+	const struct service_front front = {
+		.service = 7,
+		.addr = c->front,
+		.port = c->front_port,
+		.protocol = c->protocol,
+		.type = c->type,
+		.flags = c->flags | flags,
+		.affinity = affinity,
+		.algorithm = algorithm,
+	};
+
+	service_put_front(harness, &front);
+}
+
+/* The back end of a packet of the connection from that port, or 0: it was not sent on. */
+__u32 service_sent_to(struct harness *harness, const struct service_connection *c, __u16 port,
+		      __u8 flags)
+{
+	struct frame_spec spec = service_asked(c, flags);
+	bool is_pod = c->client == c->w->a;
+	struct ct_entry entry;
+	struct frame frame;
+	struct run run;
+
+	spec.sport = port;
+	frame_build(&frame, &spec);
+	run = harness_run(harness, is_pod ? FROM_CONTAINER : FROM_NETDEV, &frame,
+			  is_pod ? IFINDEX_A : IFINDEX_NODE, 0, 0);
+	if (run.verdict != TC_ACT_REDIRECT || !service_get_entry(harness, &spec, &entry))
+		return 0;
+	/* What the entry says is where the packet went. */
+	for (__u32 id = 70; id <= 71; id++) {
+		struct addr addr = harness_addr(id == 70 ? c->w->remote : c->w->remote2);
+		size_t off = 14 + (c->w->ipv6 ? 24 : 16), n_bytes = c->w->ipv6 ? 16 : 4;
+
+		if (!memcmp(run.out.data + off, addr.bytes + 16 - n_bytes, n_bytes)) {
+			assert_int_equal(entry.backend, id);
+			return id;
+		}
+	}
+	return 0;
+}
+
+void service_for_both(struct harness *harness,
+		      void (*run)(struct harness *harness, const struct service_addrs *w))
+{
+	service_world_routes();
+	for (int i = 0; i < 2; i++)
+		run(harness, &service_addrs[i]);
+}

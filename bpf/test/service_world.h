@@ -111,3 +111,16 @@ void service_check_entries(struct harness *harness, const struct service_connect
 struct frame_spec service_hop(struct frame_spec spec);
 struct frame_spec service_into_a(struct frame_spec spec);
 struct frame_spec service_into_b(struct frame_spec spec);
+
+/* A pod's connection to a cluster address, and one of a client outside to a balancer's; to a pod outside. */
+struct service_connection service_from_a(const struct service_addrs *w, __u8 protocol);
+struct service_connection service_from_client(const struct service_addrs *w, __u8 protocol);
+/* Behind the service stands another back end too, 71. */
+void service_put_second(struct harness *harness, const struct service_connection *c);
+void service_put_front_again(struct harness *harness, const struct service_connection *c,
+			     __u16 flags, __u32 affinity, __u8 algorithm);
+/* The back end of a packet of the connection from that port, or 0: it was not sent on. */
+__u32 service_sent_to(struct harness *harness, const struct service_connection *c, __u16 port,
+		      __u8 flags);
+void service_for_both(struct harness *harness,
+		      void (*run)(struct harness *harness, const struct service_addrs *w));
