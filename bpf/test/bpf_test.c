@@ -220,10 +220,13 @@ static void run_scenario(void **state)
 static size_t add_scenarios(struct CMUnitTest *tests)
 {
 	static const struct scenario_group *const groups[] = {
-		&policy_scenarios,        &policy_live_scenarios,    &policy_event_scenarios,
-		&policy_host_scenarios,   &explain_scenarios,        &reject_scenarios,
-		&dsr_scenarios,           &service_scenarios,        &xdp_scenarios,
-		&service_error_scenarios, &service_choice_scenarios, &service_keep_scenarios};
+		&policy_scenarios,        &policy_live_scenarios,
+		&policy_event_scenarios,  &policy_host_scenarios,
+		&explain_scenarios,       &reject_scenarios,
+		&dsr_scenarios,           &service_scenarios,
+		&service_error_scenarios, &service_choice_scenarios,
+		&service_keep_scenarios,  &xdp_scenarios,
+	};
 	size_t n_tests = 0;
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "src/agent/agent_events.h"
+#include "src/agent/backend_health_file.h"
+#include "src/agent/backend_probe.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/endpoint_history.h"
 #include "src/agent/events.h"
@@ -268,6 +270,7 @@ static int read_services(struct agent *agent, GError **error)
 		g_build_filename(agent->settings->lib_dir, "state", "services", NULL);
 	g_autoptr(GError) cause = NULL;
 
+	backend_health_file_load(agent->run_state, agent->store, &agent->tables, agent->problems);
 	agent->service_requests = service_requests_new(agent->loop, agent->store, &agent->tables,
 						       path, agent->problems, &cause);
 	if (agent->service_requests)
@@ -476,6 +479,28 @@ static int serve_metrics(struct agent *agent, GError **error)
 	return 0;
 }
 
+static void save_backend_health(void *data)
+{
+	struct agent *agent = data;
+	g_autoptr(GError) error = NULL;
+
+	if (backend_health_file_save(agent->run_state, &agent->tables, &error))
+		log_warning("health", "The next agent will not know which back ends are down",
+			    "error=%s", error->message);
+}
+
+static void probe_backends(struct agent *agent)
+{
+	agent->backend_probes = backend_probes_new(&(const struct backend_probes_parts){
+		.loop = agent->loop,
+		.store = agent->store,
+		.tables = &agent->tables,
+		.controller = controller_new(agent->controllers, "backend-probes", "health", 0),
+		.save = save_backend_health,
+		.data = agent,
+	});
+}
+
 /* What load balancers outside ask, once there is something to tell. */
 static int serve_services(struct agent *agent, GError **error)
 {
@@ -484,6 +509,7 @@ static int serve_services(struct agent *agent, GError **error)
 			agent->loop, agent->store, &agent->tables,
 			controller_new(agent->controllers, "health-check-node-ports", "health", 0));
 	agent->kube_proxy_healthz = kube_proxy_healthz_new(agent);
+	probe_backends(agent);
 	store_settle(agent->store);
 	return 0;
 }
@@ -607,6 +633,7 @@ void agent_free(struct agent *agent)
 	notify_free(agent->notify);
 	health_free(agent->health);
 	service_health_free(agent->service_health);
+	backend_probes_free(agent->backend_probes);
 	kube_proxy_healthz_free(agent->kube_proxy_healthz);
 	loop_watch_free(agent->loop_watch);
 	http_server_free(agent->api_server);

@@ -64,7 +64,8 @@ struct agent {
 	struct agent_events *agent_events;
 	struct policy_log *policy_log;
 	struct http_server *api_server;
-	struct health *health;                         /* NULL: switched off */
+	struct health *health; /* NULL: switched off */
+	struct backend_probes *backend_probes;
 	struct service_health *service_health;         /* NULL: switched off */
 	struct kube_proxy_healthz *kube_proxy_healthz; /* NULL: switched off */
 	struct loop_watch *loop_watch;

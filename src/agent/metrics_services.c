@@ -127,6 +127,19 @@ static void add_pair(struct metric_set *set, enum agent_metric metric, uint64_t 
 	metric_set_add(set, metric, METRIC_LABELS("delete"), n_deleted);
 }
 
+static void add_kernel(const struct agent *agent, struct metric_set *set)
+{
+	struct reconciler_service_statistics kernel;
+
+	if (!agent->reconcilers)
+		return;
+	kernel = reconcilers_service_statistics(agent->reconcilers);
+	metric_set_add_histogram(set, AGENT_METRIC_service_implementation_delay,
+				 METRIC_LABELS("update"), kernel.implementation_delays);
+	metric_set_add(set, AGENT_METRIC_lb_overflows_total, METRIC_NO_LABELS, kernel.n_overflows);
+	metric_set_add(set, AGENT_METRIC_lb_unfit_services, METRIC_NO_LABELS, kernel.n_failing);
+}
+
 void metrics_collect_services(struct metrics *metrics, struct metric_set *set)
 {
 	const struct metrics_services *services = metrics->services;
@@ -148,4 +161,5 @@ void metrics_collect_services(struct metrics *metrics, struct metric_set *set)
 		metric_set_add(set, AGENT_METRIC_lb_backends,
 			       METRIC_LABELS(lb_backend_state_name(state)),
 			       totals.n_by_state[state]);
+	add_kernel(metrics->agent, set);
 }

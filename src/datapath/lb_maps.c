@@ -196,6 +196,42 @@ void lb_maps_apply(struct lb_maps *maps, GPtrArray *services)
 			    MIN(GROUP, services->len - i));
 }
 
+/*
+ * A front end of another service that this one takes over goes on leading to the other until then: so what that changes
+ * comes after. Where two exchange front ends there is no such order.
+ */
+static void mark_losers(struct lb_maps *maps, const struct kernel_service *service,
+			GHashTable *losers)
+{
+	const struct lb_service *row = service->wanted;
+
+	for (uint32_t i = 0; i < row->n_frontends; i++) {
+		struct lb_frontend_key key = lb_frontend_key_of(row, i);
+		const struct kernel_frontend *frontend =
+			keyed_set_get(&maps->frontends, &key, sizeof(key));
+		struct kernel_service *owner = frontend ? frontend->owner : NULL;
+
+		if (owner && owner != service &&
+		    (!owner->wanted || !lb_frontend_find(owner->wanted, &key)))
+			g_hash_table_add(losers, owner);
+	}
+}
+
+static void apply_changed(struct lb_maps *maps, GPtrArray *changed)
+{
+	g_autoptr(GHashTable) losers = g_hash_table_new(NULL, NULL);
+	g_autoptr(GPtrArray) first = g_ptr_array_new();
+	g_autoptr(GPtrArray) last = g_ptr_array_new();
+
+	for (guint i = 0; i < changed->len; i++)
+		mark_losers(maps, changed->pdata[i], losers);
+	for (guint i = 0; i < changed->len; i++)
+		g_ptr_array_add(g_hash_table_contains(losers, changed->pdata[i]) ? last : first,
+				changed->pdata[i]);
+	lb_maps_apply(maps, first);
+	lb_maps_apply(maps, last);
+}
+
 /* Those that fail: all whose time has come, and those that want room, where there may be more than before. */
 static void retry_failing(struct lb_maps *maps, bool has_more_room)
 {
@@ -302,7 +338,7 @@ static void run_watch(struct watch *watch, void *data)
 	while (watch_pop(watch, &table, &key))
 		g_ptr_array_add(keys, g_strndup(key.data, key.n_bytes));
 	link_rows(maps, keys, changed, removed);
-	lb_maps_apply(maps, changed);
+	apply_changed(maps, changed);
 	remove_unwanted(maps, removed);
 	if (maps->n_deleted != n_before)
 		retry_failing(maps, true);

@@ -263,6 +263,41 @@ static void a_front_end_moves_without_a_gap(void **state)
 	node_free(node);
 }
 
+/* What leads to the service that it leaves does not meet what that has become. */
+static void leads_to_no_stranger(void *data)
+{
+	const struct node *node = data;
+	const struct lb_frontend *frontend = node_frontend(node, "10.96.0.1", 80);
+	uint32_t set = LB_SET(frontend->service, 0), n = node_n_slots(node, set);
+	struct addr stranger = addr_of("10.0.0.9");
+
+	for (uint32_t i = 0; i < n; i++)
+		assert_false(
+			addr_equal(&node_backend(node, node_slot(node, set, i))->addr, &stranger));
+}
+
+static void a_front_end_that_moves_leads_to_no_stranger(void **state)
+{
+	struct draft web, other;
+	struct node *node = node_with_web(&web);
+	struct txn *txn;
+
+	draft_init(&other, "other");
+	draft_frontend(&other, "10.96.0.1", 0);
+	draft_backend(&other, "10.0.0.1", ALL);
+	web.frontends[0].addr = addr_of("10.96.0.3");
+	web.backends[2].addr = addr_of("10.0.0.9");
+	fake_set_write_observer(node->dp, leads_to_no_stranger, node);
+	txn = txn_new(node->store);
+	txn_put(txn, node->tables.lb_services, &draft_row(&web)->row);
+	txn_put(txn, node->tables.lb_services, &draft_row(&other)->row);
+	txn_commit(txn);
+	store_settle(node->store);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 2);
+	assert_entries(node, 2, 2, 4, 4);
+	node_free(node);
+}
+
 static void a_row_of_another_key_keeps_the_numbers(void **state)
 {
 	struct draft web;
@@ -577,6 +612,7 @@ int main(void)
 		cmocka_unit_test(a_wildcard_is_of_all_that_want_it),
 		cmocka_unit_test(a_front_end_is_of_one_service),
 		cmocka_unit_test(a_front_end_moves_without_a_gap),
+		cmocka_unit_test(a_front_end_that_moves_leads_to_no_stranger),
 		cmocka_unit_test(a_row_of_another_key_keeps_the_numbers),
 		cmocka_unit_test(a_restart_writes_nothing),
 		cmocka_unit_test(deletion_waits_until_it_is_allowed),
