@@ -51,9 +51,9 @@ check-upgrade: deps ## upgrade from the commit FROM and back, under traffic
 	AXONEME_BUILD=$(CURDIR)/$(BUILD) AXONEME_UPGRADE_BUILD=$(CURDIR)/build-from/build \
 		AXONEME_UPGRADE_IS_LANDED=1 $(PYTHON) -m pytest -q test/net/test_upgrade.py
 
-bench: deps ## measure speed and memory (docs/performance.md)
+bench: deps ## measure speed and memory (docs/performance.md); BENCH="name,…" for some of it
 	@$(MAKE) --no-print-directory all
-	$(PYTHON) test/bench/run.py --build $(BUILD)
+	$(PYTHON) test/bench/run.py --build $(BUILD) $(if $(BENCH),--only $(BENCH))
 
 fuzz: ## fuzz every decoder for FUZZ_SECONDS (default 60) each
 	tools/fuzz.sh

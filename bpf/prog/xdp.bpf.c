@@ -12,6 +12,8 @@
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
+#define XDP_NOT_OURS 0 /* in place of XDP_ABORTED, which nothing here returns */
+
 /* The frame leaves by the device that was found. */
 static __always_inline int xdp_send(struct xdp_md *ctx, const struct bpf_fib_lookup *fib,
 				    __u32 n_bytes)
@@ -29,6 +31,17 @@ static __always_inline int xdp_drop(int verdict, __u32 n_bytes)
 	return XDP_DROP;
 }
 
+/* Whether frames may be handed to the device, which came by another. */
+static __always_inline bool xdp_takes(const struct xdp_md *ctx, const struct bpf_fib_lookup *fib)
+{
+	const struct device_info *device;
+
+	if (likely(fib->ifindex == ctx->ingress_ifindex))
+		return true;
+	device = bpf_map_lookup_elem(&cilium_devices, &fib->ifindex);
+	return device && device->flags & DEVICE_F_XDP;
+}
+
 /* Of a device that takes frames; NULL: the frame has to go on to tc. */
 static __always_inline const struct device_info *xdp_device(const struct xdp_md *ctx,
 							    const struct bpf_fib_lookup *fib)
@@ -42,17 +55,23 @@ static __always_inline const struct device_info *xdp_device(const struct xdp_md 
 
 /* ---- to back ends that answer by themselves ---- */
 
-static __always_inline int xdp_dsr_ipip(struct xdp_md *ctx, struct packet *packet, struct flow *to)
+/* The packet, as it came, in another one to the back end. */
+static __always_inline int xdp_dsr_ipip(struct xdp_md *ctx, const struct packet *packet)
 {
 	const struct flow *flow = &packet->flow;
 	bool ipv6 = packet_is_ipv6(packet), is_written;
+	struct packet *outer = packet_inner_get();
 	const struct device_info *device;
 	struct bpf_fib_lookup fib;
 	struct addr source;
 
-	to->sport = to->dport = 0;
-	to->protocol = ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
-	if (!xdp_route(ctx, to, dsr_extra_bytes(flow), &fib))
+	if (!outer)
+		return XDP_PASS;
+	outer->flow = *flow;
+	outer->flow.daddr = packet->backend_addr;
+	outer->flow.sport = outer->flow.dport = 0;
+	outer->flow.protocol = ipv6 ? IPPROTO_IPV6 : IPPROTO_IPIP;
+	if (!xdp_route(ctx, &outer->flow, dsr_extra_bytes(flow), &fib))
 		return XDP_PASS;
 	device = xdp_device(ctx, &fib);
 	if (!device)
@@ -60,26 +79,24 @@ static __always_inline int xdp_dsr_ipip(struct xdp_md *ctx, struct packet *packe
 	dsr_outer_source(&source, flow, device);
 	if (addr_is_zero(&source))
 		return XDP_PASS;
-	is_written = ipv6 ? xdp_encapsulate6(ctx, flow, &source, &to->daddr, &fib)
-			  : xdp_encapsulate4(ctx, flow, &source, &to->daddr, &fib);
+	is_written = ipv6 ? xdp_encapsulate6(ctx, flow, &source, &outer->flow.daddr, &fib)
+			  : xdp_encapsulate4(ctx, flow, &source, &outer->flow.daddr, &fib);
 	if (!is_written)
 		return DROP(XDP, ERROR_WRITING_TO_PACKET);
 	return xdp_send(ctx, &fib, flow->end);
 }
 
-static __always_inline int xdp_dsr(struct xdp_md *ctx, struct packet *packet, struct flow *to)
+static __always_inline int xdp_dsr(struct xdp_md *ctx, struct packet *packet,
+				   const struct flow *from)
 {
-	const struct flow *flow = &packet->flow;
 	struct bpf_fib_lookup fib;
 
-	if (node_config.dsr_dispatch == DSR_DISPATCH_IPIP)
-		return xdp_dsr_ipip(ctx, packet, to);
-	if (!xdp_route(ctx, to, dsr_extra_bytes(flow), &fib) || !xdp_device(ctx, &fib))
+	if (!xdp_route(ctx, &packet->flow, dsr_extra_bytes(from), &fib) || !xdp_takes(ctx, &fib))
 		return XDP_PASS;
-	if (!xdp_write(ctx, flow, to, &fib) ||
-	    (dsr_needs_option(flow) && !xdp_put_option(ctx, flow)))
+	if (!xdp_write(ctx, from, &packet->flow, &fib) ||
+	    (dsr_needs_option(from) && !xdp_put_option(ctx, from)))
 		return DROP(XDP, ERROR_WRITING_TO_PACKET);
-	return xdp_send(ctx, &fib, flow->end);
+	return xdp_send(ctx, &fib, from->end);
 }
 
 /* ---- to back ends that answer to this node ---- */
@@ -96,7 +113,7 @@ static __always_inline bool xdp_has_addr(const struct device_info *device, const
 	return owner && endpoint_is_host(owner);
 }
 
-/* Whether the way back leads to the connection; peer is the back end. */
+/* Whether the way back leads to the connection of the flow, which is from client to back end. */
 static __always_inline bool xdp_nat_is_ours(const struct flow *flow, const struct ct_entry *ct)
 {
 	const struct nat_entry *entry;
@@ -115,11 +132,11 @@ static __always_inline bool xdp_nat_is_ours(const struct flow *flow, const struc
 
 /* The connection of a packet, whose flow is that between client and back end; or NULL. */
 static __always_inline struct ct_entry *xdp_connection(const struct packet *packet,
-						       const struct flow *flow, bool from_client)
+						       bool from_client)
 {
 	struct ct_entry *entry;
 	struct ct_key key;
-	bool side = ct_key_init(&key, flow);
+	bool side = ct_key_init(&key, &packet->flow);
 
 	entry = ct_get(&key);
 	if (!entry || !ct_entry_matches(entry, packet, side) || entry->nat != CT_NAT_SOURCE ||
@@ -131,27 +148,30 @@ static __always_inline struct ct_entry *xdp_connection(const struct packet *pack
 }
 
 /* Once it is certain that tc does not see the packet. */
-static __always_inline void xdp_touch(struct packet *packet, struct ct_entry *ct, bool from_client)
+static __always_inline void xdp_touch(struct packet *packet, struct ct_entry *ct)
 {
-	bool initiator = ct->flags & CT_F_INITIATOR_1;
-
-	ct_touch(packet, ct, initiator == from_client, packet->flow.end);
+	ct_touch(packet, ct, ct_source_side(&packet->flow), packet->flow.end);
 }
 
-static __always_inline int xdp_snat(struct xdp_md *ctx, struct packet *packet, struct flow *to)
+static __always_inline int xdp_snat(struct xdp_md *ctx, struct packet *packet,
+				    const struct flow *from)
 {
-	const struct flow *flow = &packet->flow;
+	struct flow *to = &packet->flow;
 	const struct device_info *device;
 	struct bpf_fib_lookup fib;
 	struct ct_entry *ct;
+	struct addr client;
+	__be16 port;
 
 	/* A port is searched for in tc. */
-	if (service_is_opening(flow))
+	if (service_is_opening(from))
 		return XDP_PASS;
-	ct = xdp_connection(packet, to, true);
-	if (!ct || ct->service_port != flow->dport ||
-	    !addr_equal(&ct->service_addr, &flow->daddr) || !xdp_nat_is_ours(to, ct))
+	ct = xdp_connection(packet, true);
+	if (!ct || ct->service_port != from->dport ||
+	    !addr_equal(&ct->service_addr, &from->daddr) || !xdp_nat_is_ours(to, ct))
 		return XDP_PASS;
+	client = to->saddr;
+	port = to->sport;
 	to->saddr = ct->nat_addr;
 	to->sport = ct->nat_port;
 	if (!xdp_route(ctx, to, 0, &fib))
@@ -159,10 +179,12 @@ static __always_inline int xdp_snat(struct xdp_md *ctx, struct packet *packet, s
 	device = xdp_device(ctx, &fib);
 	if (!device || !xdp_has_addr(device, &to->saddr, packet_is_ipv6(packet)))
 		return XDP_PASS;
-	xdp_touch(packet, ct, true);
-	if (!xdp_write(ctx, flow, to, &fib))
+	if (!xdp_write(ctx, from, to, &fib))
 		return DROP(XDP, ERROR_WRITING_TO_PACKET);
-	return xdp_send(ctx, &fib, flow->end);
+	to->saddr = client;
+	to->sport = port;
+	xdp_touch(packet, ct);
+	return xdp_send(ctx, &fib, from->end);
 }
 
 /*
@@ -172,62 +194,90 @@ static __always_inline int xdp_snat(struct xdp_md *ctx, struct packet *packet, s
 __weak __attribute__((noinline)) int xdp_forward(struct xdp_md *ctx)
 {
 	struct packet *packet = packet_get(), *inner = packet_inner_get();
-	const struct lb_backend *backend;
-	struct flow *to;
+	bool is_direct;
 
 	if (!packet || !inner)
 		return XDP_PASS;
-	to = &inner->flow;
-	backend = service_backend_get(packet->service_backend);
 	/* Endpoints have policies, and a device of their own. */
-	if (!backend || backend->flags & LB_BACKEND_F_LOCAL)
+	if (packet->backend_flags & LB_BACKEND_F_LOCAL)
 		return XDP_PASS;
-	*to = packet->flow;
-	to->daddr = packet->backend_addr;
-	to->dport = packet->backend_port;
-	if (packet->service_flags & LB_FRONTEND_F_DSR)
-		return xdp_dsr(ctx, packet, to);
-	return xdp_snat(ctx, packet, to);
+	is_direct = packet->service_flags & LB_FRONTEND_F_DSR;
+	if (is_direct && node_config.dsr_dispatch == DSR_DISPATCH_IPIP)
+		return xdp_dsr_ipip(ctx, packet);
+	inner->flow = packet->flow;
+	packet->flow.daddr = packet->backend_addr;
+	packet->flow.dport = packet->backend_port;
+	return is_direct ? xdp_dsr(ctx, packet, &inner->flow) : xdp_snat(ctx, packet, &inner->flow);
 }
 
-static __always_inline int xdp_answer(struct xdp_md *ctx, struct packet *packet, struct flow *to)
+static __always_inline int xdp_answer(struct xdp_md *ctx, struct packet *packet, struct flow *from)
 {
-	const struct flow *flow = &packet->flow;
+	struct flow *to = &packet->flow;
 	struct nat_key key = {
-		.peer = flow->saddr,
-		.addr = flow->daddr,
-		.peer_port = flow->sport,
-		.port = flow->dport,
-		.protocol = flow->protocol,
+		.peer = to->saddr,
+		.addr = to->daddr,
+		.peer_port = to->sport,
+		.port = to->dport,
+		.protocol = to->protocol,
 	};
 	const struct nat_entry *entry = bpf_map_lookup_elem(&cilium_snat_external, &key);
 	struct bpf_fib_lookup fib;
 	struct ct_entry *ct;
 
-	if (!entry || entry->generation)
+	if (!entry)
+		return XDP_NOT_OURS;
+	if (entry->generation)
 		return XDP_PASS;
-	*to = *flow;
+	*from = *to;
 	to->daddr = entry->addr;
 	to->dport = entry->port;
-	ct = xdp_connection(packet, to, false);
-	if (!ct || ct->nat_port != flow->dport || !addr_equal(&ct->nat_addr, &flow->daddr))
+	ct = xdp_connection(packet, false);
+	if (!ct || ct->nat_port != from->dport || !addr_equal(&ct->nat_addr, &from->daddr))
 		return XDP_PASS;
 	to->saddr = ct->service_addr;
 	to->sport = ct->service_port;
-	if (!xdp_route(ctx, to, 0, &fib) || !xdp_device(ctx, &fib))
+	if (!xdp_route(ctx, to, 0, &fib) || !xdp_takes(ctx, &fib))
 		return XDP_PASS;
-	xdp_touch(packet, ct, false);
-	if (!xdp_write(ctx, flow, to, &fib))
+	if (!xdp_write(ctx, from, to, &fib))
 		return DROP(XDP, ERROR_WRITING_TO_PACKET);
-	return xdp_send(ctx, &fib, flow->end);
+	to->saddr = from->saddr;
+	to->sport = from->sport;
+	xdp_touch(packet, ct);
+	return xdp_send(ctx, &fib, from->end);
 }
 
-/* To a port of this node by which it has sent something on: an XDP verdict, or a drop. */
+/*
+ * To a port by which this node has sent something on: an XDP verdict, a drop, or XDP_NOT_OURS where it
+ * has not.
+ */
 __weak __attribute__((noinline)) int xdp_reverse(struct xdp_md *ctx)
 {
 	struct packet *packet = packet_get(), *inner = packet_inner_get();
 
 	return packet && inner ? xdp_answer(ctx, packet, &inner->flow) : XDP_PASS;
+}
+
+static __always_inline bool xdp_is_nat_port(__be16 port)
+{
+	__u16 number = bpf_ntohs(port);
+
+	return number >= node_config.nat_port_min && number <= node_config.nat_port_max;
+}
+
+/* As cil_from_netdev: whose port it is comes first. */
+static __always_inline int xdp_receive(struct xdp_md *ctx, struct packet *packet)
+{
+	int verdict = XDP_NOT_OURS;
+
+	if (xdp_is_nat_port(packet->flow.dport))
+		verdict = xdp_reverse(ctx);
+	if (verdict != XDP_NOT_OURS)
+		return verdict;
+	verdict = service_decide(packet, LB_SCOPE_EXTERNAL | SERVICE_TO_NODE);
+	if (verdict == SERVICE_FOUND)
+		return xdp_forward(ctx);
+	/* What is to be answered is dropped in tc. */
+	return verdict < 0 && !(packet->service & PACKET_SERVICE_REJECT) ? verdict : XDP_PASS;
 }
 
 SEC("xdp") int cil_xdp_entry(struct xdp_md *ctx)
@@ -240,12 +290,6 @@ SEC("xdp") int cil_xdp_entry(struct xdp_md *ctx)
 	packet = packet_begin(0);
 	if (!packet || !xdp_parse(ctx, &packet->flow))
 		return XDP_PASS;
-	verdict = service_decide(packet, LB_SCOPE_EXTERNAL | SERVICE_TO_NODE);
-	if (verdict == SERVICE_FOUND)
-		verdict = xdp_forward(ctx);
-	else if (verdict == SERVICE_NONE)
-		verdict = xdp_reverse(ctx);
-	else if (packet->service & PACKET_SERVICE_REJECT)
-		return XDP_PASS; /* to be answered */
+	verdict = xdp_receive(ctx, packet);
 	return verdict < 0 ? xdp_drop(verdict, packet->flow.end) : verdict;
 }

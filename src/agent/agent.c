@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "src/agent/agent_events.h"
+#include "src/agent/backend_health_file.h"
+#include "src/agent/backend_probe.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/endpoint_history.h"
 #include "src/agent/events.h"
@@ -29,6 +31,7 @@
 #include "src/agent/service_health.h"
 #include "src/agent/service_requests.h"
 #include "src/agent/service_settings.h"
+#include "src/agent/socket_end.h"
 #include "src/agent/socket_group.h"
 #include "src/agent/upkeep.h"
 #include "src/agent/wiring.h"
@@ -267,6 +270,7 @@ static int read_services(struct agent *agent, GError **error)
 		g_build_filename(agent->settings->lib_dir, "state", "services", NULL);
 	g_autoptr(GError) cause = NULL;
 
+	backend_health_file_load(agent->run_state, agent->store, &agent->tables, agent->problems);
 	agent->service_requests = service_requests_new(agent->loop, agent->store, &agent->tables,
 						       path, agent->problems, &cause);
 	if (agent->service_requests)
@@ -344,6 +348,12 @@ static int load_datapath(struct agent *agent, GError **error)
 		log_warning("agent", "This kernel has no tcx, pods are attached to with clsact",
 			    "key=pod-attach-mode hint=%s",
 			    "use Linux 6.6 or newer, or configure clsact");
+	if (agent->datapath_config.cgroup_is_container)
+		log_warning("agent",
+			    "Only sockets of the agent's own container are translated to services",
+			    "key=cgroup-root value=%s hint=%s", agent->settings->cgroup_root,
+			    "mount the host's cgroup 2 file system there, from outside of the "
+			    "container");
 	/* Lets the news of cilium_host into the table of devices: its programs must not be missed. */
 	uv_run(agent->loop, UV_RUN_NOWAIT);
 	agent->conntrack_gc =
@@ -384,6 +394,19 @@ static void set_service_parts(struct agent *agent)
 	reconcilers_set_maglev(agent->reconcilers, services.maglev_size, services.maglev_seed);
 }
 
+static void on_backend_gone(const struct lb_backend_gone *gone, void *data)
+{
+	socket_end_backend(data, gone->id);
+}
+
+static void set_socket_parts(struct agent *agent)
+{
+	if (!agent->datapath_config.node.enable_socket_lb)
+		return;
+	agent->socket_end = socket_end_new(agent);
+	reconcilers_set_backend_observer(agent->reconcilers, on_backend_gone, agent->socket_end);
+}
+
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -402,6 +425,7 @@ static int apply_plan(struct agent *agent, GError **error)
 	policy_activation_watch(agent->activation);
 	set_policy_parts(agent);
 	set_service_parts(agent);
+	set_socket_parts(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
@@ -461,6 +485,28 @@ static int serve_metrics(struct agent *agent, GError **error)
 	return 0;
 }
 
+static void save_backend_health(void *data)
+{
+	struct agent *agent = data;
+	g_autoptr(GError) error = NULL;
+
+	if (backend_health_file_save(agent->run_state, &agent->tables, &error))
+		log_warning("health", "The next agent will not know which back ends are down",
+			    "error=%s", error->message);
+}
+
+static void probe_backends(struct agent *agent)
+{
+	agent->backend_probes = backend_probes_new(&(const struct backend_probes_parts){
+		.loop = agent->loop,
+		.store = agent->store,
+		.tables = &agent->tables,
+		.controller = controller_new(agent->controllers, "backend-probes", "health", 0),
+		.save = save_backend_health,
+		.data = agent,
+	});
+}
+
 /* What load balancers outside ask, once there is something to tell. */
 static int serve_services(struct agent *agent, GError **error)
 {
@@ -469,13 +515,19 @@ static int serve_services(struct agent *agent, GError **error)
 			agent->loop, agent->store, &agent->tables,
 			controller_new(agent->controllers, "health-check-node-ports", "health", 0));
 	agent->kube_proxy_healthz = kube_proxy_healthz_new(agent);
+	probe_backends(agent);
 	store_settle(agent->store);
 	return 0;
 }
 
 static int give_up_privileges(struct agent *agent, GError **error)
 {
-	return privilege_finish(error);
+	int err = privilege_finish(
+		agent->socket_end && agent->settings->bpf_lb_sock_terminate_pod_connections, error);
+
+	if (!err)
+		socket_end_start(agent->socket_end);
+	return err;
 }
 
 static const struct step {
@@ -587,6 +639,7 @@ void agent_free(struct agent *agent)
 	notify_free(agent->notify);
 	health_free(agent->health);
 	service_health_free(agent->service_health);
+	backend_probes_free(agent->backend_probes);
 	kube_proxy_healthz_free(agent->kube_proxy_healthz);
 	loop_watch_free(agent->loop_watch);
 	http_server_free(agent->api_server);
@@ -596,6 +649,7 @@ void agent_free(struct agent *agent)
 	g_clear_pointer(&agent->events, events_free);
 	upkeep_free(agent->upkeep);
 	conntrack_gc_free(agent->conntrack_gc);
+	socket_end_free(agent->socket_end);
 	devices_free(agent->devices);
 	directory_free(agent->source);
 	kept_policies_free(agent->kept_policies);

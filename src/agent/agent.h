@@ -57,13 +57,15 @@ struct agent {
 	struct map_events *map_events;
 	struct controller *delete_queue;
 	struct conntrack_gc *conntrack_gc;
+	struct socket_end *socket_end; /* NULL: no sockets are translated */
 	struct upkeep *upkeep;
 	struct node_report *node_report;
 	struct events *events;
 	struct agent_events *agent_events;
 	struct policy_log *policy_log;
 	struct http_server *api_server;
-	struct health *health;                         /* NULL: switched off */
+	struct health *health; /* NULL: switched off */
+	struct backend_probes *backend_probes;
 	struct service_health *service_health;         /* NULL: switched off */
 	struct kube_proxy_healthz *kube_proxy_healthz; /* NULL: switched off */
 	struct loop_watch *loop_watch;

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/events.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <sys/socket.h>
 #include "abi/metrics.h"
 #include "src/agent/agent.h"
 #include "src/agent/agent_events.h"
+#include "src/agent/service_json.h"
 #include "src/agent/wiring.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
+#include "src/model/addr.h"
 #include "src/model/rule_set.h"
 #include "src/observe/agent_event_text.h"
+#include "src/observe/event_service.h"
 #include "src/observe/event_text.h"
 #include "src/observe/monitor_message.h"
 #include "src/rpc/unix_listen.h"
@@ -67,6 +71,21 @@ static char *format_rule(const struct events *events, const struct event *event)
 		      : g_strdup_printf("%u", event->rule);
 }
 
+/* "default/web 10.96.0.1:80"; NULL: of none. g_free. */
+static char *format_service(const struct events *events, const struct event *event)
+{
+	const struct service_end end = {event->service_addr, ntohs(event->service_port)};
+	g_autofree char *name = NULL;
+	char text[ADDR_TEXT_BYTES];
+
+	if (!event_is_of_service(event))
+		return NULL;
+	name = service_name_of(events->agent, &end);
+	return g_strdup_printf(addr_is_v4(&end.addr) ? "%s%s%s:%u" : "%s%s[%s]:%u",
+			       name ? name : "", name ? " " : "", addr_format(&end.addr, text),
+			       end.port);
+}
+
 static void on_event(const struct event *event, void *data)
 {
 	const struct events *events = data;
@@ -74,6 +93,7 @@ static void on_event(const struct event *event, void *data)
 	enum log_subsys subsys = log_subsys_of("monitor");
 	g_autofree char *connection = NULL;
 	g_autofree char *rule = NULL;
+	g_autofree char *service = NULL;
 	unsigned int endpoint_id;
 	uint64_t object, n_suppressed;
 
@@ -85,12 +105,14 @@ static void on_event(const struct event *event, void *data)
 		return;
 	connection = event_format_connection(event);
 	rule = event->file == SOURCE_POLICY ? format_rule(events, event) : NULL;
-	log_write_admitted(LOG_LEVEL_INFO, subsys, message, object,
-			   "reason=%s endpointID=%u rule=%s connection=%s ifindex=%u identity=%u "
-			   "file=%s line=%u suppressed=%" PRIu64,
-			   event_drop_reason_text(event->subtype), endpoint_id, rule, connection,
-			   event->ifindex, event->src_identity, event_source_file_text(event->file),
-			   event->line, n_suppressed);
+	service = format_service(events, event);
+	log_write_admitted(
+		LOG_LEVEL_INFO, subsys, message, object,
+		"reason=%s endpointID=%u rule=%s connection=%s service=%s ifindex=%u identity=%u "
+		"file=%s line=%u suppressed=%" PRIu64,
+		event_drop_reason_text(event->subtype), endpoint_id, rule, connection, service,
+		event->ifindex, event->src_identity, event_source_file_text(event->file),
+		event->line, n_suppressed);
 }
 
 static void on_wanted(unsigned int kinds, void *data)

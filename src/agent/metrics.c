@@ -54,6 +54,7 @@ struct metric_set *metrics_collect(struct metrics *metrics)
 	metrics_collect_services(metrics, set);
 	metrics_collect_packets(metrics, set);
 	metrics_collect_connections(metrics, set);
+	metrics_collect_sockets(metrics, set);
 	metrics_collect_bpf(metrics, set);
 	metrics_collect_controllers(metrics, set);
 	metrics_collect_features(metrics, set);

@@ -48,5 +48,6 @@ void metrics_collect_features(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_objects(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_packets(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_policy(struct metrics *metrics, struct metric_set *set);
+void metrics_collect_sockets(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_services(struct metrics *metrics, struct metric_set *set);
 void metrics_collect_process(struct metrics *metrics, struct metric_set *set);

@@ -14,6 +14,7 @@
 
 enum until {
 	UNTIL_START,
+	UNTIL_SOCKETS,
 	UNTIL_ALWAYS,
 };
 
@@ -113,6 +114,9 @@ static bool is_needed(int capability, bool sockets_have_group)
 	case CAP_PERFMON:
 		/* One without the other is of no use; both missing is SYS_ADMIN's matter. */
 		return !(begun_with & bit(CAP_SYS_ADMIN)) && (begun_with & bpf);
+	case CAP_SYS_PTRACE:
+		/* Container runtimes name namespaces by files; whoever meets another name says so. */
+		return false;
 	case CAP_CHOWN:
 		return sockets_have_group;
 	case CAP_SYS_RESOURCE:
@@ -183,9 +187,9 @@ static int check_threads(uint64_t set, GError **error)
 	return 0;
 }
 
-int privilege_finish(GError **error)
+int privilege_finish(bool ends_sockets, GError **error)
 {
-	uint64_t set = begun_with & wanted(UNTIL_ALWAYS);
+	uint64_t set = begun_with & wanted(ends_sockets ? UNTIL_SOCKETS : UNTIL_ALWAYS);
 	int err = drop(set);
 
 	if (err)

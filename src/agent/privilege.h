@@ -15,10 +15,10 @@
  */
 NODISCARD int privilege_begin(GError **error);
 /*
- * When the start is over: gives up what only it needed. −EPERM where another thread has more than this one
+ * When the start is over: gives up what only it needed, and what ends_sockets needs where that is false. −EPERM where another thread has more than this one
  * keeps.
  */
-NODISCARD int privilege_finish(GError **error);
+NODISCARD int privilege_finish(bool ends_sockets, GError **error);
 
 /* A capability that the agent began without. */
 struct privilege_lack {

@@ -5,7 +5,15 @@
 
 void rest_service_list(struct rest_call *call)
 {
-	rest_reply(call, 200, services_to_json(call->agent, 0));
+	const char *frontend = http_request_query(call->request, "frontend");
+	struct service_end end;
+
+	if (!frontend)
+		rest_reply(call, 200, services_to_json(call->agent, 0));
+	else if (service_end_parse(frontend, &end))
+		rest_refuse(call, 400, "frontend \"%s\" is no address with a port", frontend);
+	else
+		rest_reply(call, 200, services_at_to_json(call->agent, &end));
 }
 
 void rest_service_get(struct rest_call *call)

@@ -1,52 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/service_json.h"
 
-#include <arpa/inet.h>
+#include <string.h>
 #include "src/agent/agent.h"
 
 /* A front end that clients know, and what the kernel calls it. */
 struct listed {
 	uint32_t id; /* 0: the kernel has not taken it */
+	int error;   /* positive errno: the kernel has not taken all of the service; or 0 */
 	const struct lb_service *service;
 	const struct lb_plan_frontend *frontend;
 };
 
-struct listing {
-	const struct agent *agent;
-	GArray *entries; /* struct listed */
-};
-
-static uint32_t find_id(const struct agent *agent, const struct lb_service *service,
-			const struct lb_plan_frontend *frontend)
+/* One row of the plan: a service each for its front ends. */
+static void add_service(const struct reconciler_service *service, void *entries)
 {
-	const struct lb_frontend_key key = {
-		.addr = frontend->addr,
-		.port = htons(frontend->port),
-		.protocol = service->protocol,
-	};
-	struct lb_frontend value;
+	for (unsigned int i = 0; i < service->row->n_frontends; i++) {
+		const struct lb_plan_frontend *frontend = &service->row->frontends[i];
+		const struct listed entry = {
+			.id = service->frontend_ids[i],
+			.error = service->error,
+			.service = service->row,
+			.frontend = frontend,
+		};
 
-	if (!agent->datapath || agent->datapath->ops->map_get(
-					agent->datapath, PLAN_MAP_cilium_lb_services, &key, &value))
-		return 0;
-	return value.id;
-}
-
-static bool add_service(const struct row *row, void *data)
-{
-	const struct lb_service *service = (const struct lb_service *)row;
-	struct listing *listing = data;
-
-	for (unsigned int i = 0; i < service->n_frontends; i++) {
-		const struct lb_plan_frontend *frontend = &service->frontends[i];
-		struct listed entry = {.service = service, .frontend = frontend};
-
-		if (frontend->flags & LB_FRONTEND_F_WILDCARD)
-			continue;
-		entry.id = find_id(listing->agent, service, frontend);
-		g_array_append_val(listing->entries, entry);
+		if (!(frontend->flags & LB_FRONTEND_F_WILDCARD))
+			g_array_append_val((GArray *)entries, entry);
 	}
-	return true;
 }
 
 /* Made by PUT /service/{id}, not by a manifest. */
@@ -151,28 +131,110 @@ static json_t *spec_to_json(const struct listed *entry)
 			 backends, "flags", flags_to_json(service, entry->frontend));
 }
 
-json_t *services_to_json(const struct agent *agent, uint32_t id)
+static json_t *listed_to_json(const struct listed *entry)
+{
+	json_t *spec = spec_to_json(entry);
+	json_t *own = json_pack("{s:b}", "requested", is_requested(entry->service));
+	json_t *status = json_object();
+
+	if (entry->error)
+		json_object_set_new(own, "error", json_string(g_strerror(entry->error)));
+	/* Both members hold the same object. */
+	if (entry->id)
+		json_object_set(status, "realized", spec);
+	return json_pack("{s:o, s:o, s:o}", "spec", spec, "status", status, "axoneme", own);
+}
+
+/* What is listed: of both what is set. */
+struct filter {
+	uint32_t id;                   /* 0: all */
+	const struct service_end *end; /* NULL: all */
+};
+
+static bool is_at(const struct listed *entry, const struct service_end *end)
+{
+	return entry->frontend->port == end->port && addr_equal(&entry->frontend->addr, &end->addr);
+}
+
+static json_t *filtered_to_json(const struct agent *agent, const struct filter *filter)
 {
 	g_autoptr(GArray) entries = g_array_new(false, false, sizeof(struct listed));
-	struct listing listing = {.agent = agent, .entries = entries};
 	json_t *list = json_array();
 
-	table_foreach (agent->tables.lb_services, add_service, &listing)
-		;
+	if (agent->reconcilers)
+		reconcilers_foreach_service(agent->reconcilers, add_service, entries);
 	g_array_sort(entries, compare_listed);
 	for (unsigned int i = 0; i < entries->len; i++) {
 		const struct listed *entry = &g_array_index(entries, struct listed, i);
-		json_t *spec;
 
-		if (id && entry->id != id)
-			continue;
-		spec = spec_to_json(entry);
-		/* Both members hold the same object. */
-		json_array_append_new(
-			list, json_pack("{s:O, s:{s:o*}, s:{s:b}}", "spec", spec, "status",
-					"realized", entry->id ? json_incref(spec) : NULL, "axoneme",
-					"requested", is_requested(entry->service)));
-		json_decref(spec);
+		if ((!filter->id || entry->id == filter->id) &&
+		    (!filter->end || is_at(entry, filter->end)))
+			json_array_append_new(list, listed_to_json(entry));
 	}
 	return list;
+}
+
+json_t *services_to_json(const struct agent *agent, uint32_t id)
+{
+	return filtered_to_json(agent, &(const struct filter){.id = id});
+}
+
+json_t *services_at_to_json(const struct agent *agent, const struct service_end *end)
+{
+	return filtered_to_json(agent, &(const struct filter){.end = end});
+}
+
+/* ---- by address ---- */
+
+int service_end_parse(const char *text, struct service_end *ret_end)
+{
+	const char *colon = strrchr(text, ':');
+	g_autofree char *ip = NULL;
+	struct service_end end;
+	guint64 port;
+
+	if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 0, UINT16_MAX, &port, NULL))
+		return -EINVAL;
+	if (*text == '[')
+		ip = colon > text + 1 && colon[-1] == ']' ? g_strndup(text + 1, colon - text - 2)
+							  : g_strdup("");
+	else
+		ip = g_strndup(text, colon - text);
+	end.port = (uint16_t)port;
+	if (addr_parse(ip, &end.addr))
+		return -EINVAL;
+	*ret_end = end;
+	return 0;
+}
+
+struct search {
+	const struct service_end *end;
+	const struct lb_service *found;
+};
+
+static bool search_service(const struct row *row, void *data)
+{
+	const struct lb_service *service = (const struct lb_service *)row;
+	struct search *search = data;
+
+	for (unsigned int i = 0; i < service->n_frontends; i++) {
+		const struct listed entry = {.service = service,
+					     .frontend = &service->frontends[i]};
+
+		if (is_at(&entry, search->end))
+			search->found = service;
+	}
+	return !search->found;
+}
+
+char *service_name_of(const struct agent *agent, const struct service_end *end)
+{
+	struct search search = {.end = end};
+
+	table_foreach (agent->tables.lb_services, search_service, &search)
+		;
+	if (!search.found || !search.found->name)
+		return NULL;
+	return g_strdup_printf("%s%s%s", search.found->namespace ? search.found->namespace : "",
+			       search.found->namespace ? "/" : "", search.found->name);
 }

@@ -3,9 +3,24 @@
 #pragma once
 
 #include <jansson.h>
+#include "src/base/error.h"
+#include "src/model/addr.h"
 #include "src/model/lb.h"
 
 struct agent;
+
+/* An address and a port that clients know. */
+struct service_end {
+	struct addr addr;
+	uint16_t port; /* host byte order */
+};
+
+/* "10.96.0.1:80" or "[fd00::1]:80". 0 or −EINVAL. */
+NODISCARD int service_end_parse(const char *text, struct service_end *ret_end);
+/* "default/web": whose it is; NULL: nobody's. g_free. */
+char *service_name_of(const struct agent *agent, const struct service_end *end);
+/* As services_to_json, of whatever protocol has it. */
+json_t *services_at_to_json(const struct agent *agent, const struct service_end *end);
 
 /*
  * All, by number; id: only the one of this number, 0: all. What the kernel has not taken has the number 0 and is

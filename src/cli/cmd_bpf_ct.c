@@ -5,6 +5,7 @@
 #include <string.h>
 #include "abi/conntrack.h"
 #include "abi/endpoint.h"
+#include "abi/lb.h"
 #include "src/cli/commands.h"
 #include "src/cli/map_dump.h"
 #include "src/cli/output.h"
@@ -82,23 +83,49 @@ static bool is_selected(const GArray *generations, const struct ct_entry *entry)
 
 /* ---- bpf ct list ---- */
 
+/* Front ends by what clients know, to their numbers. */
+static bool add_frontend(const void *key, const void *value, void *frontends)
+{
+	const struct lb_frontend *frontend = value;
+
+	g_hash_table_insert(frontends, g_bytes_new(key, sizeof(struct lb_frontend_key)),
+			    GUINT_TO_POINTER(frontend->id));
+	return true;
+}
+
+/* 0 where the map is not there or says nothing. */
+static uint32_t find_revnat(GHashTable *frontends, const struct ct_key *key,
+			    const struct ct_entry *entry)
+{
+	struct lb_frontend_key frontend = {.protocol = key->protocol};
+	g_autoptr(GBytes) bytes = NULL;
+
+	if (!connection_get_frontend(key, entry, &frontend.addr, &frontend.port))
+		return 0;
+	bytes = g_bytes_new(&frontend, sizeof(frontend));
+	return GPOINTER_TO_UINT(g_hash_table_lookup(frontends, bytes));
+}
+
 struct listing {
 	struct line_dump lines;
 	bool has_clock;
 	struct jiffies_clock clock;
 	const GArray *generations;
+	GHashTable *frontends;
 };
 
 static bool add_connection(const void *key, const void *value, void *data)
 {
 	struct listing *listing = data;
 	uint32_t now_tick = listing->has_clock ? jiffies_tick_now(&listing->clock) : 0;
+	struct connection_context context = {.now_tick = listing->has_clock ? &now_tick : NULL};
 	g_autoptr(GString) text = NULL;
 
 	if (!is_selected(listing->generations, value))
 		return true;
 	text = g_string_new(NULL);
-	connection_append(text, key, value, listing->has_clock ? &now_tick : NULL);
+	context.revnat = find_revnat(listing->frontends, key, value);
+	connection_append(text, key, value, &context);
 	line_dump_add(&listing->lines, text->str);
 	return true;
 }
@@ -113,9 +140,13 @@ static int run_list(int argc, char *const argv[])
 		return status;
 	line_dump_init(&listing.lines);
 	listing.generations = generations;
+	listing.frontends = g_hash_table_new_full(g_bytes_hash, g_bytes_equal,
+						  (GDestroyNotify)g_bytes_unref, NULL);
+	status = map_dump_foreach("cilium_lb_services", add_frontend, listing.frontends);
 	listing.has_clock = arg_time_diff && jiffies_clock_init(&listing.clock, NULL) == 0;
 	for (size_t i = 0; !status && i < G_N_ELEMENTS(ct_maps); i++)
 		status = map_dump_foreach(ct_maps[i], add_connection, &listing);
+	g_hash_table_unref(listing.frontends);
 	return line_dump_finish(&listing.lines, status);
 }
 

@@ -9,6 +9,7 @@
 #include "src/cli/commands.h"
 #include "src/cli/endpoint_arg.h"
 #include "src/cli/rule_name.h"
+#include "src/cli/service_name.h"
 #include "src/observe/agent_event_text.h"
 #include "src/observe/event_text.h"
 #include "src/observe/monitor_client.h"
@@ -125,6 +126,7 @@ static void print_event(const struct event *event)
 		.numeric = arg_numeric,
 		.ifname = arg_numeric ? NULL : if_indextoname,
 		.rule = rule_name_find,
+		.service = service_name_find,
 	};
 
 	if (arg_json) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <linux/pkt_cls.h>
 #include "abi/event.h"
+#include "src/cli/explain_service.h"
 #include "src/cli/json_get.h"
 #include "src/model/connection_text.h"
 #include "src/model/identity.h"
@@ -279,6 +280,7 @@ json_t *explain_report_to_json(const struct explain_report *report,
 	json_object_set_new(json, "program",
 			    json_pack("{s:s, s:s, s:I}", "name", report->program, "device",
 				      report->device, "ifindex", (json_int_t)report->ifindex));
+	set(json, "service", explain_service_to_json(explain, agent));
 	json_object_set_new(json, "connection", connection_to_json(explain));
 	/* In the order in which they were asked: egress of who opened first. */
 	for (int direction = POLICY_EGRESS; direction >= POLICY_INGRESS; direction--)

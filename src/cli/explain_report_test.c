@@ -26,6 +26,8 @@ static const struct {
 	 "{\"status\": {\"external-identifiers\": {\"pod-name\": \"shop/web\"}}}"},
 	{API_IP_LIST, NULL, "cidr=10.9.0.1/32",
 	 "[{\"metadata\": {\"namespace\": \"shop\", \"name\": \"far\"}}]"},
+	{API_SERVICE_LIST, NULL, "frontend=10.96.0.1:80",
+	 "[{\"spec\": {\"flags\": {\"name\": \"web\", \"namespace\": \"shop\"}}}]"},
 	{API_POLICY_RULES, NULL, "rule=77",
 	 "[{\"rule\": 77, \"policy\": \"CiliumNetworkPolicy/shop/web\", \"path\": "
 	 "\"spec.ingress[1]\","
@@ -323,12 +325,60 @@ static void test_elsewhere(void **state)
 	      "source\n");
 }
 
+static void check_service(const struct explain_report *report, const char *want)
+{
+	const struct explain_agent agent = {.ask = know};
+	json_auto_t *json = explain_report_to_json(report, &agent);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	explain_report_append(text, json);
+	if (!strstr(text->str, want))
+		fail_msg("\"%s\" is not in \"%s\"", want, text->str);
+}
+
+static void test_service(void **state)
+{
+	struct explain_report report =
+		make_report((struct policy_leaf){.verdict = POLICY_VERDICT_ALLOW, .rule = 77});
+	struct explain *explain = &report.explain;
+
+	explain->service = EXPLAIN_SERVICE_CHOSEN;
+	explain->frontend_addr = addr("10.96.0.1");
+	explain->frontend_port = htons(80);
+	explain->backend_addr = addr("10.0.0.2");
+	explain->backend_port = htons(8080);
+	explain->backend = 4;
+	check_service(&report, "\nservice     shop/web 10.96.0.1:80: would go to the back end "
+			       "10.0.0.2:8080, another connection perhaps to another\n");
+	explain->service = EXPLAIN_SERVICE_KEPT;
+	explain->service_is_direct = 1;
+	check_service(&report,
+		      "its connection has the back end 10.0.0.2:8080; its node answers the "
+		      "client directly\n");
+	explain->service_is_direct = 0;
+	explain->service_is_loopback = 1;
+	check_service(&report, "10.0.0.2:8080, which is the sender itself\n");
+	explain->service_is_loopback = 0;
+	explain->frontend_addr = addr("fd00::9");
+	explain->service = EXPLAIN_SERVICE_NOBODY;
+	explain->backend_port = 0;
+	check_service(&report,
+		      "\nservice     [fd00::9]:80: has no back end for this sender, who is "
+		      "told nothing\n");
+	explain->service_is_rejected = 1;
+	check_service(&report, "who is told so at once\n");
+	explain->service = EXPLAIN_SERVICE_ANSWER;
+	check_service(&report, "[fd00::9]:80: an answer of it, which leaves from there\n");
+	explain->service = EXPLAIN_SERVICE_TOLD;
+	check_service(&report, "[fd00::9]:80: to the back end of a connection through it\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_allowed),           cmocka_unit_test(test_default_deny),
-		cmocka_unit_test(test_rules_that_refuse), cmocka_unit_test(test_no_rules_yet),
-		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_service),      cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_default_deny), cmocka_unit_test(test_rules_that_refuse),
+		cmocka_unit_test(test_no_rules_yet), cmocka_unit_test(test_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "abi/drop.h"
 #include "src/cli/explain_report.h"
+#include "src/cli/explain_service.h"
 #include "src/cli/json_get.h"
 
 /* The first column. */
@@ -404,6 +405,14 @@ static void append_result(GString *text, const json_t *report)
 			       i ? "destination" : "source");
 }
 
+static void append_service(GString *text, const json_t *service)
+{
+	g_autofree char *said = explain_service_text(service);
+
+	if (said)
+		append(text, "service", "%s", said);
+}
+
 void explain_report_append(GString *text, const json_t *report)
 {
 	const json_t *program = json_get(report, "program", NULL), *judgement;
@@ -416,6 +425,7 @@ void explain_report_append(GString *text, const json_t *report)
 	if (program) {
 		append(text, "program", "%s on %s", json_get_text(program, "name", NULL),
 		       json_get_text(program, "device", NULL));
+		append_service(text, json_get(report, "service", NULL));
 		append_connection(text, json_get(report, "connection", NULL));
 	}
 	json_array_foreach(json_get(report, "judgements", NULL), i, judgement)

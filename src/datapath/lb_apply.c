@@ -6,7 +6,8 @@
  *	front ends that go ─► sets ─► back ends that go, ranges			nothing names what goes
  *
  * Between any two writes a reader finds a service that works, with back ends of before or after; and so does an
- * agent that comes after one that was killed there.
+ * agent that comes after one that was killed there. Flags of a front end may be those of before while the back
+ * ends are those of after: of a service that is local from now on, one of another node may be chosen until then.
  */
 #include "src/datapath/lb_private.h"
 
@@ -90,20 +91,25 @@ static void add_wildcards(struct lb_maps *maps, struct lb_work *work)
 	add_frontends(maps, work, true);
 }
 
-/* Nobody outside is let in while ranges that are allowed become ranges that are refused. */
+static bool done_closed(struct lb_work *work, uint32_t index, const void *value)
+{
+	lb_frontend_set_value(work->maps, work->service->frontends[index], value);
+	return false;
+}
+
+/* Nobody is let in whom neither the ranges of before nor those of after let in. */
 static void add_closed_frontends(struct lb_maps *maps, struct lb_work *work)
 {
-	for (uint32_t i = 0; work->switches && i < work->target->n_frontends; i++) {
-		const struct lb_owner owner = {work, i};
-		const struct kernel_frontend *frontend = work->claimed[i];
-		struct lb_frontend value;
+	const struct kernel_service *service = work->service;
 
-		if (!frontend || !frontend->present || !frontend->owner ||
-		    !(frontend->value.flags & LB_FRONTEND_F_EXTERNAL))
-			continue;
-		value = frontend->value;
+	for (uint32_t i = 0; work->switches && i < service->n_frontends; i++) {
+		const struct lb_owner owner = {work, i};
+		const struct kernel_frontend *frontend = service->frontends[i];
+		struct lb_frontend value = frontend->value;
+
 		value.flags &= ~LB_FRONTEND_F_EXTERNAL;
-		lb_batch_add(maps, &owner, &frontend->key, &value);
+		if (value.flags != frontend->value.flags && lb_work_closes(work, frontend))
+			lb_batch_add(maps, &owner, &frontend->key, &value);
 	}
 }
 
@@ -292,40 +298,50 @@ static void add_range_removals(struct lb_maps *maps, struct lb_work *work)
 		const struct work_range *range = &work->ranges[i];
 		struct lb_source_range_key key = lb_range_key(work->service->number, &range->range);
 
-		if (range->wanted || !range->present)
-			continue;
-		work->held |= !work->may_delete;
-		if (work->may_delete)
+		if (!range->wanted && range->present)
 			lb_batch_add(maps, &owner, &key, NULL);
 	}
 }
 
-/* Before the front ends are opened again. They count for what they are not meant for, so nothing holds them. */
-static void add_switched_range_removals(struct lb_maps *maps, struct lb_work *work)
+static bool asks_ranges(const struct lb_work *work)
 {
-	bool may_delete = work->may_delete;
+	for (uint32_t i = 0; work->target && i < work->target->n_frontends; i++)
+		if (work->target->frontends[i].flags & LB_FRONTEND_F_SOURCE_RANGES)
+			return true;
+	return false;
+}
 
-	if (!work->switches)
-		return;
-	work->may_delete = true;
-	add_range_removals(maps, work);
-	work->may_delete = may_delete;
+/* Where front ends go on asking, or are about to; no connection knows a range, so nothing holds them. */
+static void add_early_range_removals(struct lb_maps *maps, struct lb_work *work)
+{
+	if (asks_ranges(work))
+		add_range_removals(maps, work);
+}
+
+/* Of those that ask no more, once they have said so. */
+static void add_late_range_removals(struct lb_maps *maps, struct lb_work *work)
+{
+	work->held |= !work->may_delete && !asks_ranges(work) && work->n_ranges;
+	if (work->may_delete)
+		add_range_removals(maps, work);
 }
 
 /* ---- all of it ---- */
 
 static void write_what_comes(struct lb_maps *maps, GPtrArray *works)
 {
-	lb_batch_begin(maps, PLAN_MAP_cilium_lb_services, false, done_frontend);
+	lb_batch_begin(maps, PLAN_MAP_cilium_lb_services, false, done_closed);
 	run(maps, works, add_closed_frontends);
-	lb_batch_begin(maps, PLAN_MAP_cilium_lb_source_range, true, done_range_removed);
-	run(maps, works, add_switched_range_removals);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_source_range, false, done_range);
 	run(maps, works, add_ranges);
+	lb_batch_begin(maps, PLAN_MAP_cilium_lb_source_range, true, done_range_removed);
+	run(maps, works, add_early_range_removals);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_backends, false, done_backend);
 	run(maps, works, add_coming_backends);
 	lb_slots_apply(maps, works, true);
 	lb_table_write(maps, works);
+	/* Who asks for one that is gone takes a slot. */
+	lb_table_remove(maps, works);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_services, false, done_frontend);
 	run(maps, works, add_services);
 	run(maps, works, add_wildcards);
@@ -338,13 +354,12 @@ static void remove_what_goes(struct lb_maps *maps, GPtrArray *works)
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_services, true, done_frontend_removed);
 	run(maps, works, add_frontend_removals);
 	lb_slots_apply(maps, works, false);
-	lb_table_remove(maps, works);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_backends, false, done_backend);
 	run(maps, works, add_final_backends);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_backends, true, done_backend_removed);
 	run(maps, works, add_backend_removals);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_source_range, true, done_range_removed);
-	run(maps, works, add_range_removals);
+	run(maps, works, add_late_range_removals);
 }
 
 void lb_apply(struct lb_maps *maps, GPtrArray *works)

@@ -109,7 +109,7 @@ struct lb_work {
 	bool contested; /* another service has a front end of it */
 	bool begun;
 	bool turned;   /* front ends are as wanted: from here on the rest is deletion */
-	bool switches; /* from ranges that are let in to ranges that are not, or back */
+	bool switches; /* some front end is closed while ranges change */
 	bool may_delete;
 	bool held;                     /* something waits for deletion to be allowed */
 	struct work_backend *backends; /* by address and port */
@@ -220,8 +220,9 @@ void lb_frontend_free(struct lb_maps *maps, struct kernel_frontend *frontend);
 const struct lb_plan_frontend *lb_frontend_find(const struct lb_service *row,
 						const struct lb_frontend_key *key);
 struct lb_frontend_key lb_frontend_key_of(const struct lb_service *row, uint32_t i);
-/* The adopted service that has most of the front ends of the row, or NULL. */
-struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const struct lb_service *row);
+/* The service, of no row now, that has become the row by its front ends, or by one and back ends; or NULL. */
+struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const struct lb_service *row,
+						bool by_backends);
 /* Front ends of the target become the service's, as far as no other wants them. */
 void lb_frontend_claim(struct lb_maps *maps, struct lb_work *work);
 bool lb_service_has_frontend(const struct kernel_service *service,
@@ -247,6 +248,11 @@ void lb_work_free(struct lb_maps *maps, struct lb_work *work);
 bool lb_work_fits(struct lb_maps *maps, struct lb_work *work);
 struct lb_backend lb_backend_value(const struct lb_service *row, uint32_t i, uint32_t number);
 int lb_plan_backend_compare(const struct lb_plan_backend *a, const struct lb_plan_backend *b);
+/*
+ * Whether a front end is to be closed to clients outside while ranges change: it goes, or what was let in becomes what is
+ * refused.
+ */
+bool lb_work_closes(const struct lb_work *work, const struct kernel_frontend *frontend);
 /* Ids of what the target has in the set; free with g_free. */
 uint32_t *lb_work_choosable(const struct lb_work *work, enum lb_set_kind kind, uint32_t *ret_n);
 /* A row for what the kernel has of the service. backends: sorted; ranges: struct cidr. */

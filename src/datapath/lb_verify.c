@@ -263,12 +263,13 @@ static bool read_entry(const void *key, const void *value, void *data)
 static void note_repair(struct verification *verification, const void *key, const char *message)
 {
 	g_autofree char *text = NULL;
+	g_autofree char *object = NULL;
 
 	if (verification->n_repaired++ >= RECONCILE_LOG_MAX)
 		return;
 	text = map_key_format(verification->map, key);
-	log_warning("datapath", message, "reconciler=services object=%s %s",
-		    map_layout_get(verification->map)->name, text);
+	object = g_strdup_printf("%s %s", map_layout_get(verification->map)->name, text);
+	log_warning("datapath", message, "reconciler=services object=%s", object);
 }
 
 static void repair_entry(struct verification *verification, const void *key, const void *value)

@@ -123,20 +123,35 @@ static void copy_sets(struct lb_work *work)
 	}
 }
 
+static bool ranges_change(const struct lb_work *work)
+{
+	for (uint32_t i = 0; i < work->n_ranges; i++)
+		if (work->ranges[i].present != work->ranges[i].wanted)
+			return true;
+	return false;
+}
+
+bool lb_work_closes(const struct lb_work *work, const struct kernel_frontend *frontend)
+{
+	const struct lb_plan_frontend *plan;
+
+	if (!work->target || !frontend->owner || !frontend->present ||
+	    !(frontend->value.flags & LB_FRONTEND_F_SOURCE_RANGES))
+		return false;
+	plan = lb_frontend_find(work->target, &frontend->key);
+	if (!plan)
+		return ranges_change(work);
+	return plan->flags & LB_FRONTEND_F_SOURCE_RANGES &&
+	       (frontend->value.flags ^ plan->flags) & LB_FRONTEND_F_DENY_RANGES;
+}
+
 static bool switches_ranges(const struct lb_work *work)
 {
 	const struct kernel_service *service = work->service;
 
-	for (uint32_t i = 0; work->target && i < service->n_frontends; i++) {
-		const struct kernel_frontend *frontend = service->frontends[i];
-		const struct lb_plan_frontend *plan =
-			lb_frontend_find(work->target, &frontend->key);
-
-		if (plan && frontend->present &&
-		    frontend->value.flags & plan->flags & LB_FRONTEND_F_SOURCE_RANGES &&
-		    (frontend->value.flags ^ plan->flags) & LB_FRONTEND_F_DENY_RANGES)
+	for (uint32_t i = 0; i < service->n_frontends; i++)
+		if (lb_work_closes(work, service->frontends[i]))
 			return true;
-	}
 	return false;
 }
 

@@ -50,7 +50,8 @@ static bool add_victim(const void *key, const void *value, void *data)
 	const struct lb_socket *socket = value;
 	struct victim *victim;
 
-	if (!g_hash_table_contains(run->kill->backends, GUINT_TO_POINTER(socket->backend)))
+	if (!g_hash_table_contains(run->kill->backends, GUINT_TO_POINTER(socket->backend)) ||
+	    (socket->endpoint && !run->kill->namespaces))
 		return true;
 	victim = g_new(struct victim, 1);
 	memcpy(&victim->key, key, sizeof(victim->key));
@@ -179,7 +180,7 @@ static void visit_all(struct run *run)
 
 	if (g_hash_table_contains(run->endpoints, GUINT_TO_POINTER(0)) && end_sockets(run, &error))
 		note_problem(run, error->message);
-	for (guint i = 0; i < run->kill->namespaces->len; i++)
+	for (guint i = 0; run->kill->namespaces && i < run->kill->namespaces->len; i++)
 		if (may_have_victims(run, run->kill->namespaces->pdata[i]))
 			visit(run, run->kill->namespaces->pdata[i]);
 }

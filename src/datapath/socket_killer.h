@@ -18,8 +18,8 @@ struct socket_kill {
 	/* cilium_lb_reverse_sk; entries of what has ended are removed. */
 	const struct bpf_map_ref *map;
 	GHashTable *backends; /* ids, GUINT_TO_POINTER: of those that are gone */
-	GPtrArray *
-		namespaces; /* struct socket_namespace: of endpoints; the thread's own is the host's */
+	/* struct socket_namespace, of endpoints; NULL: theirs go on. The thread's own is the host's. */
+	GPtrArray *namespaces;
 };
 
 struct socket_kill_result {

@@ -64,9 +64,8 @@ static void put_service(struct world *world, const char *vip, uint16_t port, uin
 static struct socket_kill_result run_kill(uint32_t backend, GPtrArray *namespaces)
 {
 	g_autoptr(GHashTable) backends = g_hash_table_new(NULL, NULL);
-	g_autoptr(GPtrArray) none = g_ptr_array_new();
 	struct bpf_map_ref map;
-	struct socket_kill kill = {&map, backends, namespaces ? namespaces : none};
+	struct socket_kill kill = {&map, backends, namespaces};
 	struct socket_kill_result result;
 
 	assert_int_equal(bpf_map_open(bpf_root, "cilium_lb_reverse_sk", &map, NULL), 0);
@@ -174,6 +173,10 @@ static void test_goes_into_namespaces(void **state)
 	assert_int_equal(result.n_udp, 0);
 	assert_true(is_alive(inside.client));
 	assert_int_equal(netns_run(fd, connect_inside, &inside, NULL), 0);
+	/* Those of endpoints are to go on. */
+	result = run_kill(80, NULL);
+	assert_int_equal(result.n_udp, 0);
+	assert_true(is_alive(inside.client));
 	g_ptr_array_set_size(namespaces, 0);
 	g_ptr_array_add(namespaces, socket_namespace_new(71, 1, "/nonsense"));
 	g_ptr_array_add(namespaces, socket_namespace_new(70, inside.cookie, path));

@@ -1,282 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "src/derive/lb.h"
+#include "src/derive/lb_private.h"
 
 #include <string.h>
 #include "src/derive/lb_redirect.h"
 #include "src/derive/lb_request.h"
-#include "src/derive/lb_rows.h"
 #include "src/derive/lb_service.h"
 #include "src/derive/row_set.h"
 #include "src/model/backend_health.h"
-#include "src/store/keyed_set.h"
-
-struct lb_derivation {
-	struct store *store;
-	struct tables *tables;
-	const struct derive_config *config;
-	const struct table_index *slices;
-	struct table_index *services_by_hash;    /* those whose back ends are probed */
-	struct table_index *redirects_by_target; /* by "namespace/service" */
-	struct lb_node *node;
-	struct lb_pods *pods;
-	struct lb_rows *rows;
-	GHashTable *dirty[LB_OWNER__MAX]; /* keys of owners to look at */
-	/* As they were derived last, a reference each: which rows they have, which service they are of. */
-	struct keyed_set derived_services;
-	struct keyed_set derived_slices;
-	GHashTable *owner_rows[LB_OWNER__MAX]; /* of the other kinds: key to GPtrArray of keys */
-	GHashTable *skips;                     /* key of a redirect to GPtrArray of rows */
-	GPtrArray *all_skips;                  /* as they were put last */
-	GHashTable *refused;                   /* key of a pod to GPtrArray of texts */
-	bool skips_changed;
-};
 
 static void object_key(const void *item, struct row_key *ret_key)
 {
 	const struct object *object = item;
 
 	*ret_key = (struct row_key){object->meta.key, strlen(object->meta.key)};
-}
-
-/* ---- what to look at ---- */
-
-static void wake(struct lb_derivation *derivation, enum lb_owner_kind kind, const char *key)
-{
-	GHashTable *dirty = derivation->dirty[kind];
-
-	if (!g_hash_table_contains(dirty, key))
-		g_hash_table_add(dirty, g_strdup(key));
-}
-
-static void wake_owner(const struct lb_owner *owner, void *data)
-{
-	wake(data, owner->kind, owner->key);
-}
-
-static bool wake_service(const struct row *row, void *data)
-{
-	wake(data, LB_OWNER_SERVICE, ((const struct object *)row)->meta.key);
-	return true;
-}
-
-static bool wake_redirect(const struct row *row, void *data)
-{
-	wake(data, LB_OWNER_REDIRECT, ((const struct object *)row)->meta.key);
-	return true;
-}
-
-static void wake_slice_service(struct lb_derivation *derivation, const struct endpoint_slice *slice)
-{
-	g_autofree char *key = NULL;
-
-	if (!slice || !slice->service)
-		return;
-	key = g_strdup_printf("%s/%s", slice->meta.namespace, slice->service);
-	wake(derivation, LB_OWNER_SERVICE, key);
-}
-
-struct namespace_walk {
-	struct lb_derivation *derivation;
-	const char *name;
-	size_t n_bytes;
-};
-
-static bool wake_redirect_in(const struct row *row, void *data)
-{
-	const struct object *object = (const struct object *)row;
-	const struct namespace_walk *walk = data;
-
-	if (strlen(object->meta.namespace) == walk->n_bytes &&
-	    !memcmp(object->meta.namespace, walk->name, walk->n_bytes))
-		wake_redirect(row, walk->derivation);
-	return true;
-}
-
-static void wake_redirects_in(struct lb_derivation *derivation, const char *name, size_t n_bytes)
-{
-	struct namespace_walk walk = {derivation, name, n_bytes};
-
-	table_foreach (derivation->tables->local_redirects, wake_redirect_in, &walk)
-		;
-}
-
-static void pod_changed(const char *pod_key, void *data)
-{
-	wake(data, LB_OWNER_HOST_PORT, pod_key);
-	wake_redirects_in(data, pod_key, strcspn(pod_key, "/"));
-}
-
-static bool wake_request(const struct row *row, void *data)
-{
-	g_autofree char *key = lb_request_key(((const struct service_request *)row)->id);
-
-	wake(data, LB_OWNER_REQUEST, key);
-	return true;
-}
-
-static bool wake_local_request(const struct row *row, void *data)
-{
-	return lb_request_is_local((const struct service_request *)row) ? wake_request(row, data)
-									: true;
-}
-
-/* ---- what the node's state wakes ---- */
-
-static void node_addr_changed(const struct addr *addr, void *data)
-{
-	lb_rows_note_node_addr(((struct lb_derivation *)data)->rows, addr);
-}
-
-struct zone_walk {
-	struct lb_derivation *derivation;
-	const char *node_name;
-};
-
-static void wake_rows_of_node(const struct lb_service *row, void *data)
-{
-	const struct zone_walk *walk = data;
-
-	for (uint32_t i = 0; i < row->n_backends; i++) {
-		struct lb_owner owner;
-		g_autofree char *key = NULL;
-
-		if (row->backends[i].node != walk->node_name)
-			continue;
-		key = lb_owner_of(row->key, &owner.kind);
-		owner.key = key;
-		wake_owner(&owner, walk->derivation);
-		return;
-	}
-}
-
-/* That of this node also says who is near. */
-static void zone_changed(const char *node_name, void *data)
-{
-	struct zone_walk walk = {data, node_name};
-
-	lb_rows_foreach(walk.derivation->rows, wake_rows_of_node, &walk);
-}
-
-static bool wake_node_port(const struct row *row, void *data)
-{
-	return lb_service_has_node_ports((const struct service *)row) ? wake_service(row, data)
-								      : true;
-}
-
-static void wake_host_port(const struct lb_local_pod *pod, void *data)
-{
-	if (pod->pod->host_ports)
-		wake(data, LB_OWNER_HOST_PORT, pod->pod->meta.key);
-}
-
-static void node_ports_changed(void *data)
-{
-	struct lb_derivation *derivation = data;
-
-	table_foreach (derivation->tables->services, wake_node_port, derivation)
-		;
-	lb_pods_foreach(derivation->pods, wake_host_port, derivation);
-}
-
-static bool wake_asking(const struct row *row, void *data)
-{
-	return lb_service_asks_node((const struct service *)row) ? wake_service(row, data) : true;
-}
-
-static void node_self_changed(void *data)
-{
-	struct lb_derivation *derivation = data;
-
-	table_foreach (derivation->tables->services, wake_asking, derivation)
-		;
-	table_foreach (derivation->tables->service_requests, wake_request, derivation)
-		;
-}
-
-/* ---- changed keys ---- */
-
-static void note_service(struct lb_derivation *derivation, const struct row_key *key)
-{
-	g_autofree char *text = g_strndup(key->data, key->n_bytes);
-
-	wake(derivation, LB_OWNER_SERVICE, text);
-	table_index_foreach(derivation->redirects_by_target, key->data, key->n_bytes, wake_redirect,
-			    derivation);
-}
-
-static void note_slice(struct lb_derivation *derivation, const struct row_key *key)
-{
-	const struct row *row =
-		table_get(derivation->tables->endpoint_slices, key->data, key->n_bytes);
-	struct endpoint_slice *before =
-		keyed_set_remove(&derivation->derived_slices, key->data, key->n_bytes);
-
-	wake_slice_service(derivation, (const struct endpoint_slice *)row);
-	wake_slice_service(derivation, before);
-	if (row)
-		keyed_set_put(&derivation->derived_slices, row_ref(row));
-	if (before)
-		row_unref(&before->row);
-}
-
-static void note_health(struct lb_derivation *derivation, const struct row_key *key)
-{
-	struct backend_health_key health;
-
-	memcpy(&health, key->data, sizeof(health));
-	table_index_foreach(derivation->services_by_hash, &health.service_hash,
-			    sizeof(health.service_hash), wake_service, derivation);
-}
-
-static void note_request(struct lb_derivation *derivation, const struct row_key *key)
-{
-	g_autofree char *text = NULL;
-	uint32_t id;
-
-	memcpy(&id, key->data, sizeof(id));
-	text = lb_request_key(id);
-	wake(derivation, LB_OWNER_REQUEST, text);
-}
-
-static void note_redirect(struct lb_derivation *derivation, const struct row_key *key)
-{
-	g_autofree char *text = g_strndup(key->data, key->n_bytes);
-
-	wake(derivation, LB_OWNER_REDIRECT, text);
-}
-
-static void note_endpoint(struct lb_derivation *derivation, const struct row_key *key)
-{
-	lb_pods_update_endpoint(derivation->pods, key);
-	table_foreach (derivation->tables->service_requests, wake_local_request, derivation)
-		;
-}
-
-static void note(struct lb_derivation *derivation, const struct table *table,
-		 const struct row_key *key)
-{
-	const struct tables *tables = derivation->tables;
-
-	if (table == tables->services)
-		note_service(derivation, key);
-	else if (table == tables->endpoint_slices)
-		note_slice(derivation, key);
-	else if (table == tables->nodes)
-		lb_node_update_node(derivation->node, key);
-	else if (table == tables->devices)
-		lb_node_update_device(derivation->node, key);
-	else if (table == tables->pods)
-		lb_pods_update_pod(derivation->pods, key);
-	else if (table == tables->endpoints)
-		note_endpoint(derivation, key);
-	else if (table == tables->namespaces)
-		wake_redirects_in(derivation, key->data, key->n_bytes);
-	else if (table == tables->local_redirects)
-		note_redirect(derivation, key);
-	else if (table == tables->service_requests)
-		note_request(derivation, key);
-	else if (table == tables->backend_health)
-		note_health(derivation, key);
 }
 
 /* ---- owners ---- */
@@ -474,7 +210,7 @@ static void run(struct watch *watch, void *data)
 
 	while (watch_pop(watch, &table, &key))
 		if (derivation->config->enable_services)
-			note(derivation, table, &key);
+			lb_note(derivation, table, &key);
 	lb_node_finish_update(derivation->node);
 	while (derive_dirty(derivation))
 		;
@@ -547,6 +283,14 @@ static GHashTable *text_map_new(void)
 	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_array);
 }
 
+static struct lb_node *make_node(struct lb_derivation *derivation)
+{
+	struct lb_node_ops ops = lb_note_node_ops;
+
+	ops.data = derivation;
+	return lb_node_new(derivation->tables, derivation->config, &ops);
+}
+
 struct lb_derivation *lb_derivation_new(struct store *store, struct tables *tables,
 					const struct derive_config *config,
 					const struct table_index *slices)
@@ -559,18 +303,11 @@ struct lb_derivation *lb_derivation_new(struct store *store, struct tables *tabl
 	derivation->slices = slices;
 	derivation->services_by_hash = table_index_new(tables->services, key_probed);
 	derivation->redirects_by_target = table_index_new(tables->local_redirects, key_target);
-	derivation->node = lb_node_new(tables, config,
-				       &(const struct lb_node_ops){
-					       .addr_changed = node_addr_changed,
-					       .zone_changed = zone_changed,
-					       .ports_changed = node_ports_changed,
-					       .self_changed = node_self_changed,
-					       .data = derivation,
-				       });
-	derivation->pods = lb_pods_new(tables, config, pod_changed, derivation);
+	derivation->node = make_node(derivation);
+	derivation->pods = lb_pods_new(tables, config, lb_note_pod, derivation);
 	derivation->rows = lb_rows_new(store, tables,
 				       &(const struct lb_rows_ops){
-					       .wake = wake_owner,
+					       .wake = lb_note_owner,
 					       .is_node_addr = is_node_addr,
 					       .data = derivation,
 				       });
@@ -612,38 +349,4 @@ void lb_derivation_free(struct lb_derivation *derivation)
 	lb_pods_free(derivation->pods);
 	lb_node_free(derivation->node);
 	g_free(derivation);
-}
-
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void add_conflict(const char *loser, const char *winner, const struct addr *addr,
-			 uint16_t port, void *data)
-{
-	char text[ADDR_TEXT_BYTES];
-
-	g_ptr_array_add(data,
-			g_strdup_printf("%s does not get %s port %u, which %s has: give one of "
-					"them another address or port",
-					loser, addr_format(addr, text), port, winner));
-}
-
-GPtrArray *lb_derivation_problems(const struct lb_derivation *derivation)
-{
-	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
-	GHashTableIter iter;
-	void *texts;
-
-	lb_rows_foreach_conflict(derivation->rows, add_conflict, problems);
-	g_hash_table_iter_init(&iter, derivation->refused);
-	while (g_hash_table_iter_next(&iter, NULL, &texts)) {
-		const GPtrArray *refused = texts;
-
-		for (unsigned int i = 0; i < refused->len; i++)
-			g_ptr_array_add(problems, g_strdup(refused->pdata[i]));
-	}
-	g_ptr_array_sort(problems, compare_texts);
-	return problems;
 }

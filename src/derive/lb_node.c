@@ -7,6 +7,7 @@
 #include "src/derive/node.h"
 #include "src/store/keyed_set.h"
 
+#define LABEL_ZONE     "topology.kubernetes.io/zone"
 #define LABEL_ZONE_OLD "failure-domain.beta.kubernetes.io/zone"
 
 struct lb_node {
@@ -125,7 +126,7 @@ static void count_row(struct lb_node *node, const struct node *row, int more)
 
 static const char *zone_of(const struct node *row)
 {
-	const char *zone = row ? label_set_find(row->meta.labels, NULL, LB_LABEL_ZONE) : NULL;
+	const char *zone = row ? label_set_find(row->meta.labels, NULL, LABEL_ZONE) : NULL;
 
 	if (row && !zone)
 		zone = label_set_find(row->meta.labels, NULL, LABEL_ZONE_OLD);

@@ -6,8 +6,6 @@
 #include "src/model/label.h"
 #include "src/store/tables.h"
 
-#define LB_LABEL_ZONE "topology.kubernetes.io/zone"
-
 struct lb_node;
 
 struct lb_node_ops {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "src/derive/lb_claim.h"
+#include "src/derive/lb_loss.h"
 #include "src/store/keyed_set.h"
 
 struct lb_rows {
@@ -11,8 +12,7 @@ struct lb_rows {
 	struct lb_rows_ops ops;
 	struct keyed_set rows; /* struct lb_service, a reference each */
 	struct lb_claims *claims;
-	GHashTable *losers;  /* struct lb_claim_key to a set of keys of rows */
-	GHashTable *losses;  /* key of a row to GArray of struct lb_claim_key */
+	struct lb_losses *losses;
 	GHashTable *changed; /* keys of rows, since the last commit */
 };
 
@@ -32,26 +32,6 @@ static void row_key_of(const void *item, struct row_key *ret_key)
 	*ret_key = (struct row_key){row->key, strlen(row->key)};
 }
 
-static unsigned int hash_claim(const void *pointer)
-{
-	const struct lb_claim_key *key = pointer;
-	unsigned int hash = key->port * 31U + key->protocol;
-
-	for (unsigned int i = 0; i < G_N_ELEMENTS(key->addr.words); i++)
-		hash = hash * 16777619U ^ key->addr.words[i];
-	return hash;
-}
-
-static gboolean equal_claims(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct lb_claim_key)) == 0;
-}
-
-static void free_set(void *set)
-{
-	g_hash_table_unref(set);
-}
-
 static void free_array(void *array)
 {
 	g_array_unref(array);
@@ -67,8 +47,7 @@ struct lb_rows *lb_rows_new(struct store *store, struct tables *tables,
 	rows->ops = *ops;
 	keyed_set_init(&rows->rows, row_key_of);
 	rows->claims = lb_claims_new();
-	rows->losers = g_hash_table_new_full(hash_claim, equal_claims, g_free, free_set);
-	rows->losses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_array);
+	rows->losses = lb_losses_new();
 	rows->changed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return rows;
 }
@@ -86,8 +65,7 @@ void lb_rows_free(struct lb_rows *rows)
 	keyed_set_foreach(&rows->rows, unref_item, NULL);
 	keyed_set_fini(&rows->rows);
 	lb_claims_free(rows->claims);
-	g_hash_table_unref(rows->losers);
-	g_hash_table_unref(rows->losses);
+	lb_losses_free(rows->losses);
 	g_hash_table_unref(rows->changed);
 	g_free(rows);
 }
@@ -114,59 +92,9 @@ static bool is_of(const struct lb_owner *owner, const char *row_key)
 	return kind == owner->kind && !strcmp(key, owner->key);
 }
 
-/* ---- who lost what ---- */
-
-static void forget_loss(struct lb_rows *rows, const struct lb_claim_key *key, const char *row_key)
+static void wake_loser(const char *row_key, void *data)
 {
-	GHashTable *losers = g_hash_table_lookup(rows->losers, key);
-
-	if (!losers)
-		return;
-	g_hash_table_remove(losers, row_key);
-	if (!g_hash_table_size(losers))
-		g_hash_table_remove(rows->losers, key);
-}
-
-static void note_loss(struct lb_rows *rows, const struct lb_claim_key *key, const char *row_key)
-{
-	GHashTable *losers = g_hash_table_lookup(rows->losers, key);
-
-	if (!losers) {
-		losers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-		g_hash_table_insert(rows->losers, g_memdup2(key, sizeof(*key)), losers);
-	}
-	g_hash_table_add(losers, g_strdup(row_key));
-}
-
-/* now NULL: none. Takes a reference. */
-static void set_losses(struct lb_rows *rows, const char *row_key, GArray *now)
-{
-	GArray *before = g_hash_table_lookup(rows->losses, row_key);
-
-	for (unsigned int i = 0; before && i < before->len; i++)
-		forget_loss(rows, &g_array_index(before, struct lb_claim_key, i), row_key);
-	if (!now || !now->len) {
-		if (before)
-			g_hash_table_remove(rows->losses, row_key);
-		return;
-	}
-	for (unsigned int i = 0; i < now->len; i++)
-		note_loss(rows, &g_array_index(now, struct lb_claim_key, i), row_key);
-	g_hash_table_insert(rows->losses, g_strdup(row_key), g_array_ref(now));
-}
-
-/* Copies: an owner that is woken changes nothing here at once, but may one day. */
-static void wake_losers(struct lb_rows *rows, const struct lb_claim_key *key)
-{
-	GHashTable *losers = g_hash_table_lookup(rows->losers, key);
-	GHashTableIter iter;
-	void *row_key;
-
-	if (!losers)
-		return;
-	g_hash_table_iter_init(&iter, losers);
-	while (g_hash_table_iter_next(&iter, &row_key, NULL))
-		wake_owner_of(rows, row_key);
+	wake_owner_of(data, row_key);
 }
 
 /* ---- a replacement ---- */
@@ -354,7 +282,7 @@ static void retire_old(struct replacement *replacement, const GPtrArray *old_key
 
 		if (is_drafted(replacement->drafts, old_keys->pdata[i]))
 			continue;
-		set_losses(rows, old_keys->pdata[i], NULL);
+		lb_losses_set(rows->losses, old_keys->pdata[i], NULL);
 		if (row)
 			retire(replacement, row);
 	}
@@ -372,7 +300,7 @@ static void exchange(struct replacement *replacement, const GPtrArray *old_keys)
 		struct lb_service *before = get_row(rows, draft->key);
 		struct lb_service *row = draft->frontends->len ? lb_draft_finish(draft) : NULL;
 
-		set_losses(rows, draft->key, replacement->losses->pdata[i]);
+		lb_losses_set(rows->losses, draft->key, replacement->losses->pdata[i]);
 		if (is_as_before(row, before)) {
 			row_unref(&row->row);
 			row = before;
@@ -407,7 +335,7 @@ void lb_rows_replace(struct lb_rows *rows, const struct lb_owner *owner, const G
 			&g_array_index(replacement.released, struct lb_claim_key, i);
 
 		if (!lb_claims_find(rows->claims, key))
-			wake_losers(rows, key);
+			lb_losses_foreach_of(rows->losses, key, wake_loser, rows);
 	}
 	g_ptr_array_unref(replacement.losses);
 	g_array_unref(replacement.released);
@@ -420,7 +348,7 @@ void lb_rows_note_node_addr(struct lb_rows *rows, const struct addr *addr)
 
 	if (holder)
 		wake_owner_of(rows, holder->key);
-	wake_losers(rows, &key);
+	lb_losses_foreach_of(rows->losses, &key, wake_loser, rows);
 }
 
 void lb_rows_commit(struct lb_rows *rows)
@@ -477,26 +405,29 @@ static bool is_redirected(const char *loser, const char *winner)
 	return winner_kind == LB_OWNER_REDIRECT && loser_kind != LB_OWNER_REDIRECT;
 }
 
+struct conflict_walk {
+	const struct lb_rows *rows;
+	void (*fn)(const char *loser, const char *winner, const struct addr *addr, uint16_t port,
+		   void *data);
+	void *data;
+};
+
+static void visit_loss(const char *row_key, const struct lb_claim_key *key, void *data)
+{
+	const struct conflict_walk *walk = data;
+	const struct lb_service *holder =
+		key->port ? lb_claims_find(walk->rows->claims, key) : NULL;
+
+	if (holder && !is_redirected(row_key, holder->key))
+		walk->fn(row_key, holder->key, &key->addr, key->port, walk->data);
+}
+
 void lb_rows_foreach_conflict(const struct lb_rows *rows,
 			      void (*fn)(const char *loser, const char *winner,
 					 const struct addr *addr, uint16_t port, void *data),
 			      void *data)
 {
-	GHashTableIter iter;
-	void *row_key, *losses;
+	struct conflict_walk walk = {rows, fn, data};
 
-	g_hash_table_iter_init(&iter, rows->losses);
-	while (g_hash_table_iter_next(&iter, &row_key, &losses)) {
-		const GArray *keys = losses;
-
-		for (unsigned int i = 0; i < keys->len; i++) {
-			const struct lb_claim_key *key =
-				&g_array_index(keys, struct lb_claim_key, i);
-			const struct lb_service *holder =
-				key->port ? lb_claims_find(rows->claims, key) : NULL;
-
-			if (holder && !is_redirected(row_key, holder->key))
-				fn(row_key, holder->key, &key->addr, key->port, data);
-		}
-	}
+	lb_losses_foreach(rows->losses, visit_loss, &walk);
 }

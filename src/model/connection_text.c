@@ -39,37 +39,75 @@ static void append_flags(GString *text, const struct ct_entry *entry)
 		g_string_append(text, "TxClosing ");
 	if (entry->flags & CT_F_SEEN_NON_SYN)
 		g_string_append(text, "SeenNonSyn ");
+	if (entry->flags & CT_F_LOOPBACK)
+		g_string_append(text, "LBLoopback ");
+	if (entry->flags & CT_F_DSR)
+		g_string_append(text, "DSR ");
 	if (entry->flags & CT_F_VIA_STACK)
 		g_string_append(text, "ViaStack ");
 	g_string_append(text, "] ");
 }
 
-void connection_append(GString *text, const struct ct_key *key, const struct ct_entry *entry,
-		       const uint32_t *now_tick)
+static int initiator(const struct ct_entry *entry)
 {
-	int from = entry->flags & CT_F_INITIATOR_1 ? 1 : 0;
+	return entry->flags & CT_F_INITIATOR_1 ? 1 : 0;
+}
+
+bool connection_get_frontend(const struct ct_key *key, const struct ct_entry *entry,
+			     struct addr *ret_addr, __be16 *ret_port)
+{
+	int to = !initiator(entry);
+
+	if (key->kind == CT_KIND_SERVICE) {
+		*ret_addr = key->addr[to];
+		*ret_port = key->port[to];
+	} else if (entry->flags & CT_F_SERVICE) {
+		*ret_addr = entry->service_addr;
+		*ret_port = entry->service_port;
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void append_translation(GString *text, const struct ct_key *key,
+			       const struct ct_entry *entry)
+{
+	if (entry->nat == CT_NAT_SOURCE) {
+		g_string_append(text, " XLATE_SRC ");
+		connection_append_end(text, &entry->nat_addr, entry->nat_port);
+	}
+	if (key->kind == CT_KIND_SERVICE) {
+		g_string_append(text, " XLATE_DST ");
+		connection_append_end(text, &entry->service_addr, entry->service_port);
+	}
+}
+
+void connection_append(GString *text, const struct ct_key *key, const struct ct_entry *entry,
+		       const struct connection_context *context)
+{
+	bool is_service = key->kind == CT_KIND_SERVICE;
+	int from = initiator(entry);
 
 	g_string_append(text, protocol_format(key->protocol));
-	g_string_append(text, entry->generation[from] ? " OUT " : " IN ");
+	g_string_append(text, entry->generation[from] || is_service ? " OUT " : " IN ");
 	connection_append_end(text, &key->addr[from], key->port[from]);
 	g_string_append(text, " -> ");
 	connection_append_end(text, &key->addr[!from], key->port[!from]);
-	g_string_append_printf(text, " expires=%u ", entry->expires);
-	if (now_tick)
+	g_string_append_printf(text, " %sexpires=%u ", is_service ? "service " : "",
+			       entry->expires);
+	if (context->now_tick)
 		g_string_append_printf(text, "(remaining: %d sec(s)) ",
-				       (int32_t)(entry->expires - *now_tick));
+				       (int32_t)(entry->expires - *context->now_tick));
 	g_string_append_printf(text,
 			       "Packets=%llu Bytes=%llu RxFlagsSeen=0x%02x LastRxReport=%u "
 			       "TxFlagsSeen=0x%02x LastTxReport=%u ",
 			       entry->packets, entry->bytes, entry->rx_flags, entry->last_report,
 			       entry->tx_flags, entry->last_report);
 	append_flags(text, entry);
-	g_string_append_printf(text, "RevNAT=0 SourceSecurityID=%u BackendID=0",
-			       ct_entry_initiator_identity(entry));
-	if (entry->nat == CT_NAT_SOURCE) {
-		g_string_append(text, " XLATE_SRC ");
-		connection_append_end(text, &entry->nat_addr, entry->nat_port);
-	}
+	g_string_append_printf(text, "RevNAT=%u SourceSecurityID=%u BackendID=%u", context->revnat,
+			       ct_entry_initiator_identity(entry), entry->backend);
+	append_translation(text, key, entry);
 }
 
 static void append_created(GString *text, const struct nat_entry *entry, const uint32_t *now_tick)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include "abi/conntrack.h"
 #include "abi/fragment.h"
@@ -13,12 +14,21 @@ const char *protocol_format(uint8_t protocol);
 /* Appends "10.0.0.1:80" or "[fd00::1]:80". */
 void connection_append_end(GString *text, const struct addr *addr, __be16 port);
 
+/* What a line tells beside the entry. */
+struct connection_context {
+	const uint32_t *now_tick; /* for the time that is left; NULL: without */
+	uint32_t revnat;          /* number of the front end; 0: of none, or not known */
+};
+
 /*
  * "TCP OUT 10.0.0.1:4321 -> 10.0.0.2:80 expires=…". One entry stands for both directions: it is shown from
- * the side that opened the connection. now_tick: for the time that is left; NULL: without.
+ * the side that opened the connection. One to a front end has "service" in it, and XLATE_DST at its end.
  */
 void connection_append(GString *text, const struct ct_key *key, const struct ct_entry *entry,
-		       const uint32_t *now_tick);
+		       const struct connection_context *context);
+/* The front end that the connection goes to or through; false: none. */
+bool connection_get_frontend(const struct ct_key *key, const struct ct_entry *entry,
+			     struct addr *ret_addr, __be16 *ret_port);
 
 /*
  * Two lines: the way there, which is read out of the way back, and the way back, as the entry has it.

@@ -16,12 +16,16 @@ static struct addr addr_of(const char *text)
 	return addr;
 }
 
+static uint32_t revnat;
+
 static void assert_connection(const struct ct_key *key, const struct ct_entry *entry,
 			      const uint32_t *now_tick, const char *expected)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
 
-	connection_append(text, key, entry, now_tick);
+	connection_append(
+		text, key, entry,
+		&(const struct connection_context){.now_tick = now_tick, .revnat = revnat});
 	assert_string_equal(text->str, expected);
 }
 
@@ -72,6 +76,45 @@ static void connections(void **state)
 		"XLATE_SRC 192.0.2.1:40000");
 }
 
+/* To a front end, and behind it. */
+static void services(void **state)
+{
+	struct ct_key key = {
+		.addr = {addr_of("10.0.0.1"), addr_of("10.96.0.1")},
+		.port = {htons(4321), htons(80)},
+		.protocol = IPPROTO_TCP,
+		.kind = CT_KIND_SERVICE,
+	};
+	struct ct_entry entry = {
+		.expires = 100,
+		.service_addr = addr_of("10.0.0.5"),
+		.service_port = htons(8080),
+		.backend = 7,
+	};
+	struct addr addr;
+	__be16 port;
+
+	revnat = 3;
+	assert_connection(&key, &entry, NULL,
+			  "TCP OUT 10.0.0.1:4321 -> 10.96.0.1:80 service expires=100 Packets=0 "
+			  "Bytes=0 RxFlagsSeen=0x00 LastRxReport=0 TxFlagsSeen=0x00 "
+			  "LastTxReport=0 Flags=0x0000 [ ] RevNAT=3 SourceSecurityID=0 "
+			  "BackendID=7 XLATE_DST 10.0.0.5:8080");
+	assert_true(connection_get_frontend(&key, &entry, &addr, &port));
+	assert_true(addr_equal(&addr, &key.addr[1]) && port == htons(80));
+	key.kind = CT_KIND_CONNECTION;
+	assert_false(connection_get_frontend(&key, &entry, &addr, &port));
+	entry.flags = CT_F_SERVICE | CT_F_DSR | CT_F_LOOPBACK;
+	assert_true(connection_get_frontend(&key, &entry, &addr, &port));
+	assert_true(addr_equal(&addr, &entry.service_addr) && port == htons(8080));
+	assert_connection(&key, &entry, NULL,
+			  "TCP IN 10.0.0.1:4321 -> 10.96.0.1:80 expires=100 Packets=0 Bytes=0 "
+			  "RxFlagsSeen=0x00 LastRxReport=0 TxFlagsSeen=0x00 LastTxReport=0 "
+			  "Flags=0x0070 [ LBLoopback DSR ] RevNAT=3 SourceSecurityID=0 "
+			  "BackendID=7");
+	revnat = 0;
+}
+
 static void translations(void **state)
 {
 	const struct nat_key key = {
@@ -106,6 +149,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(connections),
+		cmocka_unit_test(services),
 		cmocka_unit_test(translations),
 		cmocka_unit_test(protocols),
 	};

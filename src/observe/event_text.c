@@ -5,6 +5,7 @@
 #include "abi/drop.h"
 #include "src/model/identity.h"
 #include "src/observe/event_policy.h"
+#include "src/observe/event_service.h"
 #include "src/observe/packet_text.h"
 
 #define SEPARATOR           "------------------------------------------------------------------------------\n"
@@ -182,6 +183,16 @@ static const char *original_address(const struct event *event)
 
 /* ---- one line ---- */
 
+/* Behind the packet, which has one address of the two. */
+static void append_service(GString *text, const struct event *event,
+			   const struct event_format *format)
+{
+	if (!event_is_of_service(event))
+		return;
+	g_string_append(text, ", ");
+	event_service_append(text, event, format);
+}
+
 static void append_drop_line(GString *text, const struct event *event,
 			     const struct event_format *format)
 {
@@ -193,6 +204,7 @@ static void append_drop_line(GString *text, const struct event *event,
 	append_identities(text, event, format);
 	g_string_append(text, ": ");
 	append_connection(text, event);
+	append_service(text, event, format);
 	if (event_is_of_policy(event)) {
 		g_string_append(text, ", ");
 		event_policy_append_rule(text, event, format);
@@ -204,6 +216,7 @@ static void append_verdict_line(GString *text, const struct event *event,
 				const struct event_format *format)
 {
 	event_policy_append_verdict(text, event, format);
+	append_service(text, event, format);
 	g_string_append(text, ", ");
 	event_policy_append_rule(text, event, format);
 	g_string_append_c(text, '\n');
@@ -221,6 +234,7 @@ static void append_trace_line(GString *text, const struct event *event,
 		text, " state %s ifindex %s orig-ip %s: ", event_ct_state_text(event->ct_state),
 		ifname_text(event, format, ifname), original_address(event));
 	append_connection(text, event);
+	append_service(text, event, format);
 	g_string_append_c(text, '\n');
 }
 
@@ -309,6 +323,10 @@ static void append_block(GString *text, const struct event *event,
 	}
 	decode(event, &packet);
 	packet_text_append_layers(text, &packet);
+	if (event_is_of_service(event)) {
+		event_service_append(text, event, format);
+		g_string_append_c(text, '\n');
+	}
 	if (event->type == EVENT_DROP)
 		append_drop_help(text, event->subtype);
 	if (event_is_of_policy(event))
@@ -385,5 +403,7 @@ json_t *event_to_json(const struct event *event, const struct event_format *form
 		add_trace(object, event, format);
 	if (event_is_of_policy(event))
 		event_policy_add_json(object, event, format);
+	if (event_is_of_service(event))
+		event_service_add_json(object, event, format);
 	return object;
 }

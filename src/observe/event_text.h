@@ -33,6 +33,8 @@ struct event_format {
 	char *(*ifname)(unsigned int ifindex, char *buffer);
 	/* What a rule's number stands for, g_free, or NULL where that is not known; may be NULL. */
 	char *(*rule)(uint32_t number);
+	/* Whose the front end "10.96.0.1:80" is, g_free, or NULL where that is not known; may be NULL. */
+	char *(*service)(const char *frontend);
 };
 
 /* With the newline at its end. Free with g_free. */

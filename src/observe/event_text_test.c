@@ -4,9 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <arpa/inet.h>
 #include <cmocka.h>
 #include "abi/drop.h"
 #include "abi/metrics.h"
+#include "src/model/addr.h"
 #include "src/observe/event_text.h"
 
 static const uint8_t tcp4[] = {
@@ -110,6 +112,42 @@ static void test_trace6(void **state)
 	      "fd00::1 -> fd00::2 EchoRequest\n");
 }
 
+static char *name_service(const char *frontend)
+{
+	return g_str_equal(frontend, "10.96.0.1:80") ? g_strdup("default/web") : NULL;
+}
+
+static void test_service(void **state)
+{
+	const struct event_format named = {.ifname = ifname, .service = name_service};
+	const struct event_format verbose = {.detail = EVENT_VERBOSE, .service = name_service};
+	struct event event = make_event(EVENT_TRACE, tcp4, sizeof(tcp4));
+	json_t *json;
+
+	event.subtype = TRACE_TO_ENDPOINT;
+	event.service_port = htons(80);
+	assert_int_equal(addr_parse("10.96.0.1", &event.service_addr), 0);
+	check(&event, &named,
+	      "-> endpoint 34 flow 0xabc , identity 300->world state new ifindex lxc7 "
+	      "orig-ip 0.0.0.0: 10.0.0.1:4321 -> 10.0.0.2:80 tcp SYN, service default/web "
+	      "10.96.0.1:80\n");
+	json = event_to_json(&event, &named);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(json, "service"), "name")),
+		"default/web");
+	json_decref(json);
+	event.type = EVENT_DROP;
+	event.subtype = DROP_SERVICE_BACKEND_NOT_FOUND;
+	assert_int_equal(addr_parse("fd00::1", &event.service_addr), 0);
+	{
+		g_autofree char *line = event_format(&event, &named);
+		g_autofree char *block = event_format(&event, &verbose);
+
+		assert_non_null(strstr(line, "tcp SYN, service [fd00::1]:80\n"));
+		assert_non_null(strstr(block, "\nservice [fd00::1]:80\n"));
+	}
+}
+
 static void test_blocks(void **state)
 {
 	const struct event_format verbose = {.detail = EVENT_VERBOSE, .ifname = ifname};
@@ -187,9 +225,13 @@ static void test_names_of_all_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_drop),   cmocka_unit_test(test_trace_points),
-		cmocka_unit_test(test_trace6), cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_json),   cmocka_unit_test(test_names_of_all_numbers),
+		cmocka_unit_test(test_drop),
+		cmocka_unit_test(test_trace_points),
+		cmocka_unit_test(test_trace6),
+		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_names_of_all_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

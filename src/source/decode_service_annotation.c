@@ -195,6 +195,15 @@ static void check_ours(const struct field *annotations)
 	}
 }
 
+/* Whoever says nothing of ports may do so yet. */
+static bool has_only_others(const struct service *service)
+{
+	for (unsigned int i = 0; service->ports && i < service->ports->len; i++)
+		if (g_array_index(service->ports, struct service_port, i).protocol == IPPROTO_TCP)
+			return false;
+	return service->ports;
+}
+
 static void decode_health(const struct field *annotations, struct service *service)
 {
 	struct service_health health = {};
@@ -202,6 +211,11 @@ static void decode_health(const struct field *annotations, struct service *servi
 	check_ours(annotations);
 	if (!decode_probe(annotations, &health))
 		return;
+	if (has_only_others(service)) {
+		struct field field = field_member(annotations, HEALTH);
+
+		field_add_problem(&field, "has no effect: the service has no port of TCP");
+	}
 	health.interval_ms =
 		decode_ms(annotations, HEALTH "-interval", MAX_INTERVAL_MS, DEFAULT_INTERVAL_MS);
 	health.timeout_ms =

@@ -176,12 +176,22 @@ static void bad_health(void **state)
 	}
 }
 
+static void health_of_udp(void **state)
+{
+	assert_rows(
+		"apiVersion: v1\nkind: Service\nmetadata: {name: a, annotations: "
+		"{axoneme.io/health-check: tcp}}\n"
+		"spec: {ports: [{port: 53, protocol: UDP}]}\n",
+		"3 Service default/a, metadata.annotations[\"axoneme.io/health-check\"]: has no "
+		"effect: the service has no port of TCP\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(of_cilium),     cmocka_unit_test(topology),
 		cmocka_unit_test(node_selector), cmocka_unit_test(health),
-		cmocka_unit_test(bad_health),
+		cmocka_unit_test(bad_health),    cmocka_unit_test(health_of_udp),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,11 +57,10 @@ static struct nlmsghdr *put_request(struct sock_diag *diag, char *buffer, uint16
 
 static struct addr addr_of(int family, const __be32 words[4])
 {
-	struct addr addr;
+	struct addr addr = {.words = {0, 0, htonl(0xffff), words[0]}};
 
-	if (family == AF_INET)
-		return addr_from_v4((struct in_addr){.s_addr = words[0]});
-	memcpy(&addr, words, sizeof(addr));
+	if (family == AF_INET6)
+		memcpy(&addr, words, sizeof(addr));
 	return addr;
 }
 

@@ -6,8 +6,10 @@
 #pragma once
 
 #include <linux/inet_diag.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "abi/types.h"
 #include "src/base/error.h"
-#include "src/model/addr.h"
 
 struct sock_diag;
 

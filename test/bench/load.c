@@ -3,10 +3,12 @@
  * Load over TCP, one connection at a time:
  *
  *	load serve CPU              listens on :: at two ports, prints them: sink, echo
- *	load stream|rr|crr CPU ADDRESS PORT MILLISECONDS
+ *	load serve CPU FIRST N      the same, echo at N ports from FIRST on; prints one line
+ *	load stream|rr|crr CPU ADDRESS PORT MILLISECONDS [N]
  *
  * stream sends as fast as it can (to the sink) and prints bytes a second; rr exchanges one byte both
- * ways on one connection, crr on a new connection each time (both with the echo): exchanges a second.
+ * ways on one connection, crr on a new connection each time (both with the echo): exchanges a second. With N,
+ * crr goes to N addresses from ADDRESS on, in a random order.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -19,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -50,16 +53,17 @@ static void set_no_delay(int fd)
 		err(1, "TCP_NODELAY");
 }
 
-static int listen_any(uint16_t *ret_port)
+/* At *port; 0: any, which is told. */
+static int listen_any(uint16_t *port)
 {
-	struct sockaddr_in6 addr = {.sin6_family = AF_INET6};
+	struct sockaddr_in6 addr = {.sin6_family = AF_INET6, .sin6_port = htons(*port)};
 	socklen_t n = sizeof(addr);
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, n) || listen(fd, 128) ||
 	    getsockname(fd, (struct sockaddr *)&addr, &n))
 		err(1, "listen");
-	*ret_port = ntohs(addr.sin6_port);
+	*port = ntohs(addr.sin6_port);
 	return fd;
 }
 
@@ -76,22 +80,48 @@ static void serve_sink(int listener)
 	}
 }
 
+static void echo_once(int listener)
+{
+	int fd = accept(listener, NULL, NULL);
+	char byte;
+
+	set_no_delay(fd);
+	while (read(fd, &byte, 1) == 1 && write(fd, &byte, 1) == 1)
+		;
+	close(fd);
+}
+
 static void serve_echo(int listener)
 {
-	for (;;) {
-		int fd = accept(listener, NULL, NULL);
-		char byte;
+	for (;;)
+		echo_once(listener);
+}
 
-		set_no_delay(fd);
-		while (read(fd, &byte, 1) == 1 && write(fd, &byte, 1) == 1)
-			;
-		close(fd);
+static void serve_ports(uint16_t first, unsigned int n)
+{
+	int poller = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event;
+
+	if (poller < 0)
+		err(1, "epoll");
+	for (unsigned int i = 0; i < n; i++) {
+		uint16_t port = (uint16_t)(first + i);
+
+		event = (struct epoll_event){.events = EPOLLIN};
+		event.data.fd = listen_any(&port);
+		if (epoll_ctl(poller, EPOLL_CTL_ADD, event.data.fd, &event))
+			err(1, "epoll");
 	}
+	printf("ready\n");
+	fflush(stdout);
+	for (;;)
+		if (epoll_wait(poller, &event, 1, -1) == 1)
+			echo_once(event.data.fd);
 }
 
 static void serve(void)
 {
-	uint16_t sink_port, echo_port;
+	uint16_t sink_port = 0, echo_port = 0;
 	int sink = listen_any(&sink_port);
 	int echo = listen_any(&echo_port);
 	pid_t child = fork();
@@ -124,7 +154,31 @@ static void exchange(int fd)
 		err(1, "exchange");
 }
 
-static double run(const char *kind, const struct addrinfo *info, int64_t duration_ns)
+/* The last 32 bits of an address: where they are, to be counted up. */
+static uint8_t *address_end(const struct addrinfo *info)
+{
+	if (info->ai_family == AF_INET)
+		return (uint8_t *)&((struct sockaddr_in *)info->ai_addr)->sin_addr;
+	return (uint8_t *)&((struct sockaddr_in6 *)info->ai_addr)->sin6_addr + 12;
+}
+
+/* The next of count addresses from base on, at random. */
+static void choose_address(const struct addrinfo *info, uint32_t base, uint32_t count)
+{
+	static uint64_t state;
+	uint32_t address;
+
+	if (!state)
+		state = (uint64_t)now_ns() | 1;
+	state ^= state << 13;
+	state ^= state >> 7;
+	state ^= state << 17;
+	address = htonl(base + (uint32_t)(((state >> 32) * count) >> 32));
+	memcpy(address_end(info), &address, sizeof(address));
+}
+
+static double run(const char *kind, const struct addrinfo *info, int64_t duration_ns,
+		  uint32_t n_addresses)
 {
 	static char buffer[128 * 1024];
 	bool is_stream = !strcmp(kind, "stream");
@@ -132,7 +186,10 @@ static double run(const char *kind, const struct addrinfo *info, int64_t duratio
 	int fd = is_crr ? -1 : connect_to(info);
 	int64_t start, end;
 	uint64_t count = 0;
+	uint32_t base;
 
+	memcpy(&base, address_end(info), sizeof(base));
+	base = ntohl(base);
 	if (!is_crr)
 		set_no_delay(fd);
 	start = now_ns();
@@ -145,8 +202,10 @@ static double run(const char *kind, const struct addrinfo *info, int64_t duratio
 			count += (uint64_t)n;
 			continue;
 		}
-		if (is_crr)
+		if (is_crr) {
+			choose_address(info, base, n_addresses);
 			fd = connect_to(info);
+		}
 		exchange(fd);
 		if (is_crr)
 			close(fd);
@@ -166,12 +225,18 @@ int main(int argc, char **argv)
 		pin(argv[2]);
 		serve();
 	}
-	if (argc != 6)
-		errx(2, "usage: load serve CPU | load stream|rr|crr CPU ADDRESS PORT MILLISECONDS");
+	if (argc == 5 && !strcmp(argv[1], "serve")) {
+		pin(argv[2]);
+		serve_ports((uint16_t)atoi(argv[3]), (unsigned int)atoi(argv[4]));
+	}
+	if (argc != 6 && argc != 7)
+		errx(2, "usage: load serve CPU [FIRST N] | load stream|rr|crr CPU ADDRESS PORT "
+			"MILLISECONDS [N]");
 	pin(argv[2]);
 	if (getaddrinfo(argv[3], argv[4], &hints, &info))
 		errx(1, "%s: no address", argv[3]);
-	printf("%.0f\n", run(argv[1], info, atoll(argv[5]) * 1000000));
+	printf("%.0f\n", run(argv[1], info, atoll(argv[5]) * 1000000,
+			     argc == 7 ? (uint32_t)atoi(argv[6]) : 1));
 	freeaddrinfo(info);
 	return 0;
 }

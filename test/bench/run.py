@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "test/net"))
 
 import joining  # noqa: E402
 import policy  # noqa: E402
+import services  # noqa: E402
 import traffic  # noqa: E402
 from harness.node import PROGRAMS  # noqa: E402
 from harness.site import Site  # noqa: E402
@@ -33,6 +34,7 @@ class Bench:
         self.build = pathlib.Path(options.build).resolve()
         self.rounds = options.rounds
         self.milliseconds = options.milliseconds
+        self.levels = [int(level) for level in options.services.split(",")]
         self.report = Report()
 
     def tool(self, name):
@@ -181,6 +183,10 @@ class Bench:
             self.report.add("Agent RSS, 50,000 pods, 250 identities, 500 policies",
                             [self._rss_mb(node)], 50, False, " MB")
 
+    def run_services(self):
+        services.run(self.report, self.tool("load"), self.build, self.levels, self.rounds,
+                     self.milliseconds)
+
     def run_size(self):
         sizes = {}
         with tempfile.TemporaryDirectory() as directory:
@@ -200,6 +206,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--milliseconds", type=int, default=300, help="of each traffic measurement")
     parser.add_argument("--only", default=",".join(parts), help=",".join(parts))
+    parser.add_argument("--services", default=",".join(map(str, services.LEVELS)),
+                        help="numbers of services that connections are measured with")
     parser.add_argument("--write", action="store_true", help="put the table into the document")
     options = parser.parse_args()
 

@@ -22,18 +22,16 @@
 #include <sys/stat.h>
 #include <jansson.h>
 #include "src/agent/wiring.h"
-#include "src/base/intern.h"
 #include "src/datapath/reconciler.h"
 #include "src/derive/derive.h"
 #include "src/derive/ipam.h"
 #include "src/derive/policy_activation.h"
-#include "src/model/backend_health.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
-#include "src/model/service_request.h"
 #include "src/source/file_set.h"
 #include "src/source/masquerade_file.h"
 #include "test/golden/print.h"
+#include "test/golden/service_input.h"
 
 struct golden {
 	const char *dir;
@@ -252,75 +250,9 @@ static void put_endpoint(struct golden *golden, const json_t *object, uint16_t i
 	store_settle(golden->store);
 }
 
-/* "10.0.0.1 80", "fd00::1 80" */
-static void parse_end(struct golden *golden, const char *text, struct addr *ret_addr,
-		      uint16_t *ret_port)
-{
-	g_auto(GStrv) words = g_strsplit(text ? text : "", " ", 2);
-
-	if (g_strv_length(words) != 2 || addr_parse(words[0], ret_addr))
-		fail(golden, "an address and a port are wanted", text ? text : "(nothing)");
-	*ret_port = atoi(words[1]);
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-	return json_string_value(json_object_get(object, name));
-}
-
-static unsigned int number_of(const json_t *object, const char *name, unsigned int fallback)
-{
-	const json_t *number = json_object_get(object, name);
-
-	return number ? json_integer_value(number) : fallback;
-}
-
-static void put_request(struct golden *golden, const json_t *object)
-{
-	struct service_request *request = (struct service_request *)row_new(&service_request_class);
-	const json_t *backends = json_object_get(object, "backends"), *item;
-	struct txn *txn = txn_new(golden->store);
-	size_t i;
-
-	request->id = number_of(object, "id", 1);
-	parse_end(golden, text_of(object, "frontend"), &request->addr, &request->port);
-	request->protocol = number_of(object, "protocol", IPPROTO_TCP);
-	request->type = number_of(object, "type", LB_TYPE_CLUSTER_IP);
-	request->external_local = json_is_true(json_object_get(object, "local"));
-	request->namespace = intern_new(text_of(object, "namespace"));
-	request->name = intern_new(text_of(object, "name"));
-	request->backends = g_array_new(false, false, sizeof(struct service_request_backend));
-	json_array_foreach(backends, i, item)
-	{
-		struct service_request_backend backend = {
-			.weight = number_of(item, "weight", 100),
-			.state = number_of(item, "state", LB_BACKEND_ACTIVE),
-		};
-
-		parse_end(golden, text_of(item, "addr"), &backend.addr, &backend.port);
-		g_array_append_val(request->backends, backend);
-	}
-	txn_put(txn, golden->tables.service_requests, &request->row);
-	txn_commit(txn);
-}
-
-static void put_sick(struct golden *golden, const json_t *object)
-{
-	struct backend_health *health = (struct backend_health *)row_new(&backend_health_class);
-	struct txn *txn = txn_new(golden->store);
-	struct addr addr;
-	uint16_t port;
-
-	parse_end(golden, text_of(object, "addr"), &addr, &port);
-	health->key = backend_health_key_new(&addr, port, IPPROTO_TCP, text_of(object, "service"));
-	health->reason = g_strdup("connect: Connection refused");
-	txn_put(txn, golden->tables.backend_health, &health->row);
-	txn_commit(txn);
-}
-
 /* Each element of the file, if there is one. */
 static void put_all(struct golden *golden, const char *name,
-		    void (*put)(struct golden *golden, const json_t *object))
+		    void (*put)(struct store *store, struct tables *tables, const json_t *object))
 {
 	g_autofree char *path = g_build_filename(golden->dir, name, NULL);
 	json_t *array, *item;
@@ -329,7 +261,7 @@ static void put_all(struct golden *golden, const char *name,
 	if (!g_file_test(path, G_FILE_TEST_EXISTS))
 		return;
 	array = load_json(golden, name);
-	json_array_foreach(array, i, item) put(golden, item);
+	json_array_foreach(array, i, item) put(golden->store, &golden->tables, item);
 	json_decref(array);
 	store_settle(golden->store);
 }
@@ -437,8 +369,8 @@ static void run(struct golden *golden)
 	endpoints = load_json(golden, "endpoints.json");
 	json_array_foreach(endpoints, i, endpoint) put_endpoint(golden, endpoint, i + 1);
 	json_decref(endpoints);
-	put_all(golden, "requests.json", put_request);
-	put_all(golden, "sick.json", put_sick);
+	put_all(golden, "requests.json", service_input_put_request);
+	put_all(golden, "sick.json", service_input_put_sick);
 	print(golden);
 	for (unsigned int step = 2;; step++) {
 		g_autofree char *name = g_strdup_printf("manifests-%u", step);

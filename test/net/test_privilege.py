@@ -14,7 +14,7 @@ from harness import paths, probe
 GUIDES = ["chown", "kill", "net_admin", "net_raw", "ipc_lock", "sys_admin", "sys_resource",
           "dac_override", "fowner", "setgid", "setuid"]
 NUMBERS = {"chown": 0, "dac_override": 1, "fowner": 3, "kill": 5, "setgid": 6, "setuid": 7,
-           "net_admin": 12, "net_raw": 13, "ipc_lock": 14, "sys_admin": 21, "sys_resource": 24,
+           "net_admin": 12, "net_raw": 13, "ipc_lock": 14, "sys_ptrace": 19, "sys_admin": 21, "sys_resource": 24,
            "perfmon": 38, "bpf": 39}
 
 
@@ -87,10 +87,18 @@ def test_the_rest_is_given_up_by_every_thread(site, wrapper):
         assert thread["CapInh"] == thread["CapAmb"] == 0
         assert thread["NoNewPrivs"] == 1
         if wrapper == "everything":
-            allowed = kept | mask("chown", "sys_resource")
+            allowed = kept | mask("chown", "sys_resource", "sys_ptrace")
             assert thread["CapBnd"] & ~allowed == 0
     shown = node.cli("status", "--verbose").stdout
     assert "CAP_NET_ADMIN CAP_SYS_ADMIN" in shown and "CAP_CHOWN" not in shown
+
+
+@pytest.mark.parametrize("ends_sockets", ["true", "false"])
+def test_what_ending_sockets_needs_is_kept_only_for_that(site, ends_sockets):
+    node = site.node(kube_proxy_replacement="true",
+                     bpf_lb_sock_terminate_pod_connections=ends_sockets)
+    kept = any(thread["CapPrm"] & mask("sys_ptrace") for thread in threads(node))
+    assert kept == (ends_sockets == "true")
 
 
 @pytest.mark.parametrize("name", ["kill", "net_raw", "ipc_lock", "sys_resource", "fowner", "setgid",

@@ -18,6 +18,12 @@ SYNC_SECONDS = 240
 PACKAGE = "k8s.io/kubernetes/cmd/kube-proxy"
 
 
+# Of the two programs called iptables kube-proxy gets the one that writes to iptables proper: through the other
+# one, which writes to nftables, 10,000 services take minutes, 30,000 never end.
+IPTABLES = [f"ip{version}tables{what}" for version in ("", "6") for what in ("", "-save", "-restore")]
+LEGACY = "/usr/sbin/xtables-legacy-multi"
+
+
 class NoKubeProxy(Exception):
     """It is not there and cannot be built here; says why."""
 
@@ -50,7 +56,7 @@ def program():
 
 def needs(mode):
     """Raises where what the mode needs beside kube-proxy is missing."""
-    tool = {"iptables": "iptables-restore", "nftables": "nft"}[mode]
+    tool = {"iptables": LEGACY, "nftables": "nft"}[mode]
     if not shutil.which(tool):
         raise NoKubeProxy(f"kube-proxy --proxy-mode {mode} needs {tool}, which is not installed")
 
@@ -109,8 +115,11 @@ class KubeProxy:
 
     def start(self):
         self.log = open(self.dir / "log", "ab")
+        for name in IPTABLES:
+            (self.dir / name).symlink_to(LEGACY)
         self.process = self.namespace.popen(
-            self.program, "--config", self.dir / "config", stdout=self.log, stderr=self.log)
+            self.program, "--config", self.dir / "config", stdout=self.log, stderr=self.log,
+            env={"PATH": f"{self.dir}:{os.environ['PATH']}"})
         self.wait_synced(time.time() - 1)
         return self
 
@@ -119,21 +128,25 @@ class KubeProxy:
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
                 for line in done.stdout.splitlines() if not line.startswith("#")}
 
+    def is_synced(self, since):
+        metrics = self.metrics()
+        begin = "kubeproxy_sync_proxy_rules_last_"
+        done, queued = ({name.partition("{")[2]: value for name, value in metrics.items()
+                         if name.startswith(begin + what)}
+                        for what in ("timestamp_seconds", "queued_timestamp_seconds"))
+        return (done and max(done.values()) >= since
+                and all(done[family] >= queued.get(family, 0) for family in done))
+
     def wait_synced(self, since):
-        """Until a synchronisation that began after a time (of time.time()) has written its rules."""
+        """Until a synchronisation that ended after a time (of time.time()) has written its rules."""
         deadline = time.monotonic() + SYNC_SECONDS
-        while time.monotonic() < deadline:
+        while not (self.is_synced(since) and self.is_synced(since)):  # the other family may begin late
             if self.process.poll() is not None:
                 raise AssertionError(f"kube-proxy ended\n{(self.dir / 'log').read_text()[-3000:]}")
-            metrics = self.metrics()
-            done = [value for name, value in metrics.items()
-                    if name.startswith("kubeproxy_sync_proxy_rules_last_timestamp_seconds")]
-            queued = [value for name, value in metrics.items()
-                      if name.startswith("kubeproxy_sync_proxy_rules_last_queued_timestamp_seconds")]
-            if done and min(done) >= since and (not queued or min(done) >= max(queued)):
-                return
+            if time.monotonic() > deadline:
+                raise AssertionError(
+                    f"kube-proxy never synced\n{(self.dir / 'log').read_text()[-3000:]}")
             time.sleep(0.05)
-        raise AssertionError(f"kube-proxy never synced\n{(self.dir / 'log').read_text()[-3000:]}")
 
     def close(self):
         if self.process and self.process.poll() is None:

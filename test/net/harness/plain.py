@@ -6,6 +6,9 @@ import socket
 from .namespace import Namespace
 from .site import QUIET
 
+MACS = "02:00:00:00:00:01", "02:00:00:00:00:02"  # of the node's end, and of the pod's
+GATEWAYS = "169.254.1.1", "fe80::1"  # nobody has them: the neighbour is written down
+
 
 class PlainPod(Namespace):
     """A namespace at the node's end of a veth pair, with the addresses given."""
@@ -16,16 +19,16 @@ class PlainPod(Namespace):
         self.device = f"plain{len(node.pods)}"
         node.pods.append(self)
         self.sysctl(**QUIET)
-        node.ip(f"link add {self.device} type veth peer name eth0 netns {self.pid}",
+        node.ip(f"link add {self.device} address {MACS[0]} type veth peer name eth0 "
+                f"address {MACS[1]} netns {self.pid}",
                 f"link set {self.device} up", f"route add {ipv4} dev {self.device}",
                 f"route add {ipv6} dev {self.device}",
-                f"addr add fe80::1/64 dev {self.device} nodad")
-        # The node answers for every neighbour of the pod.
-        node.sysctl(**{f"ipv4__conf__{self.device}__proxy_arp": 1})
+                *(f"neigh add {each} lladdr {MACS[1]} dev {self.device}" for each in (ipv4, ipv6)))
         self.ip(f"addr add {ipv4}/32 dev eth0", f"addr add {ipv6}/128 dev eth0 nodad",
-                "addr add fe80::2/64 dev eth0 nodad", "link set eth0 up",
-                "route add 169.254.1.1 dev eth0", "route add default via 169.254.1.1",
-                "route add default via fe80::1 dev eth0")
+                "link set eth0 up",
+                *(f"neigh add {each} lladdr {MACS[0]} dev eth0" for each in GATEWAYS),
+                *(f"route add {each} dev eth0" for each in GATEWAYS),
+                *(f"route add default via {each} dev eth0" for each in GATEWAYS))
 
     def address(self, family):
         return self.ipv4 if family == socket.AF_INET else self.ipv6

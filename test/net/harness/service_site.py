@@ -70,7 +70,7 @@ class ServiceSite:
 
     def _node(self, number):
         if not self.mode:
-            return self.site.node(**self.config)
+            return self.site.node(cgroup=True, **self.config)
         node = plain.prepare(self.site.node(start=False))
         self.proxies.append(KubeProxy(node, self.mode, f"node{number}",
                                       list(node.addresses.values()), **self.config))
@@ -91,6 +91,15 @@ class ServiceSite:
         """With kube-proxy: after the manifests are put. Ours runs already."""
         for proxy in self.proxies:
             proxy.start()
+
+    def meet(self):
+        """Every neighbour is known: no first packet is late for that."""
+        for family in FAMILIES.values():
+            for client in "client1", "client2", "host1", "host2":
+                for server in "server1", "server2":
+                    assert probe.ping(self.namespaces[client], self.address(server, family))
+            for node in self.nodes:
+                assert probe.ping(self.site.far, node.addresses[family])
 
     def close(self):
         for proxy in self.proxies:
@@ -115,6 +124,9 @@ class ServiceSite:
                 continue
             if address in (self.address(name, family) for family in FAMILIES.values()):
                 return name
+        for node in self.nodes:  # the node's own address among its pods'
+            if address in (f"10.200.{node.index}.1", f"fd00:200:{node.index}::1"):
+                return f"host{node.index}"
         return "far" if address in ("198.51.100.2", "2001:db8:2::2") else address
 
     def put_service(self, name, cluster_ips, ports, endpoints, **spec):
@@ -134,7 +146,7 @@ class ServiceSite:
             return Answer(answer.server, self.name_of(answer.peer))
         return answer
 
-    def answers(self, question, most=40):
+    def answers(self, question, most=400):
         """All different answers; ends early when every server has been seen."""
         found, seconds = set(), 1.5
         for number in range(most if len(question.servers) > 1 else 2):
@@ -146,7 +158,7 @@ class ServiceSite:
         return found
 
     def until(self, client, address, port, servers, kind=probe.TCP, seconds=10):
-        """Waits until exactly these servers answer, as far as 40 questions tell."""
+        """Waits until exactly these servers answer, as far as many questions tell."""
         question = Question(client, "", kind, address, port, frozenset(servers))
         deadline = time.monotonic() + seconds
         while True:

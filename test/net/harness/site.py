@@ -54,6 +54,8 @@ class Site:
     def node(self, index=None, start=True, build=None, cgroup=False, **config):
         """A node; node(start=True) also starts its agent and waits for it."""
         index = index or len(self.nodes) + 1
+        # Programs on sockets would be those of the whole machine.
+        cgroup |= any(config.get(key) == "true" for key in ("kube_proxy_replacement", "bpf_lb_sock"))
         node = Node(self, index, config, build, cgroup)
         self.nodes.append(node)
         node.addresses = {socket.AF_INET: f"192.0.2.{10 + index}",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 A server that says who it is and whom it sees. As a program: `whoami.py NAME PORT…` answers each message
-to any of the ports, TCP and UDP, IPv4 and IPv6, with "NAME PEER PORT\\n".
+to any of the ports, TCP and UDP, IPv4 and IPv6, with "NAME PEER PORT\\n"; % in the name: the port asked.
 """
 
 import contextlib
@@ -81,7 +81,8 @@ class Conversation:
         self.close()
 
 
-def text_of(name, peer):
+def text_of(name, server, peer):
+    name = name.replace("%", str(server.getsockname()[1]))
     return f"{name} {peer[0].removeprefix('::ffff:')} {peer[1]}\n".encode()
 
 
@@ -104,7 +105,7 @@ def answer_datagrams(name, server):
             # The answer must come from the address that was asked, whatever the routes say.
             info = [(level, kind, data[:16] + struct.pack("I", 0)) for level, kind, data in control
                     if (level, kind) == (socket.IPPROTO_IPV6, IPV6_PKTINFO)]
-            server.sendmsg([text_of(name, peer)], info, 0, peer)
+            server.sendmsg([text_of(name, server, peer)], info, 0, peer)
 
 
 def serve(name, ports):
@@ -131,7 +132,7 @@ def answer_stream(name, selector, connection, peer):
     try:
         data = connection.recv(4096)
         if data:
-            connection.sendall(text_of(name, peer) * data.count(b"\n"))
+            connection.sendall(text_of(name, connection, peer) * data.count(b"\n"))
             return
     except BlockingIOError:
         return

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "src/cli/explain_service.h"
+
+#include <string.h>
+#include "src/cli/json_get.h"
+#include "src/model/connection_text.h"
+
+static const char *const states[] = {
+	[EXPLAIN_SERVICE_KEPT] = "kept",     [EXPLAIN_SERVICE_CHOSEN] = "chosen",
+	[EXPLAIN_SERVICE_NOBODY] = "nobody", [EXPLAIN_SERVICE_TOLD] = "told",
+	[EXPLAIN_SERVICE_ANSWER] = "answer",
+};
+
+static char *format_end(const struct addr *addr, __be16 port)
+{
+	GString *text = g_string_new(NULL);
+
+	connection_append_end(text, addr, port);
+	return g_string_free(text, FALSE);
+}
+
+/* As GET /service says whose the front end is; NULL: it does not. */
+static json_t *find_name(const char *frontend, const struct explain_agent *agent)
+{
+	g_autofree char *encoded = g_uri_escape_string(frontend, ":", FALSE);
+	g_autofree char *query = g_strdup_printf("frontend=%s", encoded);
+	const json_t *flags =
+		json_get(json_array_get(agent->ask(API_SERVICE_LIST, NULL, query, agent->data), 0),
+			 "spec", "flags", NULL);
+	const char *namespace = json_get_text(flags, "namespace", NULL);
+	const char *name = json_get_text(flags, "name", NULL);
+
+	return *name ? json_sprintf("%s%s%s", namespace, *namespace ? "/" : "", name) : NULL;
+}
+
+json_t *explain_service_to_json(const struct explain *explain, const struct explain_agent *agent)
+{
+	g_autofree char *frontend = NULL, *backend = NULL;
+	json_t *json, *name;
+
+	if (explain->service >= G_N_ELEMENTS(states) || !states[explain->service])
+		return NULL;
+	frontend = format_end(&explain->frontend_addr, explain->frontend_port);
+	json = json_pack("{s:s, s:s, s:b, s:b, s:b}", "state", states[explain->service], "frontend",
+			 frontend, "loopback", explain->service_is_loopback, "direct",
+			 explain->service_is_direct, "rejected", explain->service_is_rejected);
+	if (explain->backend_port) {
+		backend = format_end(&explain->backend_addr, explain->backend_port);
+		json_object_set_new(json, "backend", json_string(backend));
+		json_object_set_new(json, "backend-id", json_integer(explain->backend));
+	}
+	name = find_name(frontend, agent);
+	if (name)
+		json_object_set_new(json, "name", name);
+	return json;
+}
+
+static void append_way(GString *text, const json_t *service)
+{
+	if (json_is_true(json_get(service, "loopback", NULL)))
+		g_string_append(text, ", which is the sender itself");
+	if (json_is_true(json_get(service, "direct", NULL)))
+		g_string_append(text, "; its node answers the client directly");
+}
+
+char *explain_service_text(const json_t *service)
+{
+	const char *state = json_get_text(service, "state", NULL);
+	const char *name = json_get_text(service, "name", NULL);
+	const char *backend = json_get_text(service, "backend", NULL);
+	g_autofree char *who = g_strdup_printf("%s%s%s", name, *name ? " " : "",
+					       json_get_text(service, "frontend", NULL));
+	GString *text = g_string_new(NULL);
+
+	if (!strcmp(state, "kept"))
+		g_string_printf(text, "%s: its connection has the back end %s", who, backend);
+	else if (!strcmp(state, "chosen"))
+		g_string_printf(text,
+				"%s: would go to the back end %s, another connection perhaps "
+				"to another",
+				who, backend);
+	else if (!strcmp(state, "nobody"))
+		g_string_printf(text, "%s: has no back end for this sender, who %s", who,
+				json_is_true(json_get(service, "rejected", NULL))
+					? "is told so at once"
+					: "is told nothing");
+	else if (!strcmp(state, "told"))
+		g_string_printf(text, "%s: to the back end of a connection through it", who);
+	else if (!strcmp(state, "answer"))
+		g_string_printf(text, "%s: an answer of it, which leaves from there", who);
+	append_way(text, service);
+	return g_string_free(text, !text->len);
+}

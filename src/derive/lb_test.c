@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a change of services costs: rows that are touched, whatever else there is. */
+#include "src/derive/derive.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include "src/model/lb.h"
+#include "src/model/service.h"
+
+struct fixture {
+	struct derive_config config;
+	struct store *store;
+	struct tables tables;
+	struct derive *derive;
+	unsigned int n_changed; /* rows that a watch behind has seen */
+};
+
+static void count(struct watch *watch, void *data)
+{
+	struct fixture *fixture = data;
+	struct table *table;
+	struct row_key key;
+
+	while (watch_pop(watch, &table, &key))
+		fixture->n_changed++;
+}
+
+static int setup(void **state)
+{
+	struct fixture *fixture = g_new0(struct fixture, 1);
+
+	fixture->config = (struct derive_config){
+		.node_name = "node1",
+		.cluster_name = "default",
+		.enable_ipv4 = true,
+		.enable_ipv6 = true,
+		.enable_services = true,
+		.enable_node_port = true,
+		.lb_algorithm = LB_ALGORITHM_RANDOM,
+	};
+	fixture->store = tables_new(&fixture->tables);
+	fixture->derive = derive_new(fixture->store, &fixture->tables, &fixture->config, NULL);
+	watch_add(watch_new(fixture->store, "count", count, fixture), fixture->tables.lb_services);
+	*state = fixture;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *fixture = *state;
+
+	derive_free(fixture->derive);
+	store_free(fixture->store);
+	g_free(fixture);
+	return 0;
+}
+
+static struct addr addr_in(unsigned int net, unsigned int i)
+{
+	return addr_from_v4((struct in_addr){htonl(net << 24 | i)});
+}
+
+static void put_service(struct fixture *fixture, struct txn *txn, unsigned int i,
+			uint16_t node_port)
+{
+	struct service *service = (struct service *)row_new(&service_class);
+	const struct service_port port = {
+		.protocol = IPPROTO_TCP, .port = 80, .node_port = node_port};
+	struct addr addr = addr_in(10, i + 1);
+	g_autofree char *name = g_strdup_printf("s%u", i);
+
+	object_meta_init_namespaced(&service->meta, "default", name);
+	service->cluster_ips = g_array_new(false, false, sizeof(struct addr));
+	g_array_append_val(service->cluster_ips, addr);
+	service_add_port(service, &port);
+	service_share(service);
+	txn_put(txn, fixture->tables.services, &service->row);
+}
+
+static void put_slice(struct fixture *fixture, struct txn *txn, unsigned int i, unsigned int n)
+{
+	struct endpoint_slice *slice = (struct endpoint_slice *)row_new(&endpoint_slice_class);
+	const struct slice_port port = {.protocol = IPPROTO_TCP, .port = 8080};
+	g_autofree char *name = g_strdup_printf("s%u", i);
+
+	object_meta_init_namespaced(&slice->meta, "default", name);
+	endpoint_slice_init(slice, name);
+	endpoint_slice_add_port(slice, &port);
+	for (unsigned int j = 0; j < n; j++)
+		endpoint_slice_add(slice, &(const struct slice_endpoint){
+						  .addr = addr_in(11, i * 8 + j),
+						  .node = NULL,
+						  .weight = SLICE_DEFAULT_WEIGHT,
+						  .flags = SLICE_ENDPOINT_READY,
+					  });
+	txn_put(txn, fixture->tables.endpoint_slices, &slice->row);
+}
+
+static void fill(struct fixture *fixture, unsigned int n)
+{
+	struct txn *txn = txn_new(fixture->store);
+
+	for (unsigned int i = 0; i < n; i++) {
+		put_service(fixture, txn, i, 0);
+		put_slice(fixture, txn, i, 4);
+	}
+	txn_commit(txn);
+	store_settle(fixture->store);
+}
+
+static void a_slice_touches_its_row(void **state)
+{
+	struct fixture *fixture = *state;
+	struct txn *txn;
+
+	fill(fixture, 1000);
+	assert_int_equal(table_n_rows(fixture->tables.lb_services), 1000);
+	fixture->n_changed = 0;
+	txn = txn_new(fixture->store);
+	put_slice(fixture, txn, 7, 3);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	assert_int_equal(fixture->n_changed, 1);
+	/* The same once more is no change. */
+	txn = txn_new(fixture->store);
+	put_slice(fixture, txn, 7, 3);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	assert_int_equal(fixture->n_changed, 1);
+}
+
+/* Of the neighbour that has it, too. */
+static void a_conflict_touches_two_rows(void **state)
+{
+	struct fixture *fixture = *state;
+	struct txn *txn;
+	GPtrArray *problems;
+
+	fill(fixture, 100);
+	txn = txn_new(fixture->store);
+	put_service(fixture, txn, 55, 30001);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	fixture->n_changed = 0;
+	txn = txn_new(fixture->store);
+	put_service(fixture, txn, 33, 30001);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	assert_int_equal(fixture->n_changed, 2);
+	problems = lb_derivation_problems(derive_get_lb(fixture->derive));
+	assert_int_equal(problems->len, 1);
+	g_ptr_array_unref(problems);
+	txn = txn_new(fixture->store);
+	txn_remove(txn, fixture->tables.services, "default/s33", strlen("default/s33"));
+	txn_commit(txn);
+	store_settle(fixture->store);
+	assert_int_equal(fixture->n_changed, 4);
+	problems = lb_derivation_problems(derive_get_lb(fixture->derive));
+	assert_int_equal(problems->len, 0);
+	g_ptr_array_unref(problems);
+}
+
+static void nothing_is_left(void **state)
+{
+	struct fixture *fixture = *state;
+	struct txn *txn;
+
+	fill(fixture, 100);
+	txn = txn_new(fixture->store);
+	for (unsigned int i = 0; i < 100; i++) {
+		g_autofree char *key = g_strdup_printf("default/s%u", i);
+
+		txn_remove(txn, fixture->tables.services, key, strlen(key));
+	}
+	txn_commit(txn);
+	store_settle(fixture->store);
+	assert_int_equal(table_n_rows(fixture->tables.lb_services), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_slice_touches_its_row),
+		TEST(a_conflict_touches_two_rows),
+		TEST(nothing_is_left),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
