@@ -225,8 +225,9 @@ static size_t add_scenarios(struct CMUnitTest *tests)
 		&explain_scenarios,       &reject_scenarios,
 		&dsr_scenarios,           &service_scenarios,
 		&service_error_scenarios, &service_choice_scenarios,
-		&service_keep_scenarios,  &service_told_scenarios,
-		&xdp_scenarios,           &xdp_alike_scenarios};
+		&service_keep_scenarios,  &xdp_scenarios,
+		&service_told_scenarios,  &xdp_alike_scenarios,
+	};
 	size_t n_tests = 0;
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
