@@ -6,7 +6,8 @@
  *	front ends that go ─► sets ─► back ends that go, ranges			nothing names what goes
  *
  * Between any two writes a reader finds a service that works, with back ends of before or after; and so does an
- * agent that comes after one that was killed there.
+ * agent that comes after one that was killed there. Flags of a front end may be those of before while the back
+ * ends are those of after: of a service that is local from now on, one of another node may be chosen until then.
  */
 #include "src/datapath/lb_private.h"
 
@@ -339,6 +340,8 @@ static void write_what_comes(struct lb_maps *maps, GPtrArray *works)
 	run(maps, works, add_coming_backends);
 	lb_slots_apply(maps, works, true);
 	lb_table_write(maps, works);
+	/* Who asks for one that is gone takes a slot. */
+	lb_table_remove(maps, works);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_services, false, done_frontend);
 	run(maps, works, add_services);
 	run(maps, works, add_wildcards);
@@ -351,7 +354,6 @@ static void remove_what_goes(struct lb_maps *maps, GPtrArray *works)
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_services, true, done_frontend_removed);
 	run(maps, works, add_frontend_removals);
 	lb_slots_apply(maps, works, false);
-	lb_table_remove(maps, works);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_backends, false, done_backend);
 	run(maps, works, add_final_backends);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_backends, true, done_backend_removed);

@@ -75,12 +75,32 @@ const struct lb_plan_frontend *lb_frontend_find(const struct lb_service *row,
 	return NULL;
 }
 
+static uint32_t count_common_backends(const struct kernel_service *service,
+				      const struct lb_service *row)
+{
+	const struct lb_service *there = service->row;
+	uint32_t at = 0, n = 0;
+
+	for (uint32_t i = 0; i < row->n_backends; i++) {
+		int order = -1;
+
+		while (at < there->n_backends && order < 0) {
+			order = lb_plan_backend_compare(&there->backends[at], &row->backends[i]);
+			at += order <= 0;
+		}
+		n += order == 0;
+	}
+	return n;
+}
+
 /*
  * Whether the row is what became of the service. One that this run has known is the same under another key only with all
  * of its front ends: the others would lead to strangers for a moment. One that was adopted has no key, and may
- * have been changed while no agent ran: most of its front ends, which no two rows can have, are enough.
+ * have been changed while no agent ran: with most of its front ends, which no two rows can have, or with one
+ * and half of its back ends.
  */
-static bool is_of_row(const struct kernel_service *service, const struct lb_service *row)
+static bool is_of_row(const struct kernel_service *service, const struct lb_service *row,
+		      bool by_backends)
 {
 	uint32_t n = 0, n_common = 0;
 
@@ -92,10 +112,16 @@ static bool is_of_row(const struct kernel_service *service, const struct lb_serv
 		n++;
 		n_common += lb_frontend_find(row, &frontend->key) != NULL;
 	}
-	return service->adopted ? 2 * n_common > n : n_common == n;
+	if (!service->adopted)
+		return n_common == n;
+	if (2 * n_common > n)
+		return true;
+	return by_backends && service->row &&
+	       2 * count_common_backends(service, row) >= MAX(service->row->n_backends, 1);
 }
 
-struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const struct lb_service *row)
+struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const struct lb_service *row,
+						bool by_backends)
 {
 	struct kernel_service *last = NULL;
 
@@ -107,7 +133,7 @@ struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const stru
 
 		if (!service || service->wanted || service == last)
 			continue;
-		if (is_of_row(service, row))
+		if (is_of_row(service, row, by_backends))
 			return service;
 		last = service;
 	}

@@ -274,27 +274,26 @@ static void disown(struct lb_maps *maps, const struct row_key *key, GPtrArray *r
 	g_ptr_array_add(removed, service);
 }
 
-/* It has what the row has from before, where that has front ends of it: numbers stay. */
-static struct kernel_service *own(struct lb_maps *maps, const struct lb_service *row)
+static void own(struct lb_maps *maps, struct kernel_service *service, const struct lb_service *row)
 {
-	struct kernel_service *service = keyed_set_get(&maps->services, row->key, strlen(row->key));
-
-	if (service) {
-		/* Its key is in the row that it is about to give back. */
-		keyed_set_remove(&maps->services, row->key, strlen(row->key));
-	} else {
-		service = lb_frontend_find_service(maps, row);
-		if (!service)
-			service = lb_service_new_unwanted(maps, 0);
-		g_hash_table_remove(maps->unwanted, service);
-	}
+	g_hash_table_remove(maps->unwanted, service);
 	service->adopted = false;
 	set_wanted(service, row);
 	keyed_set_put(&maps->services, service);
-	return service;
 }
 
-static void link_rows(struct lb_maps *maps, GPtrArray *keys, GPtrArray *changed, GPtrArray *removed)
+/* The service of the row, which has what the kernel has of it, with all numbers; NULL: none is known. */
+static struct kernel_service *find_service(struct lb_maps *maps, const struct lb_service *row,
+					   bool by_backends)
+{
+	/* Its key is in the row that it is about to give back. */
+	struct kernel_service *service =
+		keyed_set_remove(&maps->services, row->key, strlen(row->key));
+
+	return service ? service : lb_frontend_find_service(maps, row, by_backends);
+}
+
+static void link_removed(struct lb_maps *maps, GPtrArray *keys, GPtrArray *removed)
 {
 	for (guint i = 0; i < keys->len; i++) {
 		const char *key = keys->pdata[i];
@@ -303,13 +302,32 @@ static void link_rows(struct lb_maps *maps, GPtrArray *keys, GPtrArray *changed,
 		if (!table_get(maps->table, key, row_key.n_bytes))
 			disown(maps, &row_key, removed);
 	}
-	/* After those that are gone: a row whose key is another takes over what it was. */
+}
+
+/* After those that are gone: a row whose key is another takes over what it was. */
+static void link_changed(struct lb_maps *maps, GPtrArray *keys, GPtrArray *changed)
+{
+	g_autoptr(GPtrArray) rest = g_ptr_array_new();
+
 	for (guint i = 0; i < keys->len; i++) {
 		const char *key = keys->pdata[i];
-		const struct row *row = table_get(maps->table, key, strlen(key));
+		const void *row = table_get(maps->table, key, strlen(key));
+		struct kernel_service *service = row ? find_service(maps, row, false) : NULL;
 
-		if (row)
-			g_ptr_array_add(changed, own(maps, (const struct lb_service *)row));
+		if (row && !service)
+			g_ptr_array_add(rest, (void *)row);
+		if (!service)
+			continue;
+		own(maps, service, row);
+		g_ptr_array_add(changed, service);
+	}
+	for (guint i = 0; i < rest->len; i++) {
+		struct kernel_service *service = find_service(maps, rest->pdata[i], true);
+
+		if (!service)
+			service = lb_service_new_unwanted(maps, 0);
+		own(maps, service, rest->pdata[i]);
+		g_ptr_array_add(changed, service);
 	}
 }
 
@@ -337,7 +355,8 @@ static void run_watch(struct watch *watch, void *data)
 	lb_begin_run(maps);
 	while (watch_pop(watch, &table, &key))
 		g_ptr_array_add(keys, g_strndup(key.data, key.n_bytes));
-	link_rows(maps, keys, changed, removed);
+	link_removed(maps, keys, removed);
+	link_changed(maps, keys, changed);
 	apply_changed(maps, changed);
 	remove_unwanted(maps, removed);
 	if (maps->n_deleted != n_before)

@@ -1,24 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/datapath/lb_test.h"
 
-#define ALL   LB_BACKEND_F_IN_ALL
-#define BOTH  (LB_BACKEND_F_IN_ALL | LB_BACKEND_F_IN_LOCAL | LB_BACKEND_F_LOCAL)
-#define LOCAL (LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_EXTERNAL_LOCAL)
-
-static struct node *node_with_web(struct draft *draft)
-{
-	struct node *node = node_new(NULL);
-
-	draft_init(draft, "web");
-	draft_frontend(draft, "10.96.0.1", 0);
-	draft_backend(draft, "10.0.0.1", ALL);
-	draft_backend(draft, "10.0.0.2", ALL);
-	draft_backend(draft, "10.0.0.3", ALL);
-	node_allow_deletion(node);
-	node_put(node, draft);
-	return node;
-}
-
 static void a_service_is_written(void **state)
 {
 	struct draft draft;
@@ -204,19 +186,6 @@ static void a_wildcard_is_of_all_that_want_it(void **state)
 	node_free(node);
 }
 
-static void find_error(const struct reconciler_failure *failure, void *data)
-{
-	*(int *)data = failure->error;
-}
-
-static int node_error(const struct node *node)
-{
-	int error = 0;
-
-	reconcilers_foreach_failure(node->reconcilers, find_error, &error);
-	return error;
-}
-
 static void a_front_end_is_of_one_service(void **state)
 {
 	struct draft web, other;
@@ -316,111 +285,6 @@ static void a_row_of_another_key_keeps_the_numbers(void **state)
 	node_free(node);
 }
 
-/* ---- restart ---- */
-
-static void a_restart_writes_nothing(void **state)
-{
-	struct draft web;
-	struct node *node = node_with_web(&web);
-
-	web.fields.algorithm = LB_ALGORITHM_MAGLEV;
-	web.fields.needs_maglev = true;
-	web.fields.n_source_ranges = 1;
-	assert_int_equal(cidr_parse("192.0.2.0/24", &web.ranges[0]), 0);
-	web.frontends[0].flags = LB_FRONTEND_F_SOURCE_RANGES | LOCAL;
-	web.backends[0].flags = BOTH;
-	node_put(node, &web);
-	assert_int_equal(fake_map_n_entries(node->dp, TABLES), 2);
-	fake_reset_calls(node->dp);
-	node_restart(node);
-	node_put(node, &web);
-	node_allow_deletion(node);
-	assert_int_equal(fake_n_writes(node->dp), 0);
-	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
-	assert_int_equal(reconcilers_service_statistics(node->reconcilers).n_backends, 3);
-	node_free(node);
-}
-
-static void deletion_waits_until_it_is_allowed(void **state)
-{
-	struct draft web, gone;
-	struct node *node = node_with_web(&web);
-	uint32_t id = node_backend_id(node, 1, "10.0.0.3");
-
-	draft_init(&gone, "gone");
-	draft_frontend(&gone, "10.96.0.7", 0);
-	draft_backend(&gone, "10.0.0.1", ALL);
-	node_put(node, &gone);
-	node_restart(node);
-	web.fields.n_backends = 2;
-	node_put(node, &web);
-	assert_non_null(node_frontend(node, "10.96.0.7", 80));
-	assert_int_equal(node_n_slots(node, LB_SET(1, 0)), 2);
-	assert_non_null(node_backend(node, id)); /* its connections go on */
-	assert_int_equal(node_backend(node, id)->flags, 0);
-	node_allow_deletion(node);
-	assert_entries(node, 1, 1, 2, 2);
-	node_free(node);
-}
-
-static void numbers_are_not_given_again(void **state)
-{
-	struct draft web;
-	struct node *node = node_with_web(&web);
-	uint32_t id;
-
-	web.fields.n_backends = 2;
-	node_put(node, &web);
-	node_restart(node);
-	web.fields.n_backends = 3;
-	node_put(node, &web);
-	id = node_backend_id(node, 1, "10.0.0.3");
-	assert_true(id > 3);
-	node_remove(node, web.key);
-	node_allow_deletion(node);
-	node_put(node, &web);
-	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 2);
-	assert_true(node_backend_id(node, 2, "10.0.0.1") > id);
-	node_free(node);
-}
-
-/* ---- somebody else ---- */
-
-static void what_others_change_is_put_right(void **state)
-{
-	struct draft web;
-	struct node *node = node_with_web(&web);
-	struct datapath *dp = node->dp;
-	const struct lb_slot_key slot_key = {LB_SET(1, 0), 1}, extra_key = {LB_SET(9, 0), 1};
-	const struct lb_slot slot = {77};
-	const struct lb_maglev_key chunk_key = {LB_SET(1, 0), 0};
-	static const struct lb_maglev_chunk chunk = {{77}};
-	const uint32_t id = 2, extra = 77, set = LB_SET(1, 0);
-	struct lb_frontend_key key = {addr_of("10.96.0.1"), htons(80), IPPROTO_TCP, {0}};
-	struct lb_backend backend = *node_backend(node, id);
-
-	web.fields.algorithm = LB_ALGORITHM_MAGLEV;
-	web.fields.needs_maglev = true;
-	node_put(node, &web);
-	dp->ops->map_update(dp, SLOTS, &slot_key, &slot);
-	dp->ops->map_update(dp, SLOTS, &extra_key, &slot);
-	dp->ops->map_update(dp, TABLES, &chunk_key, &chunk);
-	dp->ops->map_delete(dp, SETS, &set);
-	dp->ops->map_delete(dp, FRONTENDS, &key);
-	backend.port = 1;
-	dp->ops->map_update(dp, BACKENDS, &id, &backend);
-	dp->ops->map_update(dp, BACKENDS, &extra, &backend);
-	assert_int_equal(reconcilers_resync(node->reconcilers), 7);
-	assert_entries(node, 1, 1, 3, 3);
-	assert_int_equal(node_slot(node, LB_SET(1, 0), 1), 2);
-	assert_int_equal(node_backend(node, id)->port, htons(8080));
-	assert_int_equal(node_n_slots(node, set), 3);
-	assert_true(node_table(node, set, 0) >= 1 && node_table(node, set, 0) <= 3);
-	assert_non_null(node_frontend(node, "10.96.0.1", 80));
-	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
-	node_free(node);
-}
-
 /* ---- what others are told ---- */
 
 static void count_gone(const struct lb_backend_gone *gone, void *data)
@@ -497,106 +361,6 @@ static void writes_are_told(void **state)
 	node_free(node);
 }
 
-/* ---- room ---- */
-
-static void what_does_not_fit_leaves_the_old(void **state)
-{
-	uint32_t limits[PLAN_MAP__MAX] = {[BACKENDS] = 4};
-	struct node *node = node_new(limits);
-	struct draft web, other;
-
-	draft_init(&web, "web");
-	draft_frontend(&web, "10.96.0.1", 0);
-	draft_backend(&web, "10.0.0.1", ALL);
-	draft_backend(&web, "10.0.0.2", ALL);
-	node_allow_deletion(node);
-	node_put(node, &web);
-	for (int i = 3; i < 6; i++) {
-		g_autofree char *addr = g_strdup_printf("10.0.0.%d", i);
-
-		draft_backend(&web, addr, ALL);
-	}
-	fake_reset_calls(node->dp);
-	node_put(node, &web);
-	assert_int_equal(node_error(node), ENOSPC);
-	assert_int_equal(fake_n_writes(node->dp), 0);
-	assert_int_equal(reconcilers_service_statistics(node->reconcilers).n_overflows, 1);
-	draft_init(&other, "other");
-	draft_frontend(&other, "10.96.0.2", 0);
-	draft_backend(&other, "10.0.0.1", ALL);
-	node_put(node, &other);
-	assert_entries(node, 2, 2, 3, 3);
-	/* As soon as there is room. */
-	web.fields.n_backends = 4;
-	node_put(node, &web);
-	assert_int_equal(node_error(node), ENOSPC);
-	node_remove(node, other.key);
-	assert_int_equal(node_error(node), 0);
-	assert_entries(node, 1, 1, 4, 4);
-	node_free(node);
-}
-
-/* The kernel says no in the middle. */
-static void what_fails_is_taken_back(void **state)
-{
-	for (unsigned int at = 0; at < 8; at++) {
-		struct draft web;
-		struct node *node = node_with_web(&web);
-
-		web.fields.affinity_timeout = 10;
-		draft_frontend(&web, "10.96.0.2", 0);
-		for (int i = 4; i < 7; i++) {
-			g_autofree char *addr = g_strdup_printf("10.0.0.%d", i);
-
-			draft_backend(&web, addr, ALL);
-		}
-		fake_fail_write(node->dp, at, ENOMEM);
-		node_put(node, &web);
-		assert_int_equal(node_error(node), ENOMEM);
-		assert_entries(node, 1, 1, 3, 3);
-		assert_int_equal(node_frontend(node, "10.96.0.1", 80)->affinity_timeout, 0);
-		node_come_to_rest(node);
-		assert_int_equal(node_error(node), 0);
-		assert_entries(node, 2, 1, 6, 6);
-		assert_int_equal(reconcilers_resync(node->reconcilers), 0);
-		node_free(node);
-	}
-}
-
-/* Who was let in becomes who is refused: in between nobody is let in who is not before or after. */
-static void is_not_let_in(void *data)
-{
-	const struct lb_frontend *frontend = node_frontend(data, "10.96.0.1", 80);
-	struct lb_source_range_key key = {.prefix_len = LB_SOURCE_RANGE_BITS + 96 + 24,
-					  .service = 1};
-	struct addr addr = addr_of("192.0.2.0");
-	bool is_named;
-
-	memcpy(&key.addr, &addr, sizeof(addr));
-	is_named = fake_map_value(((struct node *)data)->dp, RANGES, &key);
-	assert_true(frontend->flags & LB_FRONTEND_F_SOURCE_RANGES);
-	if (frontend->flags & LB_FRONTEND_F_EXTERNAL)
-		assert_int_equal(is_named, !!(frontend->flags & LB_FRONTEND_F_DENY_RANGES));
-}
-
-static void ranges_that_change_sides_let_nobody_in(void **state)
-{
-	struct draft web;
-	struct node *node = node_with_web(&web);
-
-	web.frontends[0].flags = LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_SOURCE_RANGES;
-	web.fields.n_source_ranges = 1;
-	assert_int_equal(cidr_parse("198.51.100.0/24", &web.ranges[0]), 0);
-	node_put(node, &web);
-	fake_set_write_observer(node->dp, is_not_let_in, node);
-	web.frontends[0].flags |= LB_FRONTEND_F_DENY_RANGES;
-	assert_int_equal(cidr_parse("192.0.2.0/24", &web.ranges[0]), 0);
-	node_put(node, &web);
-	assert_int_equal(fake_map_n_entries(node->dp, RANGES), 1);
-	assert_true(node_frontend(node, "10.96.0.1", 80)->flags & LB_FRONTEND_F_EXTERNAL);
-	node_free(node);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -614,16 +378,9 @@ int main(void)
 		cmocka_unit_test(a_front_end_moves_without_a_gap),
 		cmocka_unit_test(a_front_end_that_moves_leads_to_no_stranger),
 		cmocka_unit_test(a_row_of_another_key_keeps_the_numbers),
-		cmocka_unit_test(a_restart_writes_nothing),
-		cmocka_unit_test(deletion_waits_until_it_is_allowed),
-		cmocka_unit_test(numbers_are_not_given_again),
-		cmocka_unit_test(what_others_change_is_put_right),
 		cmocka_unit_test(back_ends_that_go_are_told),
 		cmocka_unit_test(services_are_shown_with_their_numbers),
 		cmocka_unit_test(writes_are_told),
-		cmocka_unit_test(what_does_not_fit_leaves_the_old),
-		cmocka_unit_test(what_fails_is_taken_back),
-		cmocka_unit_test(ranges_that_change_sides_let_nobody_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -220,8 +220,9 @@ void lb_frontend_free(struct lb_maps *maps, struct kernel_frontend *frontend);
 const struct lb_plan_frontend *lb_frontend_find(const struct lb_service *row,
 						const struct lb_frontend_key *key);
 struct lb_frontend_key lb_frontend_key_of(const struct lb_service *row, uint32_t i);
-/* The service, of no row now, that the row is of by its front ends; or NULL. */
-struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const struct lb_service *row);
+/* The service, of no row now, that has become the row by its front ends, or by one and back ends; or NULL. */
+struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const struct lb_service *row,
+						bool by_backends);
 /* Front ends of the target become the service's, as far as no other wants them. */
 void lb_frontend_claim(struct lb_maps *maps, struct lb_work *work);
 bool lb_service_has_frontend(const struct kernel_service *service,

@@ -24,6 +24,11 @@
 #define TABLES    PLAN_MAP_cilium_lb_maglev
 #define RANGES    PLAN_MAP_cilium_lb_source_range
 
+/* Flags of back ends, and of a front end. */
+#define ALL   LB_BACKEND_F_IN_ALL
+#define BOTH  (LB_BACKEND_F_IN_ALL | LB_BACKEND_F_IN_LOCAL | LB_BACKEND_F_LOCAL)
+#define LOCAL (LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_EXTERNAL_LOCAL)
+
 #define MAGLEV_SIZE   251
 #define ROW_ITEMS_MAX 16
 
@@ -271,4 +276,32 @@ static inline uint32_t node_backend_id(const struct node *node, uint32_t service
 
 	assert_int_equal(node->dp->ops->map_foreach(node->dp, BACKENDS, match_backend, &search), 0);
 	return search.id;
+}
+
+/* With a service, number 1, of one front end and three back ends. */
+static inline struct node *node_with_web(struct draft *draft)
+{
+	struct node *node = node_new(NULL);
+
+	draft_init(draft, "web");
+	draft_frontend(draft, "10.96.0.1", 0);
+	draft_backend(draft, "10.0.0.1", ALL);
+	draft_backend(draft, "10.0.0.2", ALL);
+	draft_backend(draft, "10.0.0.3", ALL);
+	node_allow_deletion(node);
+	node_put(node, draft);
+	return node;
+}
+
+static inline void find_error(const struct reconciler_failure *failure, void *data)
+{
+	*(int *)data = failure->error;
+}
+
+static inline int node_error(const struct node *node)
+{
+	int error = 0;
+
+	reconcilers_foreach_failure(node->reconcilers, find_error, &error);
+	return error;
 }
