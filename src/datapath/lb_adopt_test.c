@@ -49,6 +49,26 @@ static void deletion_waits_until_it_is_allowed(void **state)
 	node_free(node);
 }
 
+/* Nobody knows whose it was. */
+static void an_address_that_goes_leads_nowhere(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+
+	draft_frontend(&web, "10.96.0.2", 0);
+	draft_frontend(&web, "10.96.0.3", 0);
+	node_put(node, &web);
+	node_restart(node);
+	web.fields.n_frontends = 2;
+	node_put(node, &web);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 1);
+	assert_int_equal(node_frontend(node, "10.96.0.3", 80)->service, 0);
+	node_allow_deletion(node);
+	assert_null(node_frontend(node, "10.96.0.3", 80));
+	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
+	node_free(node);
+}
+
 static void numbers_are_not_given_again(void **state)
 {
 	struct draft web;
@@ -262,6 +282,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_restart_writes_nothing),
 		cmocka_unit_test(deletion_waits_until_it_is_allowed),
+		cmocka_unit_test(an_address_that_goes_leads_nowhere),
 		cmocka_unit_test(numbers_are_not_given_again),
 		cmocka_unit_test(what_others_change_is_put_right),
 		cmocka_unit_test(who_is_killed_at_any_write_is_followed),
