@@ -102,6 +102,7 @@ struct packet {
 	__be16 service_port;
 	__be16 backend_port;
 	__u16 service_flags; /* LB_FRONTEND_F_*, with FORWARD */
+	__u8 backend_flags;  /* LB_BACKEND_F_*, with FORWARD */
 	__u32 service_backend;
 	struct rewrite rewrite;         /* see rewrite_by_packet() */
 	struct policy_judgement policy; /* the last */

@@ -153,6 +153,7 @@ static __always_inline void service_set(struct packet *packet, const struct lb_b
 	packet->backend_addr = backend->addr;
 	packet->backend_port = backend->port;
 	packet->service_backend = id;
+	packet->backend_flags = backend->flags;
 	if (unlikely(packet->generation[SRC] && addr_equal(&backend->addr, &flow->saddr)))
 		packet->service |= PACKET_SERVICE_LOOPBACK;
 }

@@ -152,18 +152,36 @@ socket_frontend_get(const struct addr *addr, __be16 port, __u8 protocol, bool is
 	return frontend ? frontend : service_wildcard_get(addr);
 }
 
+static __always_inline bool socket_is_protected(const struct lb_frontend *frontend)
+{
+	return frontend && frontend->type >= LB_TYPE_NODE_PORT &&
+	       frontend->type <= LB_TYPE_HOST_PORT;
+}
+
+/* A host port on all addresses of the node is on the loopback address, too. */
+static __always_inline bool socket_takes_host_port(bool v6, __be16 port, __u8 protocol)
+{
+	struct addr loopback = {.words = {0, 0, 0, bpf_htonl(1)}};
+
+	if (!v6)
+		loopback = addr_of_v4(bpf_htonl(0x7f000001));
+	return socket_is_protected(service_frontend_get(&loopback, port, protocol));
+}
+
 /* Whether a socket of the host that is bound there would take what is the services'. */
 static __always_inline bool socket_takes_front_end(const struct addr *addr, __be16 port,
 						   __u8 protocol)
 {
-	const struct lb_frontend *frontend = service_frontend_get(addr, port, protocol);
-
-	if (!frontend)
-		frontend = socket_node_port_get(addr, port, protocol, true);
-	/* :: is where IPv4 comes in, too. */
-	if (!frontend && addr_is_any(addr) && !addr_is_mapped(addr))
-		frontend = socket_surrogate_get(false, port, protocol);
-	if (!frontend)
+	if (socket_is_protected(service_frontend_get(addr, port, protocol)) ||
+	    socket_is_protected(socket_node_port_get(addr, port, protocol, true)))
+		return true;
+	if (!addr_is_any(addr))
 		return false;
-	return frontend->type >= LB_TYPE_NODE_PORT && frontend->type <= LB_TYPE_HOST_PORT;
+	if (socket_takes_host_port(false, port, protocol))
+		return true;
+	if (addr_is_mapped(addr))
+		return false;
+	/* :: is where IPv4 comes in, too. */
+	return socket_is_protected(socket_surrogate_get(false, port, protocol)) ||
+	       socket_takes_host_port(true, port, protocol);
 }

@@ -31,6 +31,17 @@ static __always_inline int xdp_drop(int verdict, __u32 n_bytes)
 	return XDP_DROP;
 }
 
+/* Whether frames may be handed to the device, which came by another. */
+static __always_inline bool xdp_takes(const struct xdp_md *ctx, const struct bpf_fib_lookup *fib)
+{
+	const struct device_info *device;
+
+	if (likely(fib->ifindex == ctx->ingress_ifindex))
+		return true;
+	device = bpf_map_lookup_elem(&cilium_devices, &fib->ifindex);
+	return device && device->flags & DEVICE_F_XDP;
+}
+
 /* Of a device that takes frames; NULL: the frame has to go on to tc. */
 static __always_inline const struct device_info *xdp_device(const struct xdp_md *ctx,
 							    const struct bpf_fib_lookup *fib)
@@ -80,7 +91,7 @@ static __always_inline int xdp_dsr(struct xdp_md *ctx, struct packet *packet,
 {
 	struct bpf_fib_lookup fib;
 
-	if (!xdp_route(ctx, &packet->flow, dsr_extra_bytes(from), &fib) || !xdp_device(ctx, &fib))
+	if (!xdp_route(ctx, &packet->flow, dsr_extra_bytes(from), &fib) || !xdp_takes(ctx, &fib))
 		return XDP_PASS;
 	if (!xdp_write(ctx, from, &packet->flow, &fib) ||
 	    (dsr_needs_option(from) && !xdp_put_option(ctx, from)))
@@ -183,14 +194,12 @@ static __always_inline int xdp_snat(struct xdp_md *ctx, struct packet *packet,
 __weak __attribute__((noinline)) int xdp_forward(struct xdp_md *ctx)
 {
 	struct packet *packet = packet_get(), *inner = packet_inner_get();
-	const struct lb_backend *backend;
 	bool is_direct;
 
 	if (!packet || !inner)
 		return XDP_PASS;
-	backend = service_backend_get(packet->service_backend);
 	/* Endpoints have policies, and a device of their own. */
-	if (!backend || backend->flags & LB_BACKEND_F_LOCAL)
+	if (packet->backend_flags & LB_BACKEND_F_LOCAL)
 		return XDP_PASS;
 	is_direct = packet->service_flags & LB_FRONTEND_F_DSR;
 	if (is_direct && node_config.dsr_dispatch == DSR_DISPATCH_IPIP)
@@ -227,7 +236,7 @@ static __always_inline int xdp_answer(struct xdp_md *ctx, struct packet *packet,
 		return XDP_PASS;
 	to->saddr = ct->service_addr;
 	to->sport = ct->service_port;
-	if (!xdp_route(ctx, to, 0, &fib) || !xdp_device(ctx, &fib))
+	if (!xdp_route(ctx, to, 0, &fib) || !xdp_takes(ctx, &fib))
 		return XDP_PASS;
 	if (!xdp_write(ctx, from, to, &fib))
 		return DROP(XDP, ERROR_WRITING_TO_PACKET);

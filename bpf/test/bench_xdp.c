@@ -2,11 +2,12 @@
 /*
  * Packets a second through a real veth pair: live frames of BPF_PROG_TEST_RUN go in at one end, a program in
  * driver mode sends them back at the other, a third counts what comes out. cil_xdp_entry against a bare
- * reflector, in interleaved rounds. Needs root and a quiet machine.
+ * reflector: the best of many short, interleaved rounds, as others may be at work on the machine. Needs root.
  */
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,8 @@
 #include "bpf/test/xdp_world.h"
 #include "bench_xdp.skel.h"
 
-#define N_ROUNDS  9
-#define N_PACKETS 400000
+#define N_ROUNDS  25
+#define N_PACKETS 60000
 #define N_FLOWS   1024 /* a power of two */
 #define BATCH     64
 
@@ -159,6 +160,29 @@ static double measure(struct harness *harness, struct bench_xdp_bpf *skel,
 	return rate;
 }
 
+/* As the harness has it, but for rules: with these the kernel looks for routes another way. */
+static void set_up(void)
+{
+	static const char *const commands[] = {
+		"ip link add pod_b index 120 type veth peer name pod_b_peer",
+		"ip link add node index 130 type veth peer name node_peer",
+		"sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1",
+		"ip link set node up",
+		"ip link set node_peer up",
+		"ip link set pod_b up",
+		"ip addr add 192.0.2.1/24 dev node",
+		"ip addr add 2001:db8::1/64 dev node nodad",
+		"ip route add default via 192.0.2.254",
+		"ip -6 route add default via 2001:db8::fe",
+	};
+
+	if (unshare(CLONE_NEWNET))
+		fail("a network namespace of its own");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (system(commands[i]))
+			fail(commands[i]);
+}
+
 static int compare(const void *a, const void *b)
 {
 	return *(const double *)a < *(const double *)b ? -1
@@ -172,7 +196,7 @@ int main(void)
 	double bare;
 	__u32 peer;
 
-	harness_init();
+	set_up();
 	xdp_world_init();
 	for (__u8 dispatch = 0; dispatch < 2; dispatch++) {
 		struct node_config config = config_of(dispatch);
@@ -190,9 +214,9 @@ int main(void)
 				measure(&harness[benches[i].dispatch], skel, &benches[i], peer);
 	for (size_t i = 0; i < N_BENCHES; i++)
 		qsort(benches[i].rates, N_ROUNDS, sizeof(double), compare);
-	bare = benches[0].rates[N_ROUNDS / 2];
+	bare = benches[0].rates[N_ROUNDS - 1];
 	for (size_t i = 0; i < N_BENCHES; i++)
 		printf("%-32s %8.0f packets/s  %.2f of bare\n", benches[i].name,
-		       benches[i].rates[N_ROUNDS / 2], benches[i].rates[N_ROUNDS / 2] / bare);
+		       benches[i].rates[N_ROUNDS - 1], benches[i].rates[N_ROUNDS - 1] / bare);
 	return 0;
 }

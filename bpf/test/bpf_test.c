@@ -226,6 +226,7 @@ static size_t add_scenarios(struct CMUnitTest *tests)
 		&dsr_scenarios,           &service_scenarios,
 		&service_error_scenarios, &service_choice_scenarios,
 		&service_keep_scenarios,  &xdp_scenarios,
+		&service_told_scenarios,  &xdp_alike_scenarios,
 	};
 	size_t n_tests = 0;
 

@@ -73,9 +73,10 @@ struct scenario_group {
 };
 
 extern const struct scenario_group service_scenarios, service_error_scenarios,
-	service_choice_scenarios, service_keep_scenarios;
+	service_choice_scenarios, service_keep_scenarios, service_told_scenarios;
 extern const struct scenario_group policy_scenarios, policy_live_scenarios, policy_event_scenarios,
-	policy_host_scenarios, explain_scenarios, reject_scenarios, dsr_scenarios, xdp_scenarios;
+	policy_host_scenarios, explain_scenarios, reject_scenarios, dsr_scenarios, xdp_scenarios,
+	xdp_alike_scenarios;
 
 #define SCENARIOS(scenarios_) {scenarios_, sizeof(scenarios_) / sizeof(scenarios_[0])}
 

@@ -348,6 +348,12 @@ static int load_datapath(struct agent *agent, GError **error)
 		log_warning("agent", "This kernel has no tcx, pods are attached to with clsact",
 			    "key=pod-attach-mode hint=%s",
 			    "use Linux 6.6 or newer, or configure clsact");
+	if (agent->datapath_config.cgroup_is_container)
+		log_warning("agent",
+			    "Only sockets of the agent's own container are translated to services",
+			    "key=cgroup-root value=%s hint=%s", agent->settings->cgroup_root,
+			    "mount the host's cgroup 2 file system there, from outside of the "
+			    "container");
 	/* Lets the news of cilium_host into the table of devices: its programs must not be missed. */
 	uv_run(agent->loop, UV_RUN_NOWAIT);
 	agent->conntrack_gc =

@@ -12,9 +12,14 @@
 
 /* Probes that begin in one turn of the loop: a turn stays far below a millisecond. */
 #define BURST 32
-/* What comes together is made known together, and derived once. */
-#define COMMIT_DELAY_MS 10
-#define SAVE_DELAY_MS   1000
+/*
+ * What comes together is made known together, and derived once. Of a service with a thousand back ends that takes long:
+ * then the loop is left to others for several times as long.
+ */
+#define COMMIT_DELAY_MS     10
+#define COMMIT_DELAY_MAX_MS 500
+#define COMMIT_SHARE        5
+#define SAVE_DELAY_MS       1000
 
 /* A probe under way. */
 struct flight {
@@ -34,6 +39,7 @@ struct backend_probes {
 	uv_timer_t due, commit, save;
 	unsigned int n_handles; /* still open */
 	uint64_t n_good, n_bad;
+	unsigned int commit_delay_ms;
 	bool has_begun; /* the first look at all rows is over */
 };
 
@@ -59,7 +65,7 @@ static void note_verdict(struct backend_probes *probes, const struct backend_hea
 	row->reason = g_strdup(reason);
 	g_ptr_array_add(probes->verdicts, row);
 	if (!uv_is_active((uv_handle_t *)&probes->commit))
-		uv_timer_start(&probes->commit, on_commit, COMMIT_DELAY_MS, 0);
+		uv_timer_start(&probes->commit, on_commit, probes->commit_delay_ms, 0);
 }
 
 static void on_save(uv_timer_t *timer)
@@ -92,9 +98,13 @@ static void commit_verdicts(struct backend_probes *probes)
 static void on_commit(uv_timer_t *timer)
 {
 	struct backend_probes *probes = timer->data;
+	int64_t start_ns = clock_monotonic_ns(), taken_ms;
 
 	commit_verdicts(probes);
 	store_settle(probes->parts.store);
+	taken_ms = (clock_monotonic_ns() - start_ns) / NSEC_PER_MSEC;
+	probes->commit_delay_ms =
+		CLAMP(taken_ms * COMMIT_SHARE, COMMIT_DELAY_MS, COMMIT_DELAY_MAX_MS);
 }
 
 /* ---- probes ---- */
@@ -350,6 +360,7 @@ struct backend_probes *backend_probes_new(const struct backend_probes_parts *par
 	struct watch *watch = watch_new(parts->store, "backend probes", on_change, probes);
 
 	probes->parts = *parts;
+	probes->commit_delay_ms = COMMIT_DELAY_MS;
 	probes->schedule = probe_schedule_new(g_random_int());
 	probes->services = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	probes->rows = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,

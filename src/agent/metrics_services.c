@@ -3,6 +3,7 @@
 #include "src/agent/metrics_private.h"
 
 #include <string.h>
+#include "src/agent/backend_probe.h"
 #include "src/model/lb.h"
 #include "src/model/service.h"
 
@@ -127,6 +128,19 @@ static void add_pair(struct metric_set *set, enum agent_metric metric, uint64_t 
 	metric_set_add(set, metric, METRIC_LABELS("delete"), n_deleted);
 }
 
+static void add_probes(const struct agent *agent, struct metric_set *set)
+{
+	struct backend_probes_counts counts = backend_probes_get_counts(agent->backend_probes);
+
+	metric_set_add(set, AGENT_METRIC_backend_probes_total, METRIC_LABELS("success"),
+		       counts.n_good);
+	metric_set_add(set, AGENT_METRIC_backend_probes_total, METRIC_LABELS("fail"), counts.n_bad);
+	metric_set_add(set, AGENT_METRIC_backend_probe_targets, METRIC_LABELS("up"),
+		       counts.n_targets - counts.n_down);
+	metric_set_add(set, AGENT_METRIC_backend_probe_targets, METRIC_LABELS("down"),
+		       counts.n_down);
+}
+
 static void add_kernel(const struct agent *agent, struct metric_set *set)
 {
 	struct reconciler_service_statistics kernel;
@@ -161,5 +175,6 @@ void metrics_collect_services(struct metrics *metrics, struct metric_set *set)
 		metric_set_add(set, AGENT_METRIC_lb_backends,
 			       METRIC_LABELS(lb_backend_state_name(state)),
 			       totals.n_by_state[state]);
+	add_probes(metrics->agent, set);
 	add_kernel(metrics->agent, set);
 }

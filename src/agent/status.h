@@ -7,6 +7,7 @@
  *	failing-objects   [{reconciler, object, endpoint-id, error, errno, since, tries, next-step}]
  *	policy            {enforcement, revision, …}: what policies there are, and the room of their maps
  *	kernel            {release, features: [{name, available, mode, reason}]}: what was chosen and why
+ *	health-checks     {back-ends, down}: those that the agent probes
  *	loop              {turns, max-lag-seconds, max-lag-timestamp}: how long something held it up
  *	without-effect    [{key, value, place}]: keys that this version accepts and does not act on
  *	unknown-keys      [name]

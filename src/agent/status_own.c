@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/agent/status_private.h"
 
+#include "src/agent/backend_probe.h"
 #include "src/agent/loop_watch.h"
 #include "src/agent/metrics.h"
 #include "src/agent/node_report.h"
@@ -153,6 +154,13 @@ static json_t *loop_to_json(const struct agent *agent)
 			 (double)loop.max_lag_ns / NSEC_PER_SEC, "max-lag-timestamp", at);
 }
 
+static json_t *probes_to_json(const struct agent *agent)
+{
+	struct backend_probes_counts counts = backend_probes_get_counts(agent->backend_probes);
+
+	return json_pack("{s:i, s:i}", "back-ends", counts.n_targets, "down", counts.n_down);
+}
+
 json_t *status_own_to_json(const struct agent *agent)
 {
 	json_t *own = json_pack("{s:s, s:s, s:s, s:s*}", "state-source", "directory",
@@ -171,5 +179,6 @@ json_t *status_own_to_json(const struct agent *agent)
 	json_object_set_new(own, "policy", status_policy_to_json(agent));
 	json_object_set_new(own, "kernel", status_kernel_to_json(agent));
 	json_object_set_new(own, "loop", loop_to_json(agent));
+	json_object_set_new(own, "health-checks", probes_to_json(agent));
 	return own;
 }

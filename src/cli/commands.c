@@ -25,6 +25,7 @@ const struct cli_command *const cli_commands[] = {
 	&cmd_bpf_nat_list,
 	&cmd_bpf_policy_get,
 	&cmd_bpf_policy_list,
+	&cmd_bpf_socknat_list,
 	&cmd_cleanup,
 	&cmd_completion,
 	&cmd_config,

@@ -24,6 +24,7 @@ extern const struct cli_command cmd_bpf_lb_maglev_list;
 extern const struct cli_command cmd_bpf_metrics_list;
 extern const struct cli_command cmd_bpf_nat_flush;
 extern const struct cli_command cmd_bpf_nat_list;
+extern const struct cli_command cmd_bpf_socknat_list;
 extern const struct cli_command cmd_bpf_policy_get;
 extern const struct cli_command cmd_bpf_policy_list;
 extern const struct cli_command cmd_cleanup;

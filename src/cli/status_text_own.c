@@ -131,6 +131,18 @@ static void append_kernel(struct status_text *text, const json_t *own)
 		json_get_text(feature, "mode", NULL), json_get_text(feature, "reason", NULL));
 }
 
+static void append_health_checks(struct status_text *text, const json_t *own)
+{
+	const json_t *checks = json_get(own, "health-checks", NULL);
+	long long n = json_get_number(checks, "back-ends", NULL);
+	long long n_down = json_get_number(checks, "down", NULL);
+
+	/* Who does not ask for them has no need of the line. */
+	if (n && (n_down || text->format->verbose))
+		g_string_append_printf(text->out, "Health checks:\t%lld back end%s, %lld down\n", n,
+				       n == 1 ? "" : "s", n_down);
+}
+
 static void append_loop(struct status_text *text, const json_t *own)
 {
 	const json_t *loop = json_get(own, "loop", NULL);
@@ -228,6 +240,7 @@ void status_append_own(struct status_text *text)
 	append_policy(text, own);
 	append_kernel(text, own);
 	append_loop(text, own);
+	append_health_checks(text, own);
 	append_problems(text, own);
 	append_privileges(text, own);
 	append_failing(text, own);

@@ -55,6 +55,7 @@ static const char full[] =
 	" \"mode\": \"Legacy TC\", \"reason\": \"no tcx\"}]},"
 	" \"loop\": {\"turns\": 9, \"max-lag-seconds\": 0.0125, \"max-lag-timestamp\":"
 	" \"2026-01-01T00:00:00Z\"},"
+	" \"health-checks\": {\"back-ends\": 3, \"down\": 1},"
 	" \"without-effect\": [{\"key\": \"enable-bgp\", \"value\": \"true\"}],"
 	" \"configuration\": {\"waiting\": [{\"key\": \"mtu\", \"value\": \"1400\", \"before\":"
 	" \"0\", \"state\": \"needs-restart\"}, {\"key\": \"debug\", \"value\": \"true\","
@@ -94,6 +95,7 @@ static const char want_text[] =
 	"Encryption:               Disabled\n"
 	"Cluster health:           Probe disabled\n"
 	"Modules Health:           Stopped(1) Degraded(1) OK(1)\n"
+	"Health checks:            3 back ends, 1 down\n"
 	"Source problems:          2\n"
 	"  /m/a.yaml:3: Node a: spec.podCIDR: got x, want a prefix\n"
 	"  /m/b.yaml:1: syntax\n"
@@ -203,6 +205,7 @@ static void test_verbose_adds(void **state)
 	assert_non_null(strstr(text, "  c/n"));
 	assert_non_null(strstr(text, "jiffies [250 Hz]\n"));
 	assert_non_null(strstr(text, "longest hold-up 12.5ms (5s ago)\n"));
+	assert_non_null(strstr(text, "3 back ends, 1 down\n"));
 	assert_non_null(strstr(text, "Linux 6.1\n"));
 	assert_non_null(strstr(text, "no      Legacy TC   no tcx\n"));
 	assert_non_null(strstr(text, "  agent "));

@@ -49,6 +49,8 @@ struct datapath_config {
 	 * there if it is not; NULL or "": where the hierarchy is found. Borrowed until free().
 	 */
 	const char *cgroup_root;
+	/* Filled in by load: programs on sockets meet those of this container alone. */
+	bool cgroup_is_container;
 	enum datapath_xdp xdp; /* how programs of PLAN_HOOK_XDP are attached */
 };
 

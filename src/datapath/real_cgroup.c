@@ -98,6 +98,7 @@ int real_cgroup_open(struct real *real, GString *repaired, GError **error)
 		err = open_root(real, root, error);
 	if (err)
 		return err;
+	real->config.cgroup_is_container = !cgroup_is_of_machine(root);
 	/* Pins are named by path: nobody else may put anything there. */
 	fd = trusted_dir_open(pins, 0700, error);
 	if (fd < 0)

@@ -256,6 +256,9 @@ static void test_bind_is_refused(void **state)
 	put_frontend(world, "0.0.0.0", NODE_PORT, IPPROTO_TCP, node_port);
 	put_frontend(world, "::", NODE_PORT + 1, IPPROTO_TCP, node_port);
 	put_frontend(world, "192.0.2.11", 8080, IPPROTO_TCP, host_port);
+	host_port.flags = LB_FRONTEND_F_LOOPBACK;
+	put_frontend(world, "127.0.0.1", 8082, IPPROTO_TCP, host_port);
+	put_frontend(world, "::1", 8083, IPPROTO_TCP, host_port);
 	put_frontend(world, VIP4, 8081, IPPROTO_TCP, cluster_ip);
 	put_node(world, "192.0.2.11", IPCACHE_F_LOCAL_HOST);
 	assert_bind(AF_INET, SOCK_STREAM, "0.0.0.0", NODE_PORT, -EPERM);
@@ -266,6 +269,12 @@ static void test_bind_is_refused(void **state)
 	assert_bind(AF_INET6, SOCK_STREAM, "::1", NODE_PORT + 1, -EPERM);
 	assert_bind(AF_INET6, SOCK_STREAM, "192.0.2.11", NODE_PORT, -EPERM);
 	assert_bind(AF_INET, SOCK_STREAM, "192.0.2.11", 8080, -EPERM);
+	assert_bind(AF_INET, SOCK_STREAM, "0.0.0.0", 8082, -EPERM);
+	assert_bind(AF_INET, SOCK_STREAM, "127.0.0.1", 8082, -EPERM);
+	assert_bind(AF_INET6, SOCK_STREAM, "::", 8082, -EPERM);
+	assert_bind(AF_INET6, SOCK_STREAM, "::", 8083, -EPERM);
+	assert_bind(AF_INET, SOCK_STREAM, "0.0.0.0", 8083, 0);
+	assert_bind(AF_INET, SOCK_STREAM, "192.0.2.99", 8082, 0);
 	assert_bind(AF_INET, SOCK_STREAM, VIP4, 8081, 0);
 	assert_bind(AF_INET, SOCK_STREAM, "192.0.2.99", NODE_PORT, 0);
 	assert_bind(AF_INET, SOCK_STREAM, "0.0.0.0", NODE_PORT + 1, 0);

@@ -44,6 +44,43 @@ int cgroup_ensure(const char *root, char **ret_root, bool *ret_mounted, GError *
 	return 0;
 }
 
+/* Of the namespace that the machine began with: PROC_CGROUP_INIT_INO. */
+#define FIRST_NAMESPACE_INODE 0xeffffffbU
+
+/* "36 25 0:30 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw": which directory of it is mounted on root. */
+static char *mounted_directory(const char *root)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	char *directory = NULL;
+
+	if (!g_file_get_contents("/proc/self/mountinfo", &text, NULL, NULL))
+		return NULL;
+	lines = g_strsplit(text, "\n", -1);
+	for (char **line = lines; *line; line++) {
+		g_auto(GStrv) fields = g_strsplit(*line, " ", 6);
+
+		/* The last one mounted there is the one that is seen. */
+		if (g_strv_length(fields) == 6 && g_str_equal(fields[4], root)) {
+			g_free(directory);
+			directory = g_strdup(fields[3]);
+		}
+	}
+	return directory;
+}
+
+bool cgroup_is_of_machine(const char *root)
+{
+	g_autofree char *directory = NULL;
+	struct stat info;
+
+	if (stat("/proc/self/ns/cgroup", &info) || info.st_ino == FIRST_NAMESPACE_INODE)
+		return true;
+	directory = mounted_directory(root);
+	/* The directory is told from where this process is: the machine's is above that. */
+	return directory && g_str_has_prefix(directory, "/..");
+}
+
 int cgroup_link_get(int link_fd, struct cgroup_link_info *ret_info)
 {
 	struct bpf_link_info info = {0};

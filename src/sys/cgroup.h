@@ -19,6 +19,12 @@ bool cgroup_is_mounted(const char *path);
  */
 NODISCARD int cgroup_ensure(const char *root, char **ret_root, bool *ret_mounted, GError **error);
 
+/*
+ * Whether the directory, where the hierarchy is mounted, has the cgroups of the whole machine. Not so what a
+ * container mounts that has a cgroup namespace of its own: that begins at the container.
+ */
+bool cgroup_is_of_machine(const char *root);
+
 struct cgroup_link_info {
 	uint64_t cgroup_id; /* 0: the cgroup is gone, or somebody has detached the link */
 	uint32_t attach_type;

@@ -11,6 +11,10 @@ fail()
 
 kernel_load || fail "loading the programs"
 
+for test in datapath_real_cgroup_test datapath_socket_test datapath_socket_killer_test; do
+	$test || fail "$test"
+done
+
 ip link add eth0 type veth peer name world0
 ip link add lxc0 type veth peer name pod0
 ip link set eth0 up

@@ -27,6 +27,8 @@ RECORD = ROOT / "test/kernel/instructions.json"
 NEEDED = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio",
           "mke2fs": "e2fsprogs"}
 TOOLS = ("kernel_load", "kernel_attach")
+# Of src/datapath, on programs on sockets.
+ROOT_TESTS = ("datapath_real_cgroup_test", "datapath_socket_test", "datapath_socket_killer_test")
 PROGRAMS = ("src/agent/cilium-agent", "src/cni/cilium-cni", "src/cli/cilium")
 # What a kernel can do otherwise: delivery, masquerading, attaching, taking over, repairing.
 TESTS = ("test_paths.py", "test_masquerade.py", "test_icmp.py", "test_drop.py", "test_repair.py",
@@ -47,6 +49,8 @@ def make_disk(directory, build, tests, image):
     disk.put_packages(PACKAGES)
     for name in TOOLS:
         disk.put_program(build / "test/kernel" / name, f"/usr/bin/{name}")
+    for name in ROOT_TESTS:
+        disk.put_program(build / "src/datapath" / name, f"/usr/bin/{name}")
     for name in PROGRAMS:
         disk.put_program(build / name, f"/axoneme/build/{name}")
     disk.put_tree(ROOT / "test/net", "/axoneme/test/net")

@@ -171,6 +171,9 @@ def test_only_the_host(world, family):
         wait_served(node, family)
         with probe.connect(node, TCP, VIP[family], 80):
             assert n_translated(node) >= 1
+            listed = node.cli("bpf", "socknat", "list").stdout
+            front = VIP[family] if family == socket.AF_INET else f"[{VIP[family]}]"
+            assert f" -> {front}:80 (revnat=" in listed
         probe.eventually(lambda: n_translated(node) == 0, what="sockets that are forgotten")
         # Packet by packet.
         with probe.connect(client, TCP, VIP[family], 80) as made:
@@ -334,6 +337,8 @@ print(n, flush=True)
 
 def test_drift_is_repaired(world):
     node, server, client = world()
+    # The node's hierarchy begins at a cgroup namespace, as a container's does.
+    assert "key=cgroup-root" in node.log()
     put_service(node, [server])
     with serving(server):
         wait_served(client, socket.AF_INET)

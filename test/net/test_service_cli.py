@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services as people see and make them: cilium service, lrp, bpf lb, status, metrics, monitor, explain."""
+
+import json
+import re
+import socket
+
+import pytest
+
+from harness import observe, probe
+
+VIP = {socket.AF_INET: "10.96.0.7", socket.AF_INET6: "fd00:96::7"}
+MAGLEV_SIZE = 251
+
+
+def service(name, ips, ports, **spec):
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"clusterIP": ips[0], "clusterIPs": ips, "ports": ports, **spec}}
+
+
+def slice_of(name, pod, port):
+    return [{"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": family,
+             "metadata": {"name": f"{name}-{family.lower()}", "namespace": "shop",
+                          "labels": {"kubernetes.io/service-name": name}},
+             "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
+             "ports": [{"port": port, "protocol": "TCP"}]}
+            for family, address in (("IPv4", pod.address(socket.AF_INET)),
+                                    ("IPv6", pod.address(socket.AF_INET6)))]
+
+
+def rows(text):
+    """The rows below the heading, their cells divided by three blanks or more."""
+    return [re.split(r" {3,}", line.rstrip()) for line in text.splitlines()[1:]]
+
+
+def services(node):
+    return json.loads(node.cli("service", "list", "-o", "json").stdout)
+
+
+def frontend(each):
+    address = each["spec"]["frontend-address"]
+    return address["ip"], address["port"]
+
+
+def id_of(node, ip, port):
+    found = [each["spec"]["id"] for each in services(node) if frontend(each) == (ip, port)]
+    assert len(found) == 1, found
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def shop(shared_site):
+    """A node with a client, a server, and the service shop/web in front of the server."""
+    node = shared_site.node(cgroup=True, kube_proxy_replacement="true", bpf_lb_algorithm="maglev",
+                            bpf_lb_maglev_table_size=MAGLEV_SIZE,
+                            enable_local_redirect_policy="true", bpf_lb_sock_hostns_only="true")
+    node.client, node.server = node.pod("client"), node.pod("server", {"app": "web"})
+    node.put_manifest("web.yaml",
+                      service("web", list(VIP.values()), [{"port": 80, "targetPort": 8080,
+                                                           "nodePort": 30080}], type="NodePort"),
+                      *slice_of("web", node.server, 8080))
+    probe.eventually(lambda: len(services(node)) == 6 and all(
+        each["status"].get("realized") for each in services(node)), 10, "the service is in force")
+    return node
+
+
+@pytest.fixture(scope="module")
+def shared_site():
+    from harness.site import Site
+    made = Site()
+    yield made
+    made.close()
+
+
+def test_service_list(shop):
+    table = shop.cli("service", "list").stdout
+    assert re.match(r"ID +Frontend +Service Type +Backend +$", table.splitlines()[0])
+    listed = {row[1]: row for row in rows(table)}
+    assert len(listed) == 6
+    behind = f"1 => {shop.server.address(socket.AF_INET)}:8080/TCP (active)"
+    assert listed["10.96.0.7:80/TCP"][2:] == ["ClusterIP", behind]
+    assert listed["0.0.0.0:30080/TCP"][2:] == ["NodePort", behind]
+    assert listed["[fd00:96::7]:80/TCP"][2:] == [
+        "ClusterIP", f"1 => [{shop.server.address(socket.AF_INET6)}]:8080/TCP (active)"]
+    assert [int(row[0]) for row in rows(table)] == sorted(int(row[0]) for row in rows(table))
+
+
+def test_service_get(shop):
+    number = id_of(shop, "10.96.0.7", 80)
+    assert rows(shop.cli("service", "get", str(number)).stdout)[0][:3] == [
+        str(number), "10.96.0.7:80/TCP", "ClusterIP"]
+    spec = json.loads(shop.cli("service", "get", str(number), "-o", "json").stdout)["spec"]
+    assert spec["flags"] == {"type": "ClusterIP", "name": "web", "namespace": "shop",
+                             "trafficPolicy": "Cluster", "extTrafficPolicy": "Cluster",
+                             "intTrafficPolicy": "Cluster", "natPolicy": "None"}
+    assert [(each["ip"], each["port"], each["state"]) for each in spec["backend-addresses"]] == [
+        (shop.server.address(socket.AF_INET), 8080, "active")]
+    for wrong, status in (("65000", "not found"), ("web", "is not a number")):
+        done = shop.cli("service", "get", wrong, check=False)
+        assert done.returncode == 1 and status in done.stderr
+
+
+def test_update_and_delete(shop):
+    argv = ["service", "update", "--id", "700", "--frontend", "192.0.2.99:80",
+            "--backends", "10.0.0.5:80,10.0.0.6:81", "--backend-weights", "10,0",
+            "--k8s-load-balancer"]
+    assert shop.cli(*argv).stdout == ("Creating new service with id '700'\n"
+                                      "Added service with 2 backends\n")
+    assert rows(shop.cli("service", "get", "700").stdout) == [
+        ["700", "192.0.2.99:80/TCP", "LoadBalancer", "1 => 10.0.0.5:80/TCP (active)"],
+        ["", "2 => 10.0.0.6:81/TCP (maintenance)"]]
+    assert shop.cli(*argv[:7], "10.0.0.5:80", "--states", "active", "--k8s-load-balancer",
+                    check=False).returncode == 0
+    assert len(rows(shop.cli("service", "get", "700").stdout)) == 1
+    # What manifests made is not for hands.
+    other = str(id_of(shop, "10.96.0.7", 80))
+    assert shop.cli("service", "delete", other, check=False).returncode == 1
+    refused = shop.cli("service", "update", "--id", "701", "--frontend", "10.96.0.7:80",
+                       check=False)
+    assert refused.returncode == 1 and "shop/web" in refused.stderr
+    shop.cli("service", "update", "--id", "702", "--frontend", "[2001:db8::99]:53", "--protocol",
+             "udp", "--backends", "[fd00::5]:53")
+    assert shop.cli("service", "delete", "700").stdout == "Service 700 deleted successfully\n"
+    assert shop.cli("service", "delete", "--all").stdout == "Service 702 deleted successfully\n"
+    assert len(services(shop)) == 6
+
+
+@pytest.mark.parametrize("argv, why", [
+    (["update", "--frontend", "10.0.0.1:80"], "--id"),
+    (["update", "--id", "5", "--frontend", "fd00::1:80"], "no address with a port"),
+    (["update", "--id", "5", "--frontend", "10.0.0.1:80", "--states", "active"], "--states"),
+    (["delete"], "--all"),
+    (["delete", "5", "--all"], "--all"),
+])
+def test_usage(shop, argv, why):
+    done = shop.cli("service", *argv, check=False)
+    assert done.returncode == 1 and why in done.stderr and "Usage" in done.stderr
+
+
+def lists(node):
+    return {command: node.cli("bpf", "lb", *command.split()).stdout
+            for command in ("list", "list --frontends", "list --backends", "list --revnat",
+                            "maglev list")}
+
+
+def test_bpf_lb(shop):
+    number = id_of(shop, "10.96.0.7", 80)
+    server = shop.server.address(socket.AF_INET)
+    text = lists(shop)
+    found = [row for row in rows(text["list"])]
+    at = next(i for i, row in enumerate(found) if row[0] == "10.96.0.7:80/TCP")
+    assert found[at][1] == f"0.0.0.0:0 ({number}) (0) [ClusterIP, non-routable, maglev]"
+    assert found[at + 1] == ["", f"{server}:8080/TCP ({number}) (1)"]
+    assert any(row[0] == "10.96.0.7:0/ANY" and "wildcard" in row[1] for row in found)
+    assert [str(number), "10.96.0.7:80"] in rows(text["list --revnat"])
+    backend = next(row[0] for row in rows(text["list --backends"])
+                   if row[1] == f"TCP://{server}:8080")
+    table = shop.cli("bpf", "lb", "list", "-o", "json").stdout
+    assert json.loads(table)["10.96.0.7:80/TCP"][1] == f"{server}:8080/TCP ({number}) (1)"
+    # Node ports choose by the table, which has one back end.
+    port = next(row[0] for row in rows(text["list --revnat"]) if row[1] == "0.0.0.0:30080")
+    maglev = rows(shop.cli("bpf", "lb", "maglev", "get", port).stdout)
+    assert maglev == [[f"[{port}]/v4", "[" + " ".join([backend] * MAGLEV_SIZE) + "]"]]
+    assert maglev[0] in rows(text["maglev list"])
+    done = shop.cli("bpf", "lb", "maglev", "get", "65000", check=False)
+    assert done.returncode == 1 and "no Maglev table" in done.stderr
+
+
+def test_bpf_lb_ranges(shop):
+    shop.put_manifest("lb.yaml", {
+        **service("open", ["10.96.0.8"], [{"port": 443}], type="LoadBalancer",
+                  loadBalancerSourceRanges=["198.51.100.0/24"]),
+        "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}})
+    probe.eventually(lambda: "203.0.113.7" in shop.cli("bpf", "lb", "list").stdout, 10, "it is there")
+    number = id_of(shop, "203.0.113.7", 443)
+    text = shop.cli("bpf", "lb", "list", "--source-ranges").stdout
+    assert text.startswith("SOURCE RANGE (REVNAT_ID)")
+    assert [row[0] for row in rows(text)] == [f"198.51.100.0/24 ({number})"]
+    assert shop.cli("bpf", "lb", "list", "--revnat", "--backends", check=False).returncode == 1
+
+
+def test_what_a_connection_shows(shop):
+    """bpf ct list, monitor, explain: each names the service."""
+    for family in VIP:
+        with observe.monitor(shop, "--type", "trace") as monitor, \
+                probe.Server(shop.server, family, probe.TCP, port=8080):
+            assert probe.talk(shop.client, probe.TCP, VIP[family], 80)
+            where = VIP[family] if family == socket.AF_INET else f"[{VIP[family]}]"
+            monitor.wait_line("tcp SYN", f", service shop/web {where}:80")
+        entries = [line for line in shop.cli("bpf", "ct", "list", "global").stdout.splitlines()
+                   if f"-> {where}:80 service " in line]
+        number = id_of(shop, VIP[family], 80)
+        assert entries and all(f"RevNAT={number} " in line for line in entries)
+        assert re.search(r"BackendID=[1-9]\d* XLATE_DST ", entries[0])
+        said = shop.cli("explain", "--from", "default/client", "--to", VIP[family], "--port", "80",
+                        check=False)
+        assert re.search(rf"service +shop/web {re.escape(where)}:80: ", said.stdout), (
+            said.stdout + said.stderr)
+
+
+def test_status(shop):
+    text = shop.cli("status", "--verbose").stdout
+    address = shop.addresses[socket.AF_INET]
+    assert re.search(rf"^KubeProxyReplacement: +True +\[eth0 +{address} .*\(Direct Routing\)\]$",
+                     text, re.MULTILINE)
+    details = text[text.index("KubeProxyReplacement Details:"):]
+    for key, value in (("Status", "True"), ("Socket LB", "Enabled"),
+                       ("Socket LB Coverage", "Hostns-only"), ("Mode", "SNAT"),
+                       ("Backend Selection", rf"Maglev \(Table Size: {MAGLEV_SIZE}\)"),
+                       ("Session Affinity", "Enabled"), ("XDP Acceleration", "Disabled"),
+                       ("- ClusterIP", "Enabled"),
+                       ("- NodePort", r"Enabled \(Range: 30000-32767\)"),
+                       ("- HostPort", "Enabled")):
+        assert re.search(rf"^  {key}: +{value}", details, re.MULTILINE), key
+
+
+def metric(node, name, **labels):
+    return sum(each["value"] for each in json.loads(node.cli("metrics", "list", "-o", "json").stdout)
+               if each["name"] == f"cilium_{name}" and labels.items() <= each["labels"].items())
+
+
+def test_metrics(shop):
+    assert metric(shop, "services_events_total", action="add") >= 1
+    assert metric(shop, "feature_adv_connect_and_lb_kube_proxy_replacement_enabled") == 1
+    assert metric(shop, "feature_adv_connect_and_lb_node_port_configuration", mode="snat",
+                  acceleration="disabled", algorithm="maglev") == 1
+    assert metric(shop, "lb_frontends", type="NodePort") == 4
+    assert metric(shop, "lb_backends", state="active") == 2
+    assert metric(shop, "bpf_map_capacity", map_group="lb_services") == 131072
+    assert metric(shop, "lb_unfit_services") == 0
+
+
+def test_map_events(shop):
+    text = shop.cli("map", "events", "cilium_lb_services").stdout
+    assert "10.96.0.7:80" in text
+
+
+def test_lrp_list(shop):
+    shop.put_manifest("redirect.yaml", {
+        "apiVersion": "cilium.io/v2", "kind": "CiliumLocalRedirectPolicy",
+        "metadata": {"name": "meta", "namespace": "shop"},
+        "spec": {"redirectFrontend": {"addressMatcher": {
+            "ip": "169.254.169.254", "toPorts": [{"port": "80", "protocol": "TCP"}]}},
+            "redirectBackend": {"localEndpointSelector": {"matchLabels": {"app": "meta"}},
+                                "toPorts": [{"port": "8080", "protocol": "TCP"}]}}})
+    pod = shop.pod("meta", namespace="shop")
+    pod_object = {"apiVersion": "v1", "kind": "Pod", "metadata": {
+        "name": "meta", "namespace": "shop", "labels": {"app": "meta"}},
+        "spec": {"nodeName": f"node{shop.index}"}, "status": {
+            "podIP": pod.address(socket.AF_INET),
+            "podIPs": [{"ip": pod.address(socket.AF_INET)}, {"ip": pod.address(socket.AF_INET6)}],
+            "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
+    shop.put_manifest("meta.yaml", pod_object)
+    listed = probe.eventually(lambda: (lambda text: "169.254" in text and text)(
+        shop.cli("lrp", "list").stdout), 10, "the redirect is in force")
+    assert re.split(r" {3,}", listed.splitlines()[0].rstrip()) == [
+        "LRP namespace", "LRP name", "FrontendType", "Matching Service"]
+    assert rows(listed)[0][:3] == ["shop", "meta", "IP + port"]
+    assert rows(listed)[1][1:] == [
+        "|", f"169.254.169.254:80/TCP -> {pod.address(socket.AF_INET)}:8080(shop/meta)"]
+
+
+def test_lists_outlive_the_agent(shop):
+    """The last of all: the agent is gone behind it."""
+    alive = lists(shop)
+    shop.kill_agent()
+    assert lists(shop) == alive
+    assert shop.cli("service", "list", check=False).returncode == 1

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Services that somebody makes by hand: PUT and DELETE /service/{id}, with traffic."""
+
+import socket
+
+import pytest
+
+from harness import probe
+from harness.service_site import ServiceSite
+
+ADDRESSES = {socket.AF_INET: "172.20.7.1", socket.AF_INET6: "fd00:20::7:1"}
+NUMBERS = {socket.AF_INET: 7001, socket.AF_INET6: 7002}
+
+
+@pytest.fixture(scope="module")
+def balanced():
+    made = ServiceSite(kube_proxy_replacement="true")
+    yield made
+    made.close()
+
+
+def put(site, family, weights, address=None, number=None, **members):
+    """weights: of the servers, by name. Returns the status and the answer."""
+    backends = [{"ip": site.address(name, family), "port": 8080, "weight": weight}
+                for name, weight in weights.items()]
+    return site.nodes[0].request("PUT", f"/v1/service/{number or NUMBERS[family]}", {
+        "frontend-address": {"ip": address or ADDRESSES[family], "port": 80, "protocol": "TCP"},
+        "backend-addresses": backends, **members})
+
+
+def servers_seen(site, family, n=20):
+    answers = {site.ask("client1", probe.TCP, ADDRESSES[family], 80) for _ in range(n)}
+    return {getattr(answer, "server", answer) for answer in answers}
+
+
+def test_life_of_a_service(balanced, family):
+    """It serves when the answer has come, changes, survives a kill, and goes."""
+    node = balanced.nodes[0]
+    assert put(balanced, family, {"server1": 100}) == (201, None)
+    assert servers_seen(balanced, family, 3) == {"server1"}
+    assert put(balanced, family, {"server1": 100, "server2": 100}) == (200, None)
+    assert servers_seen(balanced, family) == {"server1", "server2"}
+    # Weight 0 is maintenance.
+    assert put(balanced, family, {"server1": 0, "server2": 100}) == (200, None)
+    assert servers_seen(balanced, family, 5) == {"server2"}
+    node.kill_agent()
+    assert servers_seen(balanced, family, 5) == {"server2"}
+    node.start_agent()
+    assert servers_seen(balanced, family, 5) == {"server2"}
+    status, shown = node.request("GET", f"/v1/service/{NUMBERS[family]}")
+    assert status == 200 and shown["spec"]["frontend-address"]["ip"] == ADDRESSES[family]
+    assert node.request("DELETE", f"/v1/service/{NUMBERS[family]}") == (200, None)
+    assert "server2" not in servers_seen(balanced, family, 2)
+    assert node.request("GET", f"/v1/service/{NUMBERS[family]}")[0] == 404
+
+
+def test_what_belongs_to_others(balanced, family):
+    """Neither a number nor a front end of a Service can be taken, nor of another that was made by hand."""
+    node = balanced.nodes[0]
+    taken = {socket.AF_INET: "172.20.0.71", socket.AF_INET6: "fd00:20::71"}
+    balanced.put_service("taken", list(taken.values()),
+                         [{"port": 80, "targetPort": 8080, "protocol": "TCP"}], [])
+    listed = probe.eventually(
+        lambda: [each["spec"] for each in node.request("GET", "/v1/service")[1]
+                 if each["spec"]["frontend-address"]["ip"] == taken[family] and each["spec"]["id"]],
+        what="the Service is in force")[0]
+    status, message = put(balanced, family, {"server1": 1}, address=taken[family])
+    assert status == 409 and "default/taken" in message
+    status, message = put(balanced, family, {"server1": 1}, number=listed["id"])
+    assert status == 409 and str(listed["id"]) in message
+    status, message = node.request("DELETE", f"/v1/service/{listed['id']}")
+    assert status == 404 and "by hand" in message
+    balanced.remove("taken.yaml")
