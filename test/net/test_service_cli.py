@@ -260,6 +260,19 @@ def test_lrp_list(shop):
         "|", f"169.254.169.254:80/TCP -> {pod.address(socket.AF_INET)}:8080(shop/meta)"]
 
 
+def test_load_balancer_only(shared_site):
+    """No endpoints, and what is for clients outside without another key."""
+    node = shared_site.node(bpf_lb_only="true")
+    status, text = node.request("POST", "/v1/ipam?owner=a/b")
+    assert status == 403 and "load balancer only" in text
+    assert node.cli("service", "update", "--id", "1", "--frontend", "192.0.2.77:80", "--backends",
+                    "198.51.100.2:80", "--k8s-load-balancer").returncode == 0
+    assert "[LoadBalancer]" in node.cli("bpf", "lb", "list").stdout
+    text = node.cli("status", "--verbose").stdout
+    assert re.search(r"^  - LoadBalancer: +Enabled$", text, re.MULTILINE)
+    assert re.search(r"^  - HostPort: +Disabled$", text, re.MULTILINE)
+
+
 def test_lists_outlive_the_agent(shop):
     """The last of all: the agent is gone behind it."""
     alive = lists(shop)
