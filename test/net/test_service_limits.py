@@ -5,6 +5,7 @@ import contextlib
 import random
 import socket
 import threading
+import time
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
@@ -26,7 +27,7 @@ N_PORTS = 1024  # above the range of node ports
 @pytest.fixture(scope="module")
 def site():
     with contextlib.closing(ServiceSite(
-            kube_proxy_replacement=True, bpf_ct_global_tcp_max=TABLE, bpf_ct_global_any_max=TABLE,
+            kube_proxy_replacement=True, bpf_ct_global_tcp_max=TABLE,
             # The host keeps its ports to connect from, though they are all in that range.
             node_port_range=f"30000,{65535 - N_PORTS}",
             enable_auto_protect_node_port_range=False)) as made:
@@ -66,9 +67,12 @@ class Flood:
             raw.bind(("eth0", 0))
             return ":".join(f"{byte:02x}" for byte in raw.getsockname()[4])
 
-    def send(self, n):
+    def send(self, n, seconds=0):
         """Each from an address and a port of its own; no header checksum is asked for on the way."""
-        for _ in range(n):
+        begin = time.monotonic()
+        for i in range(n):
+            if i % 64 == 0:
+                time.sleep(max(0.0, begin + seconds * i / n - time.monotonic()))
             self.frame[self.address_at] = self.random.randrange(10, 250)
             self.frame[self.port_at:self.port_at + 2] = self.random.randrange(1024, 65536).to_bytes(2, "big")
             with contextlib.suppress(OSError):
@@ -79,7 +83,7 @@ class Flood:
 
 
 def kept(site, stack, kind, target, n):
-    return [stack.enter_context(Conversation(site.namespaces["far"], kind, *target, timeout=4))
+    return [stack.enter_context(Conversation(site.namespaces["far"], kind, *target, timeout=2))
             for _ in range(n)]
 
 
@@ -100,14 +104,17 @@ def ask_all(clients, servers):
 
 
 def test_table_of_connections_is_full(site, family):
-    """Twice as many half-open connections as there is room for: of 1,000 open ones at most one is lost."""
+    """
+    A node's table has two entries for a connection to a service. Twice as many half-open ones as there is room for,
+    in some seconds: of 1,000 that are open and speak, at most one is lost.
+    """
     target = site.nodes[0].addresses[family], 30002
     with contextlib.ExitStack() as stack:
         clients = kept(site, stack, probe.TCP, target, N_KEPT)
         servers = [None] * N_KEPT
         ask_all(clients, servers)
         flood = stack.enter_context(contextlib.closing(Flood(site, family, probe.TCP, 30001)))
-        sender = threading.Thread(target=flood.send, args=(2 * TABLE,))
+        sender = threading.Thread(target=flood.send, args=(TABLE, 5))
         sender.start()
         lost, rounds = 0, 0
         while sender.is_alive() or rounds < 2:
@@ -130,7 +137,7 @@ def test_ports_of_nat_are_exhausted(site, family):
         ask_all(clients, servers)
         assert set(servers) == {"server1", "server2"}
         flood = stack.enter_context(contextlib.closing(Flood(site, family, probe.UDP, 30002)))
-        flood.send(8 * N_PORTS)
+        flood.send(4 * N_PORTS)
         assert ask_all(clients, servers) == 0
         probe.eventually(lambda: sum(observe.metric(node, NO_PORT, way)
                                      for way in ("ingress", "egress")) - before > N_PORTS)
