@@ -15,7 +15,7 @@
 #define SERVICE_PORT     80
 #define SERVICE_NODEPORT 30080
 #define BACKEND_PORT     8080
-#define CLIENT_PORT      40000 /* of the range of masqueraded ports: it is kept */
+#define CLIENT_PORT      41000 /* of the range of masqueraded ports: it is kept */
 
 /* Everybody's address in one family. */
 struct service_addrs {
