@@ -6,7 +6,7 @@
  * this is an engine of its own, like that of policy, with the same surface. Services that change at the
  * same time are worked at together, step by step, so that each step is a few system calls (struct lb_work).
  *
- *	front end ──► service ──► sets ──► slots, tables ──► back ends		each refers to the next
+ *	front end ──► service ──► sets ──► slots, tables ──► back ends	each refers to the next
  *
  * What is referred to is written first and deleted last; what this believes to be in the kernel is noted write by
  * write, so that after a failure the rest is a change like any other, forth or back.
