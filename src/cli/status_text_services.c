@@ -62,6 +62,18 @@ static void append_sockets(struct status_text *text, const json_t *features)
 				       : "Full");
 }
 
+/* Devices that cannot. */
+static void append_unaccelerated(struct status_text *text, const json_t *names)
+{
+	json_t *name;
+	size_t i;
+
+	json_array_foreach((json_t *)names, i, name) g_string_append_printf(
+		text->out, "%s%s", i ? ", " : " (not on ", json_string_value(name));
+	if (json_array_size(names))
+		g_string_append_c(text->out, ')');
+}
+
 static void append_node_port(struct status_text *text, const json_t *features)
 {
 	const json_t *node_port = json_get(features, "nodePort", NULL);
@@ -84,8 +96,10 @@ static void append_node_port(struct status_text *text, const json_t *features)
 			       switch_text(features, "sessionAffinity"));
 	g_string_append_printf(text->out, "  NAT46/64 Support:\t%s\n",
 			       switch_text(features, "nat46X64"));
-	g_string_append_printf(text->out, "  XDP Acceleration:\t%s\n",
+	g_string_append_printf(text->out, "  XDP Acceleration:\t%s",
 			       json_get_text(node_port, "acceleration", NULL));
+	append_unaccelerated(text, json_object_get(node_port, "unaccelerated"));
+	g_string_append_c(text->out, '\n');
 }
 
 static void append_kinds(struct status_text *text, const json_t *features)
