@@ -117,7 +117,9 @@ static __always_inline int service_enter(const struct packet *packet,
 		return SERVICE_NONE;
 	if (!(frontend->flags & LB_FRONTEND_F_EXTERNAL))
 		return DROP(SERVICE_FLOW, IS_A_CLUSTERIP);
-	if (endpoint_get(&packet->flow.saddr))
+	/* Nor does anything outside have the front end's address. */
+	if (endpoint_get(&packet->flow.saddr) ||
+	    addr_equal(&packet->flow.saddr, &packet->flow.daddr))
 		return DROP(SERVICE_FLOW, INVALID_SOURCE_IP);
 	if (!service_admits(frontend, &packet->flow.saddr))
 		return DROP(SERVICE_FLOW, DENIED_BY_LB_SRC_RANGE_CHECK);

@@ -3,7 +3,6 @@
 #include "src/agent/status_private.h"
 
 #include <linux/rtnetlink.h>
-#include <net/if.h>
 #include "src/agent/service_settings.h"
 #include "src/model/device.h"
 #include "src/sys/xdp.h"
@@ -21,6 +20,19 @@ static json_t *addresses_to_json(const struct device *device)
 			json_array_append_new(list, json_string(addr_format(&address->addr, text)));
 	}
 	return list;
+}
+
+/* How the device runs what is there, whosever; NULL: it cannot be asked. */
+static const char *xdp_text(uint32_t ifindex)
+{
+	static const char *const texts[XDP_MODE__MAX] = {
+		[XDP_MODE_NONE] = "none",
+		[XDP_MODE_NATIVE] = "native",
+		[XDP_MODE_GENERIC] = "generic",
+	};
+	enum xdp_mode mode;
+
+	return xdp_mode_get(ifindex, &mode) ? NULL : texts[mode];
 }
 
 struct devices {
@@ -42,8 +54,9 @@ static bool append_device(const struct row *row, void *data)
 						  &attachment->key.ifindex,
 						  sizeof(attachment->key.ifindex));
 	json_array_append_new(devices->list,
-			      json_pack("{s:s, s:o}", "name", attachment->ifname, "ip",
-					device ? addresses_to_json(device) : json_array()));
+			      json_pack("{s:s, s:o, s:s*}", "name", attachment->ifname, "ip",
+					device ? addresses_to_json(device) : json_array(), "xdp",
+					xdp_text(attachment->key.ifindex)));
 	if (!devices->direct && device && device->default_route)
 		devices->direct = attachment->ifname;
 	return true;
@@ -148,23 +161,10 @@ static json_t *features_to_json(const struct settings *settings)
 	return features;
 }
 
-/* With best effort: the devices whose driver runs no program, which services pass by way of tc. */
-static json_t *unaccelerated_to_json(const json_t *names)
-{
-	json_t *list = json_array(), *name;
-	enum xdp_mode mode;
-	size_t i;
-
-	json_array_foreach((json_t *)names, i,
-			   name) if (xdp_mode_get(if_nametoindex(json_string_value(name)), &mode) ||
-				     mode == XDP_MODE_NONE) json_array_append(list, name);
-	return list;
-}
-
 json_t *status_kube_proxy_to_json(const struct agent *agent)
 {
 	struct devices devices = {.agent = agent, .list = json_array()};
-	json_t *names = json_array(), *features = features_to_json(agent->settings), *device;
+	json_t *names = json_array(), *device;
 	struct service_settings services;
 	size_t i;
 
@@ -173,11 +173,8 @@ json_t *status_kube_proxy_to_json(const struct agent *agent)
 		;
 	json_array_foreach(devices.list, i, device)
 		json_array_append(names, json_object_get(device, "name"));
-	if (services.node_port && services.acceleration == ACCELERATION_WORD_BEST_EFFORT)
-		json_object_set_new(json_object_get(features, "nodePort"), "unaccelerated",
-				    unaccelerated_to_json(names));
 	return json_pack("{s:s, s:o, s:o, s:s*, s:o}", "mode",
 			 services.replaces_kube_proxy ? "True" : "False", "devices", names,
 			 "deviceList", devices.list, "directRoutingDevice", devices.direct,
-			 "features", features);
+			 "features", features_to_json(agent->settings));
 }

@@ -62,16 +62,23 @@ static void append_sockets(struct status_text *text, const json_t *features)
 				       : "Full");
 }
 
-/* Devices that cannot. */
-static void append_unaccelerated(struct status_text *text, const json_t *names)
+/* "Best-Effort   [eth0: native, eth1: none]": what is wanted, and what the devices do. */
+static void append_xdp(struct status_text *text, const char *acceleration)
 {
-	json_t *name;
-	size_t i;
+	const json_t *list = json_get(replacement(text), "deviceList", NULL);
+	json_t *device;
+	size_t i, n = 0;
 
-	json_array_foreach((json_t *)names, i, name) g_string_append_printf(
-		text->out, "%s%s", i ? ", " : " (not on ", json_string_value(name));
-	if (json_array_size(names))
-		g_string_append_c(text->out, ')');
+	g_string_append_printf(text->out, "  XDP Acceleration:\t%s", acceleration);
+	json_array_foreach(list, i, device)
+	{
+		const char *mode = json_get_text(device, "xdp", NULL);
+
+		if (*mode && strcmp(acceleration, "Disabled") != 0)
+			g_string_append_printf(text->out, "%s%s: %s", n++ ? ", " : "   [",
+					       json_get_text(device, "name", NULL), mode);
+	}
+	g_string_append(text->out, n ? "]\n" : "\n");
 }
 
 static void append_node_port(struct status_text *text, const json_t *features)
@@ -96,10 +103,7 @@ static void append_node_port(struct status_text *text, const json_t *features)
 			       switch_text(features, "sessionAffinity"));
 	g_string_append_printf(text->out, "  NAT46/64 Support:\t%s\n",
 			       switch_text(features, "nat46X64"));
-	g_string_append_printf(text->out, "  XDP Acceleration:\t%s",
-			       json_get_text(node_port, "acceleration", NULL));
-	append_unaccelerated(text, json_object_get(node_port, "unaccelerated"));
-	g_string_append_c(text->out, '\n');
+	append_xdp(text, json_get_text(node_port, "acceleration", NULL));
 }
 
 static void append_kinds(struct status_text *text, const json_t *features)
