@@ -180,6 +180,15 @@ static __always_inline void deliver_fib_init(struct bpf_fib_lookup *fib, struct 
 }
 
 /*
+ * A packet that this node has put another into: it has an address of this node as its source, with which
+ * the stack takes none that comes from outside.
+ */
+static __always_inline bool deliver_is_own_tunnel(const struct packet *packet)
+{
+	return packet->flow.protocol == IPPROTO_IPIP || packet->flow.protocol == IPPROTO_IPV6;
+}
+
+/*
  * Routes the packet and sends it out, past the host's stack. The neighbour is resolved on the way
  * by bpf_redirect_neigh(), so its absence is no obstacle.
  */
@@ -203,7 +212,8 @@ static __noinline int deliver_by_route(struct __sk_buff *skb, struct packet *pac
 	/* Back where it came from: a redirect is due, but where the client knows of no back end. Or
 	 * Linux 5.10 to 5.11, which without a neighbour do not tell the device. */
 	if (fib.ifindex == skb->ifindex &&
-	    (from != DELIVER_FROM_NETWORK || ret != BPF_FIB_LKUP_RET_SUCCESS))
+	    (from != DELIVER_FROM_NETWORK ||
+	     (ret != BPF_FIB_LKUP_RET_SUCCESS && !deliver_is_own_tunnel(packet))))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
 	if (!deliver_decrement_ttl(skb, packet, from))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);

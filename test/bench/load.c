@@ -4,11 +4,11 @@
  *
  *	load serve CPU              listens on :: at two ports, prints them: sink, echo
  *	load serve CPU FIRST N      the same, echo at N ports from FIRST on; prints one line
- *	load stream|rr|crr CPU ADDRESS PORT MILLISECONDS [N]
+ *	load stream|rr|crr CPU ADDRESS PORT MILLISECONDS [N STRIDE]
  *
  * stream sends as fast as it can (to the sink) and prints bytes a second; rr exchanges one byte both
  * ways on one connection, crr on a new connection each time (both with the echo): exchanges a second. With N,
- * crr goes to N addresses from ADDRESS on, in a random order.
+ * crr goes to N addresses from ADDRESS on, each STRIDE after the one before, in a random order.
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -162,8 +162,12 @@ static uint8_t *address_end(const struct addrinfo *info)
 	return (uint8_t *)&((struct sockaddr_in6 *)info->ai_addr)->sin6_addr + 12;
 }
 
-/* The next of count addresses from base on, at random. */
-static void choose_address(const struct addrinfo *info, uint32_t base, uint32_t count)
+struct range {
+	uint32_t base, count, stride;
+};
+
+/* One of the addresses, at random. */
+static void choose_address(const struct addrinfo *info, const struct range *range)
 {
 	static uint64_t state;
 	uint32_t address;
@@ -173,12 +177,13 @@ static void choose_address(const struct addrinfo *info, uint32_t base, uint32_t 
 	state ^= state << 13;
 	state ^= state >> 7;
 	state ^= state << 17;
-	address = htonl(base + (uint32_t)(((state >> 32) * count) >> 32));
+	address = htonl(range->base +
+			range->stride * (uint32_t)(((state >> 32) * range->count) >> 32));
 	memcpy(address_end(info), &address, sizeof(address));
 }
 
 static double run(const char *kind, const struct addrinfo *info, int64_t duration_ns,
-		  uint32_t n_addresses)
+		  struct range range)
 {
 	static char buffer[128 * 1024];
 	bool is_stream = !strcmp(kind, "stream");
@@ -186,10 +191,9 @@ static double run(const char *kind, const struct addrinfo *info, int64_t duratio
 	int fd = is_crr ? -1 : connect_to(info);
 	int64_t start, end;
 	uint64_t count = 0;
-	uint32_t base;
 
-	memcpy(&base, address_end(info), sizeof(base));
-	base = ntohl(base);
+	memcpy(&range.base, address_end(info), sizeof(range.base));
+	range.base = ntohl(range.base);
 	if (!is_crr)
 		set_no_delay(fd);
 	start = now_ns();
@@ -203,7 +207,7 @@ static double run(const char *kind, const struct addrinfo *info, int64_t duratio
 			continue;
 		}
 		if (is_crr) {
-			choose_address(info, base, n_addresses);
+			choose_address(info, &range);
 			fd = connect_to(info);
 		}
 		exchange(fd);
@@ -218,6 +222,7 @@ static double run(const char *kind, const struct addrinfo *info, int64_t duratio
 int main(int argc, char **argv)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+	struct range range = {.count = 1};
 	struct addrinfo *info;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -229,14 +234,17 @@ int main(int argc, char **argv)
 		pin(argv[2]);
 		serve_ports((uint16_t)atoi(argv[3]), (unsigned int)atoi(argv[4]));
 	}
-	if (argc != 6 && argc != 7)
+	if (argc != 6 && argc != 8)
 		errx(2, "usage: load serve CPU [FIRST N] | load stream|rr|crr CPU ADDRESS PORT "
-			"MILLISECONDS [N]");
+			"MILLISECONDS [N STRIDE]");
 	pin(argv[2]);
+	if (argc == 8) {
+		range.count = (uint32_t)atoi(argv[6]);
+		range.stride = (uint32_t)atoi(argv[7]);
+	}
 	if (getaddrinfo(argv[3], argv[4], &hints, &info))
 		errx(1, "%s: no address", argv[3]);
-	printf("%.0f\n", run(argv[1], info, atoll(argv[5]) * 1000000,
-			     argc == 7 ? (uint32_t)atoi(argv[6]) : 1));
+	printf("%.0f\n", run(argv[1], info, atoll(argv[5]) * 1000000, range));
 	freeaddrinfo(info);
 	return 0;
 }

@@ -260,6 +260,35 @@ def test_lrp_list(shop):
         "|", f"169.254.169.254:80/TCP -> {pod.address(socket.AF_INET)}:8080(shop/meta)"]
 
 
+def test_xdp_is_told(shared_site):
+    node = shared_site.node(enable_node_port="true", bpf_lb_acceleration="generic")
+    probe.eventually(lambda: re.search(r"^  XDP Acceleration: +Generic   \[eth0: generic\]$",
+                                       node.cli("status", "--verbose").stdout, re.MULTILINE), 10,
+                     "the device has the program")
+
+
+def test_old_words_are_told(shared_site):
+    node = shared_site.node(kube_proxy_replacement="partial", node_port_algorithm="maglev")
+    node.wait_log("A key is written in an old way", "key=kube-proxy-replacement")
+    node.wait_log("A key is written in an old way", "key=node-port-algorithm")
+    text = node.cli("status", "--verbose").stdout
+    assert re.search(r"^KubeProxyReplacement: +False *$", text, re.MULTILINE)
+    assert re.search(r"^  Backend Selection: +Maglev \(Table Size: 16381\)$", text, re.MULTILINE)
+
+
+def test_load_balancer_only(shared_site):
+    """No endpoints, and what is for clients outside without another key."""
+    node = shared_site.node(bpf_lb_only="true")
+    status, text = node.request("POST", "/v1/ipam?owner=a/b")
+    assert status == 403 and "load balancer only" in text
+    assert node.cli("service", "update", "--id", "1", "--frontend", "192.0.2.77:80", "--backends",
+                    "198.51.100.2:80", "--k8s-load-balancer").returncode == 0
+    assert "[LoadBalancer]" in node.cli("bpf", "lb", "list").stdout
+    text = node.cli("status", "--verbose").stdout
+    assert re.search(r"^  - LoadBalancer: +Enabled$", text, re.MULTILINE)
+    assert re.search(r"^  - HostPort: +Disabled$", text, re.MULTILINE)
+
+
 def test_lists_outlive_the_agent(shop):
     """The last of all: the agent is gone behind it."""
     alive = lists(shop)

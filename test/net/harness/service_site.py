@@ -148,7 +148,7 @@ class ServiceSite:
 
     def answers(self, question, most=400):
         """All different answers; ends early when every server has been seen."""
-        found, seconds = set(), 1.5
+        found, seconds = set(), 1.8
         for number in range(most if len(question.servers) > 1 else 2):
             found.add(self.ask(question.client, question.kind, question.address, question.port,
                                timeout=seconds))

@@ -45,8 +45,11 @@ def parse(data):
     return Answer(server, peer)
 
 
-def ask(namespace, kind, address, port, timeout=0.7, source=None):
-    """An Answer, or REFUSED (an ICMP error or a reset), or SILENT."""
+def ask(namespace, kind, address, port, timeout=1.8, source=None):
+    """
+    An Answer, or REFUSED (an ICMP error or a reset), or SILENT. An error that comes back while connect() still
+    has the socket counts only for the next SYN, which goes out after a second.
+    """
     try:
         with probe.connect(namespace, kind, address, port, timeout=timeout, source=source) as client:
             client.sendall(b"?\n")
