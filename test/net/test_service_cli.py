@@ -260,6 +260,47 @@ def test_lrp_list(shop):
         "|", f"169.254.169.254:80/TCP -> {pod.address(socket.AF_INET)}:8080(shop/meta)"]
 
 
+SWITCHES = {"enable_session_affinity": "sessionAffinity",
+            "enable_svc_source_range_check": "check source-range",
+            "enable_internal_traffic_policy": "InternalLocal"}
+
+
+@pytest.mark.parametrize("off", SWITCHES)
+def test_switches(shared_site, off):
+    """What one key switches off is not in the map, and everything else is."""
+    node = shared_site.node(enable_node_port="true", **{off: "false"})
+    node.put_manifest("lb.yaml", {
+        **service("all", ["10.96.0.9"], [{"port": 80}], type="LoadBalancer",
+                  sessionAffinity="ClientIP", internalTrafficPolicy="Local",
+                  loadBalancerSourceRanges=["198.51.100.0/24"]),
+        "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.9"}]}}})
+    text = probe.eventually(lambda: (lambda found: "203.0.113.9:80" in found and found)(
+        node.cli("bpf", "lb", "list").stdout), 10, "the service is in force")
+    for key, flag in SWITCHES.items():
+        assert (flag in text) == (key != off), (key, text)
+
+
+def test_redirects_outside_the_prefixes(shared_site):
+    node = shared_site.node(enable_local_redirect_policy="true",
+                            lrp_address_matcher_cidrs="169.254.0.0/16")
+    pod = node.pod("meta", namespace="shop")
+    node.put_manifest("pod.yaml", {"apiVersion": "v1", "kind": "Pod", "metadata": {
+        "name": "meta", "namespace": "shop", "labels": {"app": "meta"}},
+        "spec": {"nodeName": f"node{node.index}"}, "status": {
+            "podIP": pod.address(socket.AF_INET), "podIPs": [{"ip": pod.address(socket.AF_INET)}],
+            "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}})
+    for name, address in (("in", "169.254.169.254"), ("out", "10.1.1.1")):
+        node.put_manifest(f"{name}.yaml", {
+            "apiVersion": "cilium.io/v2", "kind": "CiliumLocalRedirectPolicy",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"redirectFrontend": {"addressMatcher": {
+                "ip": address, "toPorts": [{"port": "80", "protocol": "TCP"}]}},
+                "redirectBackend": {"localEndpointSelector": {"matchLabels": {"app": "meta"}},
+                                    "toPorts": [{"port": "8080", "protocol": "TCP"}]}}})
+    probe.eventually(lambda: "169.254.169.254:80" in node.cli("lrp", "list").stdout, 10, "one is")
+    assert "10.1.1.1" not in node.cli("lrp", "list").stdout
+
+
 def test_xdp_is_told(shared_site):
     node = shared_site.node(enable_node_port="true", bpf_lb_acceleration="generic")
     probe.eventually(lambda: re.search(r"^  XDP Acceleration: +Generic   \[eth0: generic\]$",
