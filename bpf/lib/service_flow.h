@@ -25,12 +25,6 @@ enum service_result {
 		2, /* … of another node, which answers by itself; of service_forward() alone */
 };
 
-/* Packets of services pass the programs of this node at all. */
-static __always_inline bool service_is_on(void)
-{
-	return node_config.enable_services || node_config.enable_node_port;
-}
-
 static __always_inline enum lb_scope service_scope(__u32 how)
 {
 	return how & LB_SCOPE_INTERNAL ? LB_SCOPE_INTERNAL : LB_SCOPE_EXTERNAL;
