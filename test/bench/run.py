@@ -18,6 +18,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/net"))
 
+import forwarding  # noqa: E402
 import joining  # noqa: E402
 import policy  # noqa: E402
 import services  # noqa: E402
@@ -186,6 +187,9 @@ class Bench:
     def run_services(self):
         services.run(self.report, self.tool("load"), self.build, self.levels, self.rounds,
                      self.milliseconds)
+
+    def run_forwarding(self):
+        forwarding.run(self.report, self.build, self.rounds)
 
     def run_size(self):
         sizes = {}
