@@ -44,6 +44,8 @@ def reference_rates(build, mode, rounds):
                                *objects.slices("web", [objects.endpoint(BACKEND)], ports))
             proxy.start()
             set_gro(node, "eth0")
+            # The sender changes ports and no checksums; without this sysctl none of its packets is translated.
+            node.exec("sysctl", "-qw", "net.netfilter.nf_conntrack_checksum=0")
             node.ip(f"neigh replace 192.0.2.1 lladdr {mac(site.world, 'br0')} dev eth0 nud permanent")
             done = site.world.exec(build / "bpf/bench_forward", "node1", mac(node, "eth0"), SOURCE,
                                    node.addresses[socket.AF_INET], NODE_PORT, N_PACKETS, rounds,

@@ -6,6 +6,7 @@ kube-proxy (B2: iptables, B3: nftables) on nodes of their own.
 
 import contextlib
 import ipaddress
+import json
 import pathlib
 import socket
 import statistics
@@ -331,6 +332,21 @@ def report_load(report, tool, build, family, n):
                    note=f"{before:.0f} MB before")
 
 
+def report_maps(report, tool, rounds):
+    """The reconciler alone against the kernel: test/bench/lb_maps.c."""
+    values = [json.loads(subprocess.run([tool], capture_output=True, text=True, check=True).stdout)
+              for _ in range(rounds)]
+
+    def column(name):
+        return [each[name] for each in values]
+
+    what = f"{values[0]['services']:,} services of 4 into the kernel's maps"
+    report.add(what, column("load_ms"), 1000, False, " ms")
+    for name, key in ("more", "backend_more_p99_ms"), ("less", "backend_less_p99_ms"):
+        report.add(f"… one back end {name}, p99", column(key), 1, False, " ms")
+    report.add("… one table of Maglev changed, p99", column("table_change_p99_ms"), 1, False, " ms")
+
+
 def rss_mb(node):
     for line in pathlib.Path(f"/proc/{node.agent.pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
@@ -340,6 +356,7 @@ def rss_mb(node):
 
 def run(report, tool, build, levels, rounds, milliseconds):
     most = levels[-1]
+    report_maps(report, build / "test/bench/lb_maps", min(rounds, 3))
     report_load(report, tool, build, "IPv4", most)
     with contextlib.ExitStack() as stack:
         rigs = Rigs(tool, build, stack)

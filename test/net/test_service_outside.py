@@ -8,7 +8,7 @@ import time
 import pytest
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
-from scapy.layers.l2 import Ether  # noqa: F401 (what captures begin with)
+from scapy.layers.l2 import Ether
 
 from harness import observe, probe
 from harness.objects import port
@@ -157,6 +157,7 @@ def packets(capture):
     """(source, destination) of the packets that carry an answer, as names of lines."""
     found = set()
     for packet in capture:
+        assert isinstance(packet, Ether)
         network = packet.getlayer(IP) or packet.getlayer(IPv6)
         if network:
             found.add((network.src, network.dst))

@@ -7,7 +7,6 @@ import pathlib
 import shutil
 import subprocess
 import time
-import urllib.request
 
 from .kube_api import Api
 from .namespace import temporary_directory
