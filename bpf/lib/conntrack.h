@@ -261,7 +261,7 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb);
 	}
-	if (service_is_on() && unlikely(packet->service & PACKET_SERVICE_FORWARD) &&
+	if (unlikely(packet->service & PACKET_SERVICE_FORWARD) && service_is_on() &&
 	    ct_is_of_another_service(packet, entry, side)) {
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb);

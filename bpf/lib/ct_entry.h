@@ -252,7 +252,7 @@ static __always_inline void ct_touch(struct packet *packet, struct ct_entry *ent
 		ct_check_interval(packet, entry, now);
 		how |= PACKET_SERVICE_TICK;
 	}
-	if (service_is_on() && unlikely(flags & CT_F_SERVICE))
+	if (unlikely(flags & CT_F_SERVICE) && service_is_on())
 		ct_note_service(packet, entry, how);
 	ct_account(entry, n_bytes, packet);
 }

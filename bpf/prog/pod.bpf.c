@@ -90,7 +90,7 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (unlikely(ret < 0))
 		return ret;
 
-	if (service_is_on() && unlikely(packet->service & PACKET_SERVICE_LOOPBACK))
+	if (unlikely(packet->service & PACKET_SERVICE_LOOPBACK) && service_is_on())
 		return deliver_to_sender(skb, packet);
 	if (destination && endpoint_is_host(destination))
 		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
