@@ -62,8 +62,8 @@ ABI_ASSERT_SIZE(struct lb_frontend_key, 24);
 #define LB_FRONTEND_F_LOOPBACK       0x0080 /* a host port on a loopback address: this node's only */
 
 struct lb_frontend {
-	__u32 id;               /* from 1, of this front end alone; Cilium's REVNAT_ID */
-	__u32 service;          /* from 1; 0: LB_FRONTEND_F_WILDCARD */
+	__u32 id;      /* from 1, of this front end alone; Cilium's REVNAT_ID */
+	__u32 service; /* from 1; 0: LB_FRONTEND_F_WILDCARD, or no service has it any more */
 	__u32 affinity_timeout; /* seconds; 0: no session affinity */
 	__u16 flags;            /* LB_FRONTEND_F_* */
 	__u8 type;              /* enum lb_type */

@@ -142,6 +142,12 @@ static __always_inline void ct_check_interval(struct packet *packet, struct ct_e
 
 /* ---- entries of CT_KIND_SERVICE ---- */
 
+/* Packets of services pass the programs of this node at all. */
+static __always_inline bool service_is_on(void)
+{
+	return node_config.enable_services || node_config.enable_node_port;
+}
+
 /* The client has sent its last, or the back end will have no more of it. */
 static __always_inline bool service_is_closing(const struct ct_entry *entry)
 {
@@ -170,28 +176,31 @@ static __always_inline void service_touch(struct ct_entry *entry, __u8 *seen,
 }
 
 /*
- * The back end has answered: while it does, the client's next packet is to find it. An entry that is not
- * there is no loss, the next packet chooses.
+ * The back end has answered with packet_get(), whose service is known: while it does, the client's next
+ * packet is to find it. An entry that is not there is no loss, the next packet chooses. Returns 0. Global,
+ * so that the verifier follows it once.
  */
-static __noinline void service_touch_reply(const struct packet *packet)
+__weak __attribute__((noinline)) int service_touch_reply(__u32 tcp_flags)
 {
-	bool is_own = packet->service & PACKET_SERVICE_LOOPBACK;
-	const struct flow flow = {
-		.saddr = packet->service_addr,
-		.daddr = is_own ? packet->flow.saddr : packet->flow.daddr,
-		.sport = packet->service_port,
-		.dport = packet->flow.dport,
-		.protocol = packet->flow.protocol,
-		.tcp_flags = packet->flow.tcp_flags,
-	};
+	const struct packet *packet = packet_get();
+	struct flow flow = {.tcp_flags = tcp_flags};
 	struct ct_entry *entry;
 	struct ct_key key;
 
+	if (!packet)
+		return 0;
+	flow.saddr = packet->service_addr;
+	flow.daddr =
+		packet->service & PACKET_SERVICE_LOOPBACK ? packet->flow.saddr : packet->flow.daddr;
+	flow.sport = packet->service_port;
+	flow.dport = packet->flow.dport;
+	flow.protocol = packet->flow.protocol;
 	ct_key_init(&key, &flow);
 	key.kind = CT_KIND_SERVICE;
 	entry = ct_get(&key);
 	if (entry && entry->expires > ct_now())
 		service_touch(entry, &entry->rx_flags, &flow);
+	return 0;
 }
 
 /* ---- connections ---- */
@@ -211,7 +220,7 @@ static __noinline void ct_note_service(struct packet *packet, const struct ct_en
 	packet->service_backend = entry->backend;
 	if (how & PACKET_SERVICE_REVERSE &&
 	    (how & PACKET_SERVICE_TICK || packet->new_tcp_flags & (CT_TCP_FIN | CT_TCP_RST)))
-		service_touch_reply(packet);
+		service_touch_reply(packet->flow.tcp_flags);
 }
 
 /* A packet of a live connection. */
@@ -243,7 +252,7 @@ static __always_inline void ct_touch(struct packet *packet, struct ct_entry *ent
 		ct_check_interval(packet, entry, now);
 		how |= PACKET_SERVICE_TICK;
 	}
-	if (unlikely(flags & CT_F_SERVICE))
+	if (unlikely(flags & CT_F_SERVICE) && service_is_on())
 		ct_note_service(packet, entry, how);
 	ct_account(entry, n_bytes, packet);
 }

@@ -24,6 +24,7 @@
 #define ICMP6_UNREACHABLE     1
 #define ICMP6_CODE_PORT       4
 #define ICMP6_PACKET_TOO_BIG  2
+#define REJECT_COPY_BYTES     2048 /* a power of two above REJECT_INNER6_MAX */
 #define REJECT_CHUNK          512U /* bpf_csum_diff() takes no more before Linux 6.13 */
 #define REJECT_PACKET_TO_MANY 2    /* skb->pkt_type: 1 broadcast, 2 multicast */
 
@@ -36,7 +37,11 @@ enum reject_why {
 #define REJECT_CHUNKS 3
 
 struct reject_copy {
-	__u8 bytes[REJECT_CHUNKS * REJECT_CHUNK];
+	/*
+	 * Linux 5.10 knows of the size, as a number of 32 bits, only that it is below a power of two; and
+	 * there are zeros behind it.
+	 */
+	__u8 bytes[REJECT_COPY_BYTES + sizeof(__u64)];
 };
 
 struct {
@@ -85,17 +90,23 @@ static __always_inline __u32 reject_inner_bytes(const struct flow *flow)
 /* The sum over n_bytes of the packet from off on, or negative. */
 static __always_inline __s64 reject_inner_sum(struct __sk_buff *skb, __u32 off, __u32 n_bytes)
 {
-	__u32 zero = 0, done = 0;
+	__u32 zero = 0, done = 0, last;
 	struct reject_copy *copy = bpf_map_lookup_elem(&reject_scratch, &zero);
 	__s64 sum = 0;
 
-	/* As in event_read_packet(): two tests of one register. */
-	if (!copy || n_bytes > REJECT_INNER6_MAX)
+	if (!copy || !n_bytes)
 		return -1;
-	value_barrier(n_bytes);
-	if (!n_bytes || bpf_skb_load_bytes(skb, off, copy->bytes, n_bytes))
+	/*
+	 * One test, of what the size is made of again behind it: before Linux 5.16 a value that was put on the
+	 * stack between two tests knows only of the first.
+	 */
+	last = n_bytes - 1;
+	value_barrier(last);
+	if (last >= REJECT_INNER6_MAX)
 		return -1;
-	__builtin_memset(copy->bytes + n_bytes, 0, sizeof(__be32));
+	if (bpf_skb_load_bytes(skb, off, copy->bytes, last + 1))
+		return -1;
+	__builtin_memset(copy->bytes + last + 1, 0, sizeof(__be32));
 	for (int i = 0; i < REJECT_CHUNKS && done < n_bytes; i++, done += REJECT_CHUNK) {
 		__u32 n = (n_bytes - done + 3) & ~3U;
 

@@ -25,12 +25,6 @@ enum service_result {
 		2, /* … of another node, which answers by itself; of service_forward() alone */
 };
 
-/* Packets of services pass the programs of this node at all. */
-static __always_inline bool service_is_on(void)
-{
-	return node_config.enable_services || node_config.enable_node_port;
-}
-
 static __always_inline enum lb_scope service_scope(__u32 how)
 {
 	return how & LB_SCOPE_INTERNAL ? LB_SCOPE_INTERNAL : LB_SCOPE_EXTERNAL;
@@ -117,7 +111,9 @@ static __always_inline int service_enter(const struct packet *packet,
 		return SERVICE_NONE;
 	if (!(frontend->flags & LB_FRONTEND_F_EXTERNAL))
 		return DROP(SERVICE_FLOW, IS_A_CLUSTERIP);
-	if (endpoint_get(&packet->flow.saddr))
+	/* Nor does anything outside have the front end's address. */
+	if (endpoint_get(&packet->flow.saddr) ||
+	    addr_equal(&packet->flow.saddr, &packet->flow.daddr))
 		return DROP(SERVICE_FLOW, INVALID_SOURCE_IP);
 	if (!service_admits(frontend, &packet->flow.saddr))
 		return DROP(SERVICE_FLOW, DENIED_BY_LB_SRC_RANGE_CHECK);

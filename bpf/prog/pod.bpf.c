@@ -13,23 +13,34 @@
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
-/* Where no endpoint of this node is: another node, the world, or what stands for the sender. */
-static __noinline void pod_resolve_remote(struct packet *packet)
+/* To what stands for the sender itself: an answer to it, or an error about one; else nobody is there. */
+static __always_inline int pod_resolve_self(struct __sk_buff *skb, struct packet *packet)
 {
-	if (service_is_on() && service_is_loopback(packet, &packet->flow.daddr))
-		endpoint_set_as(packet, DST, SRC);
-	else
-		ipcache_resolve_remote(packet, DST);
+	const struct ct_entry *entry;
+	int ret;
+
+	endpoint_set_as(packet, DST, SRC);
+	if (packet->flow.flags & FLOW_F_ICMP_ERROR) {
+		ret = ct_related(skb);
+		if (ret < 0)
+			return ret;
+		return ret ? 0 : DROP(POD, STALE_OR_UNROUTABLE_IP);
+	}
+	entry = ct_find(&packet->flow);
+	/* Nobody opens anything to it. */
+	if (!entry || !(entry->flags & CT_F_LOOPBACK) || service_is_opening(&packet->flow) ||
+	    !ct_entry_matches(entry, packet, ct_source_side(&packet->flow)))
+		return DROP(POD, STALE_OR_UNROUTABLE_IP);
+	return 0;
 }
 
-/* Between an endpoint and itself. 0: it is not, and goes on. */
-static __noinline int pod_send_to_self(struct __sk_buff *skb, struct packet *packet)
+/* Where no endpoint of this node is: another node, the world, or the sender's stand-in. 0, or a drop. */
+static __noinline int pod_resolve_remote(struct __sk_buff *skb, struct packet *packet)
 {
-	if (packet->service & PACKET_SERVICE_LOOPBACK)
-		return deliver_to_sender(skb, packet);
-	/* Nobody has that address. */
-	return service_is_loopback(packet, &packet->flow.daddr) ? DROP(POD, STALE_OR_UNROUTABLE_IP)
-								: 0;
+	if (service_is_on() && service_is_loopback(packet, &packet->flow.daddr))
+		return pod_resolve_self(skb, packet);
+	ipcache_resolve_remote(packet, DST);
+	return 0;
 }
 
 /* To no endpoint of this node, as it stands: 1 where it is to a service, and has another destination. */
@@ -72,16 +83,15 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (likely(destination))
 		endpoint_set_destination(packet, destination);
 	else
-		pod_resolve_remote(packet);
+		ret = pod_resolve_remote(skb, packet);
+	if (unlikely(ret < 0))
+		return ret;
 	ret = ct_track(skb, packet);
 	if (unlikely(ret < 0))
 		return ret;
 
-	if (service_is_on() && unlikely(!destination || packet->service)) {
-		ret = pod_send_to_self(skb, packet);
-		if (ret)
-			return ret;
-	}
+	if (unlikely(packet->service & PACKET_SERVICE_LOOPBACK) && service_is_on())
+		return deliver_to_sender(skb, packet);
 	if (destination && endpoint_is_host(destination))
 		return deliver_to_stack(skb, packet, TRACE_TO_HOST);
 	/* A port of the node that iptables maps to this endpoint: the way back is the way in. */

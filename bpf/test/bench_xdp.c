@@ -17,7 +17,7 @@
 #include "bpf/test/xdp_world.h"
 #include "bench_xdp.skel.h"
 
-#define N_ROUNDS  25
+#define N_ROUNDS  7
 #define N_PACKETS 60000
 #define N_FLOWS   1024 /* a power of two */
 #define BATCH     64

@@ -252,6 +252,12 @@ static void run_fuzz(void **state)
 	fuzz_run(&harness);
 }
 
+static void run_fuzz_services(void **state)
+{
+	load(NULL);
+	fuzz_run_services(&harness);
+}
+
 static void run_nat_fill(void **state)
 {
 	load(NULL);
@@ -293,6 +299,8 @@ int main(void)
 	tests[n_tests++] =
 		(struct CMUnitTest){.name = "which packets are reported", .test_func = run_events};
 	tests[n_tests++] = (struct CMUnitTest){.name = "random frames", .test_func = run_fuzz};
+	tests[n_tests++] = (struct CMUnitTest){.name = "random frames to services",
+					       .test_func = run_fuzz_services};
 	tests[n_tests++] = (struct CMUnitTest){.name = "masquerade ports fill 99 % of their range",
 					       .test_func = run_nat_fill};
 	return _cmocka_run_group_tests("bpf", tests, n_tests, NULL, NULL);

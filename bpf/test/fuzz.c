@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bpf/test/frame_random.h"
+#include "bpf/test/service_world.h"
 
 #define N_FRAMES 200000
 #define N_BATCH  20000 /* between two looks at the maps */
@@ -21,16 +22,37 @@
 	}
 
 /* Who sends where a program stands, and on which device. */
-static const struct {
+struct scene {
 	__u32 ifindex;
 	struct frame_world world;
-} scenes[PROGRAM__MAX] = {
+};
+
+static const struct scene scenes_of_old[PROGRAM__MAX] = {
 	[FROM_CONTAINER] = {IFINDEX_A, WORLD(A4, B4, HOST4, WORLD4, A6, B6, HOST6, WORLD6)},
 	[TO_CONTAINER] = {IFINDEX_B, WORLD(A4, B4, HOST4, WORLD4, A6, B6, HOST6, WORLD6)},
 	[FROM_HOST] = {IFINDEX_HOST, WORLD(HOST4, B4, A4, WORLD4, HOST6, B6, A6, WORLD6)},
 	[FROM_NETDEV] = {IFINDEX_NODE, WORLD(WORLD4, B4, HOST4, A4, WORLD6, B6, HOST6, A6)},
 	[TO_NETDEV] = {IFINDEX_NODE, WORLD(A4, B4, HOST4, WORLD4, A6, B6, HOST6, WORLD6)},
 };
+
+/* In place of the router a cluster address, in place of nobody a stand-in. */
+#define SERVICE_WORLD(self4, pod4, world4, self6, pod6, world6)                \
+	{                                                                      \
+		.ipv4 = {self4, pod4, NODE4, "10.96.0.10", world4, LOOPBACK4}, \
+		.ipv6 = {self6, pod6, NODE6, "fd96::10", world6, LOOPBACK6},   \
+	}
+#define REMOTE4 "10.0.9.30"
+#define REMOTE6 "fd09::30"
+
+static const struct scene scenes_of_services[PROGRAM__MAX] = {
+	[FROM_CONTAINER] = {IFINDEX_A, SERVICE_WORLD(A4, B4, REMOTE4, A6, B6, REMOTE6)},
+	[TO_CONTAINER] = {IFINDEX_B, SERVICE_WORLD(A4, B4, WORLD4, A6, B6, WORLD6)},
+	[FROM_HOST] = {IFINDEX_HOST, SERVICE_WORLD(HOST4, B4, A4, HOST6, B6, A6)},
+	[FROM_NETDEV] = {IFINDEX_NODE, SERVICE_WORLD(WORLD4, B4, REMOTE4, WORLD6, B6, REMOTE6)},
+	[TO_NETDEV] = {IFINDEX_NODE, SERVICE_WORLD(WORLD4, B4, REMOTE4, WORLD6, B6, REMOTE6)},
+};
+
+static const struct scene *scenes = scenes_of_old;
 
 /* Of the packets that these see, each is counted once. */
 static bool counts_all(enum test_program program)
@@ -78,16 +100,21 @@ static void run_one(struct harness *harness, struct tally *tally)
 	struct frame frame;
 	struct run run;
 	const char *wrong;
+	bool is_dropped;
 
 	frame_random(&frame, &scenes[program].world);
 	lengthen(&frame);
 	run = harness_run(harness, program, &frame, scenes[program].ifindex, mark, gso_size);
-	wrong = fuzz_check_frame(program, &frame, &run)
-			?: fuzz_check_policy(harness, program, &run);
+	wrong = fuzz_check_frame(program, &frame, &run);
+	/* Whose answers these are the frame does not say. */
+	if (!wrong && !fuzz_has_services)
+		wrong = fuzz_check_policy(harness, program, &run);
 	if (wrong)
 		fail(wrong, program, &frame, &run);
-	tally->n_shot += run.verdict == TC_ACT_SHOT;
-	tally->n_counted += counts_all(program) && run.verdict != TC_ACT_SHOT;
+	is_dropped = run.verdict == TC_ACT_SHOT ||
+		     (run.verdict == TC_ACT_REDIRECT && fuzz_is_unreachable(&frame, &run.out));
+	tally->n_shot += is_dropped;
+	tally->n_counted += counts_all(program) && !is_dropped;
 }
 
 static long long n_forwarded(struct harness *harness)
@@ -102,8 +129,11 @@ static void run_batch(struct harness *harness, long n_frames)
 	const char *wrong;
 	long long n_drops;
 
-	for (long i = 0; i < n_frames; i++)
+	for (long i = 0; i < n_frames; i++) {
+		if (fuzz_has_services && i % 1000 == 999)
+			fuzz_change_services(harness);
 		run_one(harness, &tally);
+	}
 	n_drops = fuzz_count_drops(harness);
 	/* cil_from_netdev counts what it hands to an endpoint, and no more. */
 	if (n_drops != tally.n_shot || n_forwarded(harness) < tally.n_counted) {
@@ -152,5 +182,26 @@ void fuzz_run(struct harness *harness)
 		run_batch(harness, n_frames - i < N_BATCH ? n_frames - i : N_BATCH);
 	}
 	harness_reset(harness);
+	printf("%ld frames\n", n_frames);
+}
+
+void fuzz_run_services(struct harness *harness)
+{
+	long n_frames = from_environment("BPF_FUZZ_FRAMES", N_FRAMES);
+
+	srandom(from_environment("BPF_FUZZ_SEED", 1));
+	service_world_routes();
+	scenes = scenes_of_services;
+	fuzz_has_services = true;
+	for (long i = 0; i < n_frames; i += N_BATCH) {
+		harness_reset(harness);
+		report_all(harness);
+		fuzz_put_services(harness);
+		run_batch(harness, n_frames - i < N_BATCH ? n_frames - i : N_BATCH);
+	}
+	service_world_clear(harness);
+	harness_reset(harness);
+	fuzz_has_services = false;
+	scenes = scenes_of_old;
 	printf("%ld frames\n", n_frames);
 }

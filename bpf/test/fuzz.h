@@ -24,6 +24,17 @@ struct fuzz_flow {
 /* False for what is not IP, or has no L4 header here: other fragments, for one. */
 bool fuzz_parse_frame(const struct frame *frame, struct fuzz_flow *ret_flow);
 
+/*
+ * The same with services in the maps, which random frames are to, and whose back ends come and go. Both
+ * ends of a frame may be another then.
+ */
+void fuzz_run_services(struct harness *harness);
+extern bool fuzz_has_services;
+void fuzz_put_services(struct harness *harness);
+void fuzz_change_services(struct harness *harness);
+/* The frame was refused, and has become the answer to its sender. */
+bool fuzz_is_unreachable(const struct frame *in, const struct frame *out);
+
 /* Gives both pods random rule sets, and what became of a frame under them; NULL: what should. */
 void fuzz_put_policy(struct harness *harness);
 const char *fuzz_check_policy(struct harness *harness, enum test_program program,

@@ -154,10 +154,14 @@ static bool bytes_equal(const struct frame *a, const struct frame *b, size_t fro
 	return to <= from || !memcmp(a->data + from, b->data + from, to - from);
 }
 
-/* Which of the two addresses a program may have changed: 0 or 1, or −1. */
-static int rewritten_end(enum test_program program)
+bool fuzz_has_services;
+
+/* Which of the two addresses a program may have changed: bit 0 and 1. */
+static unsigned int rewritten_ends(enum test_program program)
 {
-	return program == TO_NETDEV ? 0 : program == FROM_NETDEV ? 1 : -1;
+	if (fuzz_has_services)
+		return 3;
+	return program == TO_NETDEV ? 1 : program == FROM_NETDEV ? 2 : 0;
 }
 
 static const char *check_addrs(enum test_program program, const struct frame *in,
@@ -166,7 +170,7 @@ static const char *check_addrs(enum test_program program, const struct frame *in
 	for (int i = 0; i < 2; i++) {
 		size_t from = layout->addrs + i * layout->n_addr;
 
-		if (i != rewritten_end(program) &&
+		if (!(rewritten_ends(program) & 1U << i) &&
 		    !bytes_equal(in, out, from, from + layout->n_addr))
 			return "another address than the program may change";
 	}
@@ -180,7 +184,7 @@ static const char *check_l4(enum test_program program, const struct frame *in,
 
 	if (!bytes_equal(in, out, layout->end, in->n_bytes))
 		return "bytes behind the packet have changed";
-	if (rewritten_end(program) < 0 || !layout->is_whole)
+	if (!rewritten_ends(program) || !layout->is_whole)
 		return bytes_equal(in, out, layout->l4, in->n_bytes) ? NULL : "payload";
 	if (check)
 		return sums_equal(l4_sum(in, layout), l4_sum(out, layout)) ? NULL : "L4 checksum";
@@ -278,6 +282,47 @@ static const char *check_answer(const struct frame *in, const struct frame *out)
 	return NULL;
 }
 
+bool fuzz_is_unreachable(const struct frame *in, const struct frame *out)
+{
+	struct layout was, is;
+	unsigned int type;
+
+	if (!fuzz_has_services || !find_l4(in, &was) || !find_l4(out, &is) ||
+	    was.is_ipv6 != is.is_ipv6 || !is.is_whole || is.l4 >= out->n_bytes)
+		return false;
+	type = out->data[is.l4];
+	return is.protocol == (is.is_ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) &&
+	       type == (is.is_ipv6 ? 1 : 3) &&
+	       !memcmp(out->data + is.addrs, in->data + was.addrs + was.n_addr, is.n_addr) &&
+	       !memcmp(out->data + is.addrs + is.n_addr, in->data + was.addrs, is.n_addr) &&
+	       memcmp(in->data + was.addrs, in->data + was.addrs + was.n_addr, was.n_addr);
+}
+
+/* The error is well-formed, goes back on the link, and carries the frame as it came. */
+static const char *check_unreachable(const struct frame *in, const struct frame *out)
+{
+	struct layout layout;
+	uint32_t sum;
+	size_t n_inner;
+
+	find_l4(out, &layout);
+	n_inner = out->n_bytes - layout.l4 - 8;
+	if (memcmp(out->data, in->data + 6, 6) || memcmp(out->data + 6, in->data, 6))
+		return "error to another link address";
+	if (layout.end != out->n_bytes || layout.end - ETH_HLEN > (layout.is_ipv6 ? 1280 : 576))
+		return "length of an error";
+	if (n_inner + ETH_HLEN > in->n_bytes ||
+	    memcmp(out->data + layout.l4 + 8, in->data + ETH_HLEN, n_inner))
+		return "another packet in an error";
+	if (!layout.is_ipv6 && !sums_equal(sum_of(out, ETH_HLEN, ETH_HLEN + 20), 0))
+		return "IPv4 header of an error";
+	sum = sum_of(out, layout.l4, layout.end);
+	if (layout.is_ipv6)
+		sum += sum_of(out, layout.addrs, layout.addrs + 32) + layout.end - layout.l4 +
+		       IPPROTO_ICMPV6;
+	return sums_equal(sum, 0) ? NULL : "checksum of an error";
+}
+
 static bool is_answer(enum test_program program, const struct frame *in, const struct run *run)
 {
 	struct layout layout;
@@ -300,6 +345,8 @@ const char *fuzz_check_frame(enum test_program program, const struct frame *in,
 		return "no verdict";
 	if (is_answer(program, in, run))
 		return check_answer(in, &run->out);
+	if (run->verdict == TC_ACT_REDIRECT && fuzz_is_unreachable(in, &run->out))
+		return check_unreachable(in, &run->out);
 	if (run->out.n_bytes != in->n_bytes)
 		return "another length";
 	if (program == FROM_CONTAINER) {

@@ -99,6 +99,11 @@ static bool is_node(const struct addr *addr)
 	       equals(addr, HOST6);
 }
 
+static bool is_loopback(const struct addr *addr)
+{
+	return equals(addr, LOOPBACK4) || equals(addr, LOOPBACK6);
+}
+
 static const char *check_connection(const struct ct_key *key, const struct ct_entry *entry)
 {
 	int order = memcmp(&key->addr[0], &key->addr[1], sizeof(key->addr[0]));
@@ -107,16 +112,19 @@ static const char *check_connection(const struct ct_key *key, const struct ct_en
 		return "connection between two families";
 	if (!is_tracked(key->protocol, is_v4(&key->addr[0])))
 		return "connection of a protocol that is not tracked";
-	if (order > 0 || key->pad || key->initiator > 2)
+	if (order > 0 || key->pad || key->initiator > 2 || key->kind > fuzz_has_services)
 		return "connection with a malformed key";
 	if (!is_echo(key->protocol) &&
 	    (key->initiator || (!order && ntohs(key->port[0]) > ntohs(key->port[1]))))
 		return "connection with malformed ports";
 	for (int i = 0; i < 2; i++)
-		if (entry->generation[i] && entry->generation[i] != true_generation(&key->addr[i]))
+		if (entry->generation[i] &&
+		    entry->generation[i] != true_generation(&key->addr[i]) &&
+		    !(entry->flags & CT_F_LOOPBACK && is_loopback(&key->addr[i])))
 			return "connection of an endpoint that has another address";
 	/* The host's own are there where they need another port. */
-	if (!entry->generation[0] && !entry->generation[1] && !is_node(&key->addr[0]) &&
+	if (key->kind == CT_KIND_CONNECTION && !(entry->flags & CT_F_SERVICE) &&
+	    !entry->generation[0] && !entry->generation[1] && !is_node(&key->addr[0]) &&
 	    !is_node(&key->addr[1]))
 		return "connection between two strangers";
 	return entry->nat > CT_NAT_SOURCE ? "connection with no decision" : NULL;
@@ -159,7 +167,9 @@ static const char *check_translation(const struct nat_key *key, const struct nat
 		return "translation to an address that is not the node's";
 	if (!is_host && true_generation(&entry->addr) != entry->generation)
 		return "translation of somebody else's address";
-	return !is_host && !entry->generation ? "translation of nobody's address" : NULL;
+	return !is_host && !entry->generation && !fuzz_has_services
+		       ? "translation of nobody's address"
+		       : NULL;
 }
 
 static const char *check_translations(struct bpf_map *map)

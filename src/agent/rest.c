@@ -75,6 +75,15 @@ void rest_refuse_error(struct rest_call *call, int err, const GError *error)
 	rest_refuse(call, status_of_errno(err), "%s", error ? error->message : g_strerror(-err));
 }
 
+bool rest_has_endpoints(struct rest_call *call)
+{
+	bool is_balancer = call->agent->settings->bpf_lb_only;
+
+	if (is_balancer)
+		rest_refuse(call, 403, "this node is a load balancer only: bpf-lb-only is true");
+	return !is_balancer;
+}
+
 bool rest_get_flag(struct rest_call *call, const char *header, bool *ret_on)
 {
 	const char *text = http_request_header(call->request, header);

@@ -192,6 +192,8 @@ void rest_endpoint_put(struct rest_call *call)
 	guint64 id;
 	int err;
 
+	if (!rest_has_endpoints(call))
+		return;
 	err = endpoint_change_request_decode(call->request->body, call->request->n_body_bytes,
 					     &request, &error);
 	if (err < 0) {

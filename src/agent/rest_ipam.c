@@ -107,6 +107,8 @@ void rest_ipam_allocate(struct rest_call *call)
 	g_autoptr(GError) error = NULL;
 	int err;
 
+	if (!rest_has_endpoints(call))
+		return;
 	request.owner = get_owner(call);
 	request.attachment = http_request_query(call->request, "attachment");
 	if (!request.owner || !check_pool(call) ||
@@ -137,6 +139,8 @@ void rest_ipam_allocate_ip(struct rest_call *call)
 	struct addr addr;
 	int err;
 
+	if (!rest_has_endpoints(call))
+		return;
 	request.owner = get_owner(call);
 	request.attachment = http_request_query(call->request, "attachment");
 	if (!request.owner || !check_pool(call) ||

@@ -29,6 +29,9 @@ void rest_refuse_error(struct rest_call *call, int err, const GError *error);
 /* Whether a header of the request says "true"; one that is missing says "false". False after the refusal. */
 bool rest_get_flag(struct rest_call *call, const char *header, bool *ret_on);
 
+/* False after the refusal: with bpf-lb-only the node has no endpoints. */
+bool rest_has_endpoints(struct rest_call *call);
+
 /*
  * The labels of ?labels=k8s:app=web,k8s:tier=x, or of the JSON list that Cilium's client sends as the
  * body; *ret_labels is NULL where the request names none. −EINVAL.

@@ -5,6 +5,7 @@
 #include <linux/rtnetlink.h>
 #include "src/agent/service_settings.h"
 #include "src/model/device.h"
+#include "src/sys/xdp.h"
 
 static json_t *addresses_to_json(const struct device *device)
 {
@@ -19,6 +20,19 @@ static json_t *addresses_to_json(const struct device *device)
 			json_array_append_new(list, json_string(addr_format(&address->addr, text)));
 	}
 	return list;
+}
+
+/* How the device runs what is there, whosever; NULL: it cannot be asked. */
+static const char *xdp_text(uint32_t ifindex)
+{
+	static const char *const texts[XDP_MODE__MAX] = {
+		[XDP_MODE_NONE] = "none",
+		[XDP_MODE_NATIVE] = "native",
+		[XDP_MODE_GENERIC] = "generic",
+	};
+	enum xdp_mode mode;
+
+	return xdp_mode_get(ifindex, &mode) ? NULL : texts[mode];
 }
 
 struct devices {
@@ -40,8 +54,9 @@ static bool append_device(const struct row *row, void *data)
 						  &attachment->key.ifindex,
 						  sizeof(attachment->key.ifindex));
 	json_array_append_new(devices->list,
-			      json_pack("{s:s, s:o}", "name", attachment->ifname, "ip",
-					device ? addresses_to_json(device) : json_array()));
+			      json_pack("{s:s, s:o, s:s*}", "name", attachment->ifname, "ip",
+					device ? addresses_to_json(device) : json_array(), "xdp",
+					xdp_text(attachment->key.ifindex)));
 	if (!devices->direct && device && device->default_route)
 		devices->direct = attachment->ifname;
 	return true;

@@ -101,6 +101,13 @@ static json_t *end_to_json(const struct explain_end *end, uint32_t identity,
 	return json;
 }
 
+/* The packet goes to what clients know; its identity is that of the back end. */
+static bool is_front_end(uint8_t service)
+{
+	return service == EXPLAIN_SERVICE_KEPT || service == EXPLAIN_SERVICE_CHOSEN ||
+	       service == EXPLAIN_SERVICE_NOBODY;
+}
+
 /* An address of the node may stand for an endpoint, whose masqueraded connection is answered. */
 static json_t *destination_to_json(const struct explain_report *report,
 				   const struct explain_agent *agent)
@@ -109,6 +116,8 @@ static json_t *destination_to_json(const struct explain_report *report,
 	uint16_t endpoint = end->where == EXPLAIN_THIS_NODE ? report->explain.dst_endpoint : 0;
 	json_t *json = end_to_json(end, endpoint ? 0 : report->explain.dst_identity, agent);
 
+	if (is_front_end(report->explain.service))
+		json_object_set_new(json, "where", json_string("service"));
 	if (endpoint) {
 		json_object_set_new(json, "stands-for", json_integer(endpoint));
 		set(json, "stands-for-name", endpoint_name(agent, endpoint));

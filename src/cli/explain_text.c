@@ -76,6 +76,7 @@ static void append_end(GString *text, const char *label, const json_t *end)
 			    : is(end, "where", "this-node")  ? "this node"
 			    : is(end, "where", "other-node") ? "another node"
 			    : is(end, "where", "other-pod")  ? "a pod of another node"
+			    : is(end, "where", "service")    ? "a service"
 							     : "outside";
 
 	append(text, label, "%s%s%s, %s, %s", *name ? name : json_get_text(end, "address", NULL),

@@ -292,7 +292,6 @@ json_t *service_update_to_json(const struct service_update *update, GError **err
 		json_decref(backends);
 		return NULL;
 	}
-	return json_pack("{s:I, s:o, s:o, s:o}", "id", (json_int_t)update->id,
-			 "frontend-address", frontend, "backend-addresses", backends, "flags",
-			 flags);
+	return json_pack("{s:I, s:o, s:o, s:o}", "id", (json_int_t)update->id, "frontend-address",
+			 frontend, "backend-addresses", backends, "flags", flags);
 }

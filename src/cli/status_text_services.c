@@ -62,6 +62,25 @@ static void append_sockets(struct status_text *text, const json_t *features)
 				       : "Full");
 }
 
+/* "Best-Effort   [eth0: native, eth1: none]": what is wanted, and what the devices do. */
+static void append_xdp(struct status_text *text, const char *acceleration)
+{
+	const json_t *list = json_get(replacement(text), "deviceList", NULL);
+	json_t *device;
+	size_t i, n = 0;
+
+	g_string_append_printf(text->out, "  XDP Acceleration:\t%s", acceleration);
+	json_array_foreach(list, i, device)
+	{
+		const char *mode = json_get_text(device, "xdp", NULL);
+
+		if (*mode && strcmp(acceleration, "Disabled") != 0)
+			g_string_append_printf(text->out, "%s%s: %s", n++ ? ", " : "   [",
+					       json_get_text(device, "name", NULL), mode);
+	}
+	g_string_append(text->out, n ? "]\n" : "\n");
+}
+
 static void append_node_port(struct status_text *text, const json_t *features)
 {
 	const json_t *node_port = json_get(features, "nodePort", NULL);
@@ -84,8 +103,7 @@ static void append_node_port(struct status_text *text, const json_t *features)
 			       switch_text(features, "sessionAffinity"));
 	g_string_append_printf(text->out, "  NAT46/64 Support:\t%s\n",
 			       switch_text(features, "nat46X64"));
-	g_string_append_printf(text->out, "  XDP Acceleration:\t%s\n",
-			       json_get_text(node_port, "acceleration", NULL));
+	append_xdp(text, json_get_text(node_port, "acceleration", NULL));
 }
 
 static void append_kinds(struct status_text *text, const json_t *features)

@@ -126,7 +126,8 @@ static char *format(const char *json, const struct status_format *format)
 
 static const char services[] =
 	"{\"kube-proxy-replacement\": {\"mode\": \"True\", \"directRoutingDevice\": \"eth0\", "
-	"\"deviceList\": [{\"name\": \"eth0\", \"ip\": [\"192.0.2.1\", \"2001:db8::1\"]}, "
+	"\"deviceList\": [{\"name\": \"eth0\", \"ip\": [\"192.0.2.1\", \"2001:db8::1\"], \"xdp\": "
+	"\"native\"}, "
 	"{\"name\": \"eth1\", \"ip\": [\"198.51.100.1\"]}], \"features\": {\"annotations\": "
 	"[\"service.cilium.io/node\", \"service.cilium.io/type\"], \"bpfSocketLBHostnsOnly\": "
 	"true, "
@@ -149,7 +150,7 @@ static const char want_services[] = "KubeProxyReplacement Details:\n"
 				    "  Backend Selection:     Maglev (Table Size: 16381)\n"
 				    "  Session Affinity:      Enabled\n"
 				    "  NAT46/64 Support:      Disabled\n"
-				    "  XDP Acceleration:      Native\n"
+				    "  XDP Acceleration:      Native   [eth0: native]\n"
 				    "  Services:\n"
 				    "  - ClusterIP:      Enabled\n"
 				    "  - NodePort:       Enabled (Range: 30000-32767)\n"

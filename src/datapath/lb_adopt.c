@@ -116,23 +116,15 @@ static bool read_set(const void *key, const void *value, void *data)
 static bool read_slot(const void *key, const void *value, void *data)
 {
 	struct reading *reading = data;
-	struct datapath *dp = reading->maps->datapath;
-	struct kernel_service *service;
 	struct slot_entry entry;
 
 	memcpy(&entry.key, key, sizeof(entry.key));
 	memcpy(&entry.backend, value, sizeof(entry.backend));
 	reading->maps->n_entries[PLAN_MAP_cilium_lb_slots]++;
-	service = get_service(reading, entry.key.set >> 1);
-	if (service && entry.backend &&
-	    entry.key.slot < dp->ops->map_max_entries(dp, PLAN_MAP_cilium_lb_slots)) {
-		uint32_t *n = &service->n_slot_entries[entry.key.set & 1];
-
-		*n = MAX(*n, entry.key.slot + 1);
+	if (entry.backend && get_service(reading, entry.key.set >> 1))
 		g_array_append_val(reading->slots, entry);
-	} else {
+	else
 		add_stray(reading->maps, PLAN_MAP_cilium_lb_slots, key);
-	}
 	return true;
 }
 
@@ -291,11 +283,32 @@ static void make_service(struct reading *reading, struct kernel_service *service
 	service->ids = g_memdup2(ids->data, ids->len * sizeof(uint32_t));
 }
 
+/* Sets have their slots from 0 on: one that is above all that there are is nobody's. */
+static void measure_sets(struct reading *reading)
+{
+	guint n = 0;
+
+	for (guint i = 0; i < reading->slots->len; i++) {
+		struct slot_entry entry = g_array_index(reading->slots, struct slot_entry, i);
+		struct kernel_service *service = get_service(reading, entry.key.set >> 1);
+		uint32_t *n_entries = &service->n_slot_entries[entry.key.set & 1];
+
+		if (entry.key.slot >= reading->maps->n_entries[PLAN_MAP_cilium_lb_slots]) {
+			add_stray(reading->maps, PLAN_MAP_cilium_lb_slots, &entry.key);
+			continue;
+		}
+		*n_entries = MAX(*n_entries, entry.key.slot + 1);
+		g_array_index(reading->slots, struct slot_entry, n++) = entry;
+	}
+	g_array_set_size(reading->slots, n);
+}
+
 static void make_services(struct reading *reading)
 {
 	g_autofree void **services = g_hash_table_get_keys_as_array(reading->maps->unwanted, NULL);
 	guint n = g_hash_table_size(reading->maps->unwanted), at_backend = 0, at_range = 0;
 
+	measure_sets(reading);
 	g_array_sort(reading->backends, compare_backends);
 	g_array_sort(reading->ranges, compare_ranges);
 	qsort(services, n, sizeof(*services), compare_numbers);

@@ -49,6 +49,26 @@ static void deletion_waits_until_it_is_allowed(void **state)
 	node_free(node);
 }
 
+/* Nobody knows whose it was. */
+static void an_address_that_goes_leads_nowhere(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+
+	draft_frontend(&web, "10.96.0.2", 0);
+	draft_frontend(&web, "10.96.0.3", 0);
+	node_put(node, &web);
+	node_restart(node);
+	web.fields.n_frontends = 2;
+	node_put(node, &web);
+	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 1);
+	assert_int_equal(node_frontend(node, "10.96.0.3", 80)->service, 0);
+	node_allow_deletion(node);
+	assert_null(node_frontend(node, "10.96.0.3", 80));
+	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
+	node_free(node);
+}
+
 static void numbers_are_not_given_again(void **state)
 {
 	struct draft web;
@@ -218,16 +238,57 @@ static void what_is_left_of_a_service_goes(void **state)
 	}
 }
 
+/* Slots were lost, as where a map has become smaller, and what is there is nobody's. */
+static void what_makes_no_sense_is_put_right(void **state)
+{
+	struct draft web;
+	struct node *node = node_with_web(&web);
+	struct datapath *dp = node->dp;
+	const struct lb_slot_key lost = {LB_SET(1, 0), 2}, behind = {LB_SET(1, 0), 7},
+				 huge = {LB_SET(1, 0), UINT32_MAX - 1}, nobody = {LB_SET(0, 1), 3};
+	const struct lb_maglev_key chunk_key = {LB_SET(1, 0), 600},
+				   chunk_behind = {LB_SET(1, 1), 3};
+	static const struct lb_maglev_chunk chunk = {{9}};
+	const struct lb_slot slot = {9};
+	const struct lb_set empty = {0};
+	const struct lb_backend backend = {0}, twice = *node_backend(node, 1);
+	const uint32_t set = LB_SET(5, 0), no_set = LB_SET(0, 0), id = 50, other_id = 51;
+	const struct lb_frontend_key key = {addr_of("10.96.9.9"), htons(1), IPPROTO_UDP, {0}};
+	const struct lb_frontend frontend = {.id = 1, .service = 0};
+
+	dp->ops->map_delete(dp, SLOTS, &lost);
+	dp->ops->map_update(dp, SLOTS, &behind, &slot);
+	dp->ops->map_update(dp, SLOTS, &huge, &slot);
+	dp->ops->map_update(dp, SLOTS, &nobody, &slot);
+	dp->ops->map_update(dp, TABLES, &chunk_key, &chunk);
+	dp->ops->map_update(dp, TABLES, &chunk_behind, &chunk);
+	dp->ops->map_update(dp, SETS, &set, &empty);
+	dp->ops->map_update(dp, SETS, &no_set, &empty);
+	dp->ops->map_update(dp, BACKENDS, &id, &backend);
+	dp->ops->map_update(dp, BACKENDS, &other_id, &twice);
+	dp->ops->map_update(dp, FRONTENDS, &key, &frontend);
+	node_restart(node);
+	node_put(node, &web);
+	assert_int_equal(node_slot(node, LB_SET(1, 0), 2), 3);
+	node_allow_deletion(node);
+	assert_entries(node, 1, 1, 3, 3);
+	assert_int_equal(fake_map_n_entries(node->dp, TABLES), 0);
+	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
+	node_free(node);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_restart_writes_nothing),
 		cmocka_unit_test(deletion_waits_until_it_is_allowed),
+		cmocka_unit_test(an_address_that_goes_leads_nowhere),
 		cmocka_unit_test(numbers_are_not_given_again),
 		cmocka_unit_test(what_others_change_is_put_right),
 		cmocka_unit_test(who_is_killed_at_any_write_is_followed),
 		cmocka_unit_test(who_is_killed_twice_is_followed),
 		cmocka_unit_test(what_is_left_of_a_service_goes),
+		cmocka_unit_test(what_makes_no_sense_is_put_right),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,18 +97,35 @@ static bool done_closed(struct lb_work *work, uint32_t index, const void *value)
 	return false;
 }
 
-/* Nobody is let in whom neither the ranges of before nor those of after let in. */
+/*
+ * What a front end says for as long as others are written. Nobody is let in whom neither the ranges of before nor those of
+ * after let in. One that the service has no more, and that must not be deleted yet, leads nowhere: after a restart
+ * nobody knows whether it ever was of this service.
+ */
+static struct lb_frontend closed_value(const struct lb_work *work,
+				       const struct kernel_frontend *frontend)
+{
+	struct lb_frontend value = frontend->value;
+
+	if (!work->target || !frontend->owner || !frontend->present)
+		return value;
+	if (!work->may_delete && !lb_frontend_find(work->target, &frontend->key))
+		value.service = 0;
+	else if (work->switches && lb_work_closes(work, frontend))
+		value.flags &= ~LB_FRONTEND_F_EXTERNAL;
+	return value;
+}
+
 static void add_closed_frontends(struct lb_maps *maps, struct lb_work *work)
 {
 	const struct kernel_service *service = work->service;
 
-	for (uint32_t i = 0; work->switches && i < service->n_frontends; i++) {
+	for (uint32_t i = 0; i < service->n_frontends; i++) {
 		const struct lb_owner owner = {work, i};
 		const struct kernel_frontend *frontend = service->frontends[i];
-		struct lb_frontend value = frontend->value;
+		struct lb_frontend value = closed_value(work, frontend);
 
-		value.flags &= ~LB_FRONTEND_F_EXTERNAL;
-		if (value.flags != frontend->value.flags && lb_work_closes(work, frontend))
+		if (memcmp(&value, &frontend->value, sizeof(value)) != 0)
 			lb_batch_add(maps, &owner, &frontend->key, &value);
 	}
 }

@@ -281,11 +281,17 @@ static uint32_t choose_id(struct lb_maps *maps, const struct kernel_frontend *fr
 	return id ? id : lb_number_take_frontend(maps, 0);
 }
 
+static void take_id(struct lb_maps *maps, struct kernel_frontend *frontend, uint32_t id)
+{
+	if (frontend->value.id && frontend->value.id != id)
+		lb_number_put_frontend(maps, frontend->value.id);
+	frontend->value.id = id;
+}
+
 void lb_frontend_set_value(struct lb_maps *maps, struct kernel_frontend *frontend,
 			   const struct lb_frontend *value)
 {
-	if (frontend->value.id && frontend->value.id != value->id)
-		lb_number_put_frontend(maps, frontend->value.id);
+	take_id(maps, frontend, value->id);
 	frontend->value = *value;
 	frontend->present = true;
 }
@@ -313,8 +319,8 @@ struct lb_frontend lb_frontend_value(struct lb_maps *maps, const struct lb_work 
 	};
 
 	/* Taken: should the write fail, the next try finds it again. */
-	if (!work->claimed[i]->value.id)
-		work->claimed[i]->value.id = value.id;
+	if (!work->claimed[i]->present)
+		take_id(maps, work->claimed[i], value.id);
 	if (is_wildcard(plan)) {
 		join(&value, work->claimed[i]);
 		return value;

@@ -232,7 +232,10 @@ static void apply_changed(struct lb_maps *maps, GPtrArray *changed)
 	lb_maps_apply(maps, last);
 }
 
-/* Those that fail: all whose time has come, and those that want room, where there may be more than before. */
+/*
+ * Those that fail: all whose time has come, and of those that want room, where there may be more than before, some: a
+ * change of one service is not to cost a look at thousands that do not fit.
+ */
 static void retry_failing(struct lb_maps *maps, bool has_more_room)
 {
 	g_autoptr(GPtrArray) services = g_ptr_array_new();
@@ -245,7 +248,7 @@ static void retry_failing(struct lb_maps *maps, bool has_more_room)
 		const struct lb_failing *failing = ((struct kernel_service *)pointer)->failing;
 
 		if (failing->next_ns <= now_ns ||
-		    (has_more_room && lb_error_is_room(failing->error)))
+		    (has_more_room && services->len < GROUP && lb_error_is_room(failing->error)))
 			g_ptr_array_add(services, pointer);
 	}
 	lb_maps_apply(maps, services);

@@ -6,7 +6,7 @@
  * this is an engine of its own, like that of policy, with the same surface. Services that change at the
  * same time are worked at together, step by step, so that each step is a few system calls (struct lb_work).
  *
- *	front end ──► service ──► sets ──► slots, tables ──► back ends		each refers to the next
+ *	front end ──► service ──► sets ──► slots, tables ──► back ends	each refers to the next
  *
  * What is referred to is written first and deleted last; what this believes to be in the kernel is noted write by
  * write, so that after a failure the rest is a change like any other, forth or back.
@@ -248,10 +248,7 @@ void lb_work_free(struct lb_maps *maps, struct lb_work *work);
 bool lb_work_fits(struct lb_maps *maps, struct lb_work *work);
 struct lb_backend lb_backend_value(const struct lb_service *row, uint32_t i, uint32_t number);
 int lb_plan_backend_compare(const struct lb_plan_backend *a, const struct lb_plan_backend *b);
-/*
- * Whether a front end is to be closed to clients outside while ranges change: it goes, or what was let in becomes what is
- * refused.
- */
+/* Whether a front end is closed to clients outside while ranges change: it goes, or refuses what it let in. */
 bool lb_work_closes(const struct lb_work *work, const struct kernel_frontend *frontend);
 /* Ids of what the target has in the set; free with g_free. */
 uint32_t *lb_work_choosable(const struct lb_work *work, enum lb_set_kind kind, uint32_t *ret_n);

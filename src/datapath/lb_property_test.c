@@ -352,7 +352,7 @@ static void check_set(const struct test *test, const struct lb_frontend *fronten
 static void check_client(const struct test *test, const struct lb_frontend *frontend,
 			 unsigned int client, const struct expected *expected)
 {
-	bool is_admitted = frontend->flags & LB_FRONTEND_F_EXTERNAL;
+	bool is_admitted = frontend->service && frontend->flags & LB_FRONTEND_F_EXTERNAL;
 	struct lb_source_range_key key = {.service = frontend->service};
 	struct cidr range;
 

@@ -120,7 +120,8 @@ static int end_sockets(void *data, GError **error)
 	g_array_set_size(run->found, 0);
 	err = find_sockets(run, diag);
 	if (err)
-		error_set_errno(error, -err, "listing sockets");
+		error_set_errno(error, -err,
+				"listing sockets (the kernel needs tcp_diag and udp_diag)");
 	if (run->found->len) {
 		int end_err =
 			sock_diag_end(diag, &g_array_index(run->found, struct sock_diag_socket, 0),

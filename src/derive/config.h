@@ -90,7 +90,8 @@ struct derive_config {
 	uint16_t node_port_max;
 	const GArray *node_port_cidrs; /* struct cidr: which node addresses; NULL: of the devices */
 	const GArray *lb_zones;        /* struct lb_zone; NULL: none */
-	const GArray *redirect_cidrs;  /* struct cidr: what a redirect may take by address; NULL: all */
+	const GArray
+		*redirect_cidrs; /* struct cidr: what a redirect may take by address; NULL: all */
 	bool ignore_session_affinity;
 	bool ignore_source_ranges;
 	const char *service_proxy_name; /* of the services that are ours; NULL or "": without */

@@ -16,6 +16,7 @@
 #include "src/derive/remote_pod.h"
 #include "src/derive/route.h"
 #include "src/derive/row_set.h"
+#include "src/derive/slice_index.h"
 
 /* What the node wants of each table, as it was put last. */
 struct node_plan {
@@ -137,6 +138,7 @@ static void make_derivations(struct derive *derive, struct label_filter *take_fi
 {
 	struct store *store = derive->store;
 	struct tables *tables = derive->tables;
+	const struct table_index *slices = slice_index_new(tables);
 	struct watch *watch;
 
 	derive->identity = identity_derivation_new(store, tables, derive->config, take_filter);
@@ -148,14 +150,13 @@ static void make_derivations(struct derive *derive, struct label_filter *take_fi
 	watch_add(watch, tables->endpoint_slices);
 	derive->ipcache = ipcache_derivation_new(store, tables);
 	derive->prefix = prefix_derivation_new(store, tables, derive->config, derive->local,
-					       derive->ipcache);
+					       derive->ipcache, slices);
 	derive->named_ports = policy_named_ports_new();
 	derive->remote_pods = remote_pods_new(store, tables, derive->config, derive->identity,
 					      derive->ipcache, derive->named_ports);
 	derive->policy = policy_derivation_new(store, tables, derive->config, derive->prefix,
-					       derive->named_ports);
-	derive->lb = lb_derivation_new(store, tables, derive->config,
-				       prefix_derivation_get_slices(derive->prefix));
+					       derive->named_ports, slices);
+	derive->lb = lb_derivation_new(store, tables, derive->config, slices);
 }
 
 struct derive *derive_new(struct store *store, struct tables *tables,

@@ -315,7 +315,8 @@ void policy_derivation_recompile(struct policy_derivation *derivation)
 struct policy_derivation *policy_derivation_new(struct store *store, struct tables *tables,
 						const struct derive_config *config,
 						const struct prefix_derivation *prefixes,
-						struct policy_named_ports *named_ports)
+						struct policy_named_ports *named_ports,
+						const struct table_index *slices)
 {
 	struct policy_derivation *derivation = g_new0(struct policy_derivation, 1);
 	struct table *const watched[] = {
@@ -338,7 +339,7 @@ struct policy_derivation *policy_derivation_new(struct store *store, struct tabl
 	derivation->world = (struct policy_compile_world){
 		.tables = tables,
 		.config = config,
-		.slices = prefix_derivation_get_slices(prefixes),
+		.slices = slices,
 		.prefixes = prefixes,
 	};
 	derivation->selectors = policy_selectors_new(config);

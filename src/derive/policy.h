@@ -29,7 +29,8 @@ struct policy_derivation;
 struct policy_derivation *policy_derivation_new(struct store *store, struct tables *tables,
 						const struct derive_config *config,
 						const struct prefix_derivation *prefixes,
-						struct policy_named_ports *named_ports);
+						struct policy_named_ports *named_ports,
+						const struct table_index *slices);
 /* The configuration has changed: everything is derived anew, before it returns. */
 void policy_derivation_reconfigure(struct policy_derivation *derivation);
 /* Other prefixes are closed than before: prefix_derivation_is_closed(). */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/derive/policy_world_test.h"
 
+#include "src/derive/slice_index.h"
+
 #include <string.h>
 #include "src/base/intern.h"
 #include "src/model/cidr_group.h"
@@ -23,8 +25,9 @@ void policy_world_init(struct policy_world *world)
 	};
 	world->store = tables_new(&world->tables);
 	world->named_ports = policy_named_ports_new();
-	world->derivation = policy_derivation_new(world->store, &world->tables, &world->config,
-						  NULL, world->named_ports);
+	world->derivation =
+		policy_derivation_new(world->store, &world->tables, &world->config, NULL,
+				      world->named_ports, slice_index_new(&world->tables));
 }
 
 void policy_world_fini(struct policy_world *world)

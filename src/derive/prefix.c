@@ -448,7 +448,8 @@ enum prefix_state prefix_derivation_check(const struct prefix_derivation *deriva
 struct prefix_derivation *prefix_derivation_new(struct store *store, struct tables *tables,
 						const struct derive_config *config,
 						struct local_identities *local,
-						struct ipcache_derivation *ipcache)
+						struct ipcache_derivation *ipcache,
+						const struct table_index *slices)
 {
 	struct prefix_derivation *derivation = g_new0(struct prefix_derivation, 1);
 	struct watch *watch = watch_new(store, "prefix", run, derivation);
@@ -458,7 +459,7 @@ struct prefix_derivation *prefix_derivation_new(struct store *store, struct tabl
 	derivation->config = config;
 	derivation->local = local;
 	derivation->ipcache = ipcache;
-	derivation->users = prefix_users_new(tables, count_use, derivation);
+	derivation->users = prefix_users_new(tables, slices, count_use, derivation);
 	keyed_set_init(&derivation->prefixes, prefix_key);
 	derivation->dirty = g_array_new(false, false, sizeof(struct cidr));
 	derivation->dirty_groups = g_array_new(false, false, sizeof(struct cidr));
@@ -469,11 +470,6 @@ struct prefix_derivation *prefix_derivation_new(struct store *store, struct tabl
 	watch_add(watch, tables->services);
 	watch_add(watch, tables->endpoint_slices);
 	return derivation;
-}
-
-const struct table_index *prefix_derivation_get_slices(const struct prefix_derivation *derivation)
-{
-	return prefix_users_get_slices(derivation->users);
 }
 
 static bool free_item(void *item, void *data)

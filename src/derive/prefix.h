@@ -22,9 +22,8 @@ struct prefix_derivation;
 struct prefix_derivation *prefix_derivation_new(struct store *store, struct tables *tables,
 						const struct derive_config *config,
 						struct local_identities *local,
-						struct ipcache_derivation *ipcache);
-/* endpoint_slices by "namespace/service", for whoever else needs it. Borrowed. */
-const struct table_index *prefix_derivation_get_slices(const struct prefix_derivation *derivation);
+						struct ipcache_derivation *ipcache,
+						const struct table_index *slices);
 void prefix_derivation_free(struct prefix_derivation *derivation); /* takes NULL */
 /*
  * addrs: struct addr. Those that are nodes' get no identity of a prefix, which nobody would see: again

@@ -29,8 +29,8 @@ struct prefix_users {
 	GHashTable *users; /* char * to struct user */
 	struct selector_uses *groups;
 	struct selector_uses *services;
-	struct table_index *slices_by_service; /* "namespace/name" */
-	GHashTable *dirty_groups;              /* char *, keys of rows */
+	const struct table_index *slices; /* by "namespace/service" */
+	GHashTable *dirty_groups;         /* char *, keys of rows */
 	GHashTable *dirty_slices;
 };
 
@@ -235,18 +235,6 @@ void prefix_users_set_api_server(struct prefix_users *users, const GArray *addrs
 
 /* ---- what a change concerns ---- */
 
-static void key_slice_service(const struct row *row,
-			      void (*add)(const void *key, size_t n_bytes, void *data), void *data)
-{
-	const struct endpoint_slice *slice = (const struct endpoint_slice *)row;
-	g_autofree char *key = NULL;
-
-	if (!slice->service)
-		return;
-	key = g_strdup_printf("%s/%s", slice->meta.namespace, slice->service);
-	add(key, strlen(key), data);
-}
-
 static bool note_row(const struct row *row, void *data)
 {
 	g_hash_table_add(data, g_strdup(((const struct object *)row)->meta.key));
@@ -261,7 +249,7 @@ void prefix_users_note(struct prefix_users *users, const struct table *table,
 	else if (table == users->tables->endpoint_slices)
 		g_hash_table_add(users->dirty_slices, g_strndup(key->data, key->n_bytes));
 	else if (table == users->tables->services)
-		table_index_foreach(users->slices_by_service, key->data, key->n_bytes, note_row,
+		table_index_foreach(users->slices, key->data, key->n_bytes, note_row,
 				    users->dirty_slices);
 	else
 		update_policy(users, table, key);
@@ -298,7 +286,8 @@ void prefix_users_update(struct prefix_users *users)
 	update_all(users, users->dirty_slices, update_slice);
 }
 
-struct prefix_users *prefix_users_new(const struct tables *tables, prefix_use_fn fn, void *data)
+struct prefix_users *prefix_users_new(const struct tables *tables, const struct table_index *slices,
+				      prefix_use_fn fn, void *data)
 {
 	struct prefix_users *users = g_new0(struct prefix_users, 1);
 
@@ -308,15 +297,10 @@ struct prefix_users *prefix_users_new(const struct tables *tables, prefix_use_fn
 	users->users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, user_free);
 	users->groups = selector_uses_new();
 	users->services = selector_uses_new();
-	users->slices_by_service = table_index_new(tables->endpoint_slices, key_slice_service);
+	users->slices = slices;
 	users->dirty_groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	users->dirty_slices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return users;
-}
-
-const struct table_index *prefix_users_get_slices(const struct prefix_users *users)
-{
-	return users->slices_by_service;
 }
 
 void prefix_users_free(struct prefix_users *users)

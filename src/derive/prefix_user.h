@@ -17,10 +17,9 @@ typedef void (*prefix_use_fn)(const struct cidr *cidr, const struct prefix_use *
 
 struct prefix_users;
 
-/* Before the first row is put, as it makes an index. */
-/* endpoint_slices by "namespace/service"; made before the first row is put. Borrowed. */
-const struct table_index *prefix_users_get_slices(const struct prefix_users *users);
-struct prefix_users *prefix_users_new(const struct tables *tables, prefix_use_fn fn, void *data);
+/* Before the first row is put. slices: slice_index_new(), borrowed. */
+struct prefix_users *prefix_users_new(const struct tables *tables, const struct table_index *slices,
+				      prefix_use_fn fn, void *data);
 /* Tells of nothing. Takes NULL. */
 void prefix_users_free(struct prefix_users *users);
 /*

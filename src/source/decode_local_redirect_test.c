@@ -34,76 +34,73 @@ static void fields(void **state)
 
 static const struct {
 	const char *spec, *problems;
-} bad[] =
-	{
-		{BACKEND(DNS),
-		 "4 redirectFrontend: wants one of addressMatcher and serviceMatcher\n"},
-		{"redirectFrontend: {addressMatcher: {}, serviceMatcher: {}}, " BACKEND(DNS),
-		 "4 redirectFrontend: wants one of addressMatcher and serviceMatcher\n"},
-		{"redirectFrontend: {addressMatcher: {ip: \"::\"}}, " BACKEND(DNS),
-		 "4 redirectFrontend.addressMatcher.ip: got \"::\", want an IPv4 or IPv6 address\n"
-		 "4 redirectFrontend.addressMatcher.toPorts: is missing\n"},
-		{"redirectFrontend: {addressMatcher: {ip: 1.2.3, toPorts: []}}, " BACKEND(DNS),
-		 "4 redirectFrontend.addressMatcher.ip: got \"1.2.3\", want an IPv4 or IPv6 "
-		 "address\n"
-		 "4 redirectFrontend.addressMatcher.toPorts: is empty\n"},
-		{"redirectFrontend: {serviceMatcher: {serviceName: A, namespace: m, port: "
-		 "1}}, " BACKEND(DNS),
-		 "4 redirectFrontend.serviceMatcher.port: is not known\n"
-		 "4 redirectFrontend.serviceMatcher.serviceName: got \"A\", want 1 to 63 of a-z, "
-		 "0-9 and "
-		 "'-' (RFC 1123)\n"
-		 "4 redirectFrontend.serviceMatcher.namespace: got \"m\", want n, which is the "
-		 "policy's\n"},
-		{ADDRESS("{port: \"0\", protocol: UDP}") ", " BACKEND(DNS),
-		 "4 redirectFrontend.addressMatcher.toPorts[0].port: got \"0\", want a number from "
-		 "1 to "
-		 "65535 without leading zeros\n"},
-		{ADDRESS("{port: \"65536\", protocol: udp}") ", " BACKEND(
-			 "{port: \"53\", protocol: TCP}"),
-		 "4 redirectFrontend.addressMatcher.toPorts[0].protocol: got \"udp\", want TCP or "
-		 "UDP\n"
-		 "4 redirectFrontend.addressMatcher.toPorts[0].port: got \"65536\", want a number "
-		 "from 1 "
-		 "to 65535 without leading zeros\n"},
-		{ADDRESS("{port: 53}") ", " BACKEND("{port: \"53\", protocol: TCP}"),
-		 "4 redirectFrontend.addressMatcher.toPorts[0].port: got the number 53, want a "
-		 "text (put it "
-		 "in quotes)\n"
-		 "4 redirectFrontend.addressMatcher.toPorts[0].protocol: is missing\n"},
-		{ADDRESS(DNS ", " DNS) ", " BACKEND(DNS),
-		 "4 redirectFrontend.addressMatcher.toPorts[0].name: is missing: several ports "
-		 "need names\n"
-		 "4 redirectFrontend.addressMatcher.toPorts[1].name: is missing: several ports "
-		 "need names\n"},
-		{ADDRESS("{port: \"53\", protocol: UDP, name: a}, {port: \"54\", protocol: UDP, "
-			 "name: A}") ", " BACKEND("{port: \"53\", protocol: UDP, name: a}"),
-		 "4 redirectFrontend.addressMatcher.toPorts[1].name: is the name of a port before "
-		 "it\n"},
-		{ADDRESS("{port: \"53\", protocol: UDP, name: a_b}") ", " BACKEND(DNS),
-		 "4 redirectFrontend.addressMatcher.toPorts[0].name: got \"a_b\", want at most 15 "
-		 "letters, "
-		 "digits and single '-' with a letter\n"},
-		{ADDRESS(DNS) ", " BACKEND("{port: \"53\", protocol: TCP}"),
-		 "4 redirectBackend.toPorts: has port 53 with another protocol than the front "
-		 "end's port "
-		 "53\n"},
-		{ADDRESS("{port: \"53\", protocol: UDP, name: a}, {port: \"54\", protocol: UDP, "
-			 "name: b}") ", " BACKEND("{port: \"53\", protocol: UDP, name: a}"),
-		 "4 redirectBackend.toPorts: has no port with the name of the front end's b\n"},
-		{ADDRESS(DNS) ", redirectBackend: {toPorts: [" DNS "]}",
-		 "4 redirectBackend.localEndpointSelector: got nothing, want a selector ({} "
-		 "selects all)\n"},
-		{ADDRESS(DNS) ", redirectBackend: {localEndpointSelector: {matchLabels: "
-			      "{io.kubernetes.pod.namespace: m}}, toPorts: [" DNS "]}",
-		 "4 redirectBackend.localEndpointSelector: nothing meets all that is required of "
-		 "the label "
-		 "io.kubernetes.pod.namespace\n"},
-		{ADDRESS(DNS) ", " BACKEND(DNS) ", skipRedirectFromBackends: true",
-		 "4 skipRedirectFromBackends: is not known: did you mean "
-		 "skipRedirectFromBackend?\n"},
-		{ADDRESS(DNS) ", " BACKEND(DNS) ", skipRedirectFromBackend: 1",
-		 "4 skipRedirectFromBackend: got the number 1, want true or false\n"},
+} bad[] = {
+	{BACKEND(DNS), "4 redirectFrontend: wants one of addressMatcher and serviceMatcher\n"},
+	{"redirectFrontend: {addressMatcher: {}, serviceMatcher: {}}, " BACKEND(DNS),
+	 "4 redirectFrontend: wants one of addressMatcher and serviceMatcher\n"},
+	{"redirectFrontend: {addressMatcher: {ip: \"::\"}}, " BACKEND(DNS),
+	 "4 redirectFrontend.addressMatcher.ip: got \"::\", want an IPv4 or IPv6 address\n"
+	 "4 redirectFrontend.addressMatcher.toPorts: is missing\n"},
+	{"redirectFrontend: {addressMatcher: {ip: 1.2.3, toPorts: []}}, " BACKEND(DNS),
+	 "4 redirectFrontend.addressMatcher.ip: got \"1.2.3\", want an IPv4 or IPv6 "
+	 "address\n"
+	 "4 redirectFrontend.addressMatcher.toPorts: is empty\n"},
+	{"redirectFrontend: {serviceMatcher: {serviceName: A, namespace: m, port: "
+	 "1}}, " BACKEND(DNS),
+	 "4 redirectFrontend.serviceMatcher.port: is not known\n"
+	 "4 redirectFrontend.serviceMatcher.serviceName: got \"A\", want 1 to 63 of a-z, "
+	 "0-9 and "
+	 "'-' (RFC 1123)\n"
+	 "4 redirectFrontend.serviceMatcher.namespace: got \"m\", want n, which is the "
+	 "policy's\n"},
+	{ADDRESS("{port: \"0\", protocol: UDP}") ", " BACKEND(DNS),
+	 "4 redirectFrontend.addressMatcher.toPorts[0].port: got \"0\", want a number from "
+	 "1 to "
+	 "65535 without leading zeros\n"},
+	{ADDRESS("{port: \"65536\", protocol: udp}") ", " BACKEND("{port: \"53\", protocol: TCP}"),
+	 "4 redirectFrontend.addressMatcher.toPorts[0].protocol: got \"udp\", want TCP or "
+	 "UDP\n"
+	 "4 redirectFrontend.addressMatcher.toPorts[0].port: got \"65536\", want a number "
+	 "from 1 "
+	 "to 65535 without leading zeros\n"},
+	{ADDRESS("{port: 53}") ", " BACKEND("{port: \"53\", protocol: TCP}"),
+	 "4 redirectFrontend.addressMatcher.toPorts[0].port: got the number 53, want a "
+	 "text (put it "
+	 "in quotes)\n"
+	 "4 redirectFrontend.addressMatcher.toPorts[0].protocol: is missing\n"},
+	{ADDRESS(DNS ", " DNS) ", " BACKEND(DNS),
+	 "4 redirectFrontend.addressMatcher.toPorts[0].name: is missing: several ports "
+	 "need names\n"
+	 "4 redirectFrontend.addressMatcher.toPorts[1].name: is missing: several ports "
+	 "need names\n"},
+	{ADDRESS("{port: \"53\", protocol: UDP, name: a}, {port: \"54\", protocol: UDP, "
+		 "name: A}") ", " BACKEND("{port: \"53\", protocol: UDP, name: a}"),
+	 "4 redirectFrontend.addressMatcher.toPorts[1].name: is the name of a port before "
+	 "it\n"},
+	{ADDRESS("{port: \"53\", protocol: UDP, name: a_b}") ", " BACKEND(DNS),
+	 "4 redirectFrontend.addressMatcher.toPorts[0].name: got \"a_b\", want at most 15 "
+	 "letters, "
+	 "digits and single '-' with a letter\n"},
+	{ADDRESS(DNS) ", " BACKEND("{port: \"53\", protocol: TCP}"),
+	 "4 redirectBackend.toPorts: has port 53 with another protocol than the front "
+	 "end's port "
+	 "53\n"},
+	{ADDRESS("{port: \"53\", protocol: UDP, name: a}, {port: \"54\", protocol: UDP, "
+		 "name: b}") ", " BACKEND("{port: \"53\", protocol: UDP, name: a}"),
+	 "4 redirectBackend.toPorts: has no port with the name of the front end's b\n"},
+	{ADDRESS(DNS) ", redirectBackend: {toPorts: [" DNS "]}",
+	 "4 redirectBackend.localEndpointSelector: got nothing, want a selector ({} "
+	 "selects all)\n"},
+	{ADDRESS(DNS) ", redirectBackend: {localEndpointSelector: {matchLabels: "
+		      "{io.kubernetes.pod.namespace: m}}, toPorts: [" DNS "]}",
+	 "4 redirectBackend.localEndpointSelector: nothing meets all that is required of "
+	 "the label "
+	 "io.kubernetes.pod.namespace\n"},
+	{ADDRESS(DNS) ", " BACKEND(DNS) ", skipRedirectFromBackends: true",
+	 "4 skipRedirectFromBackends: is not known: did you mean "
+	 "skipRedirectFromBackend?\n"},
+	{ADDRESS(DNS) ", " BACKEND(DNS) ", skipRedirectFromBackend: 1",
+	 "4 skipRedirectFromBackend: got the number 1, want true or false\n"},
 };
 
 static void refused(void **state)

@@ -79,8 +79,8 @@ FAILURES = {
     "policy import x": 'unknown command "import" for "cilium policy": Cilium has it, this version '
                        "takes policies from manifests: put them into the directory that "
                        '"cilium config get manifest-dir" names',
-    "bpf lb list": 'unknown command "lb" for "cilium bpf": Cilium has it, this version '
-                   "balances no services",
+    "bpf egress list": 'unknown command "egress" for "cilium bpf": Cilium has it, this version '
+                       "has no egress gateway",
     "endpoint get 99": "cannot get endpoint 99: there is no endpoint 99: "
                        'see "cilium endpoint list"',
     "endpoint health 99": "cannot get endpoint 99: there is no endpoint 99: "

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from harness import observe, probe
+from harness import objects, observe, probe
 from harness.inject import datagram, inject
 from harness.node import ROOT
 from harness.site import FAR
@@ -66,8 +66,8 @@ def family_of(name, rows):
 
 @pytest.fixture
 def metered(site):
-    """A node whose metrics are all on."""
-    made = site.node(prometheus_serve_addr=f":{PORT}", metrics=EVERYTHING,
+    """A node whose metrics are all on, and what they count."""
+    made = site.node(cgroup=True, bpf_lb_sock="true", prometheus_serve_addr=f":{PORT}", metrics=EVERYTHING,
                      conntrack_gc_interval="100ms")
     yield made
     print(made.log())
@@ -87,6 +87,9 @@ def wait_for(node, condition, what):
 @pytest.mark.core
 def test_names_are_those_of_the_table(metered):
     pod = metered.pod("a", labels={"app": "web"})
+    port = objects.port(80)
+    metered.put_manifest("web.yaml", objects.service("web", ["10.96.0.1"], [port]), *objects.slices(
+        "web", [objects.endpoint(pod.address(socket.AF_INET))], [port]))
     inject(pod, socket.AF_INET, datagram(socket.AF_INET, "203.0.113.9", FAR[socket.AF_INET]))
     rows = table()
     # Translations are what a sweep looks at last: until then there is nothing to say of any.

@@ -260,6 +260,76 @@ def test_lrp_list(shop):
         "|", f"169.254.169.254:80/TCP -> {pod.address(socket.AF_INET)}:8080(shop/meta)"]
 
 
+SWITCHES = {"enable_session_affinity": "sessionAffinity",
+            "enable_svc_source_range_check": "check source-range",
+            "enable_internal_traffic_policy": "InternalLocal"}
+
+
+@pytest.mark.parametrize("off", SWITCHES)
+def test_switches(shared_site, off):
+    """What one key switches off is not in the map, and everything else is."""
+    node = shared_site.node(enable_node_port="true", **{off: "false"})
+    node.put_manifest("lb.yaml", {
+        **service("all", ["10.96.0.9"], [{"port": 80}], type="LoadBalancer",
+                  sessionAffinity="ClientIP", internalTrafficPolicy="Local",
+                  loadBalancerSourceRanges=["198.51.100.0/24"]),
+        "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.9"}]}}})
+    text = probe.eventually(lambda: (lambda found: "203.0.113.9:80" in found and found)(
+        node.cli("bpf", "lb", "list").stdout), 10, "the service is in force")
+    for key, flag in SWITCHES.items():
+        assert (flag in text) == (key != off), (key, text)
+
+
+def test_redirects_outside_the_prefixes(shared_site):
+    node = shared_site.node(enable_local_redirect_policy="true",
+                            lrp_address_matcher_cidrs="169.254.0.0/16")
+    pod = node.pod("meta", namespace="shop")
+    node.put_manifest("pod.yaml", {"apiVersion": "v1", "kind": "Pod", "metadata": {
+        "name": "meta", "namespace": "shop", "labels": {"app": "meta"}},
+        "spec": {"nodeName": f"node{node.index}"}, "status": {
+            "podIP": pod.address(socket.AF_INET), "podIPs": [{"ip": pod.address(socket.AF_INET)}],
+            "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}})
+    for name, address in (("in", "169.254.169.254"), ("out", "10.1.1.1")):
+        node.put_manifest(f"{name}.yaml", {
+            "apiVersion": "cilium.io/v2", "kind": "CiliumLocalRedirectPolicy",
+            "metadata": {"name": name, "namespace": "shop"},
+            "spec": {"redirectFrontend": {"addressMatcher": {
+                "ip": address, "toPorts": [{"port": "80", "protocol": "TCP"}]}},
+                "redirectBackend": {"localEndpointSelector": {"matchLabels": {"app": "meta"}},
+                                    "toPorts": [{"port": "8080", "protocol": "TCP"}]}}})
+    probe.eventually(lambda: "169.254.169.254:80" in node.cli("lrp", "list").stdout, 10, "one is")
+    assert "10.1.1.1" not in node.cli("lrp", "list").stdout
+
+
+def test_xdp_is_told(shared_site):
+    node = shared_site.node(enable_node_port="true", bpf_lb_acceleration="generic")
+    probe.eventually(lambda: re.search(r"^  XDP Acceleration: +Generic   \[eth0: generic\]$",
+                                       node.cli("status", "--verbose").stdout, re.MULTILINE), 10,
+                     "the device has the program")
+
+
+def test_old_words_are_told(shared_site):
+    node = shared_site.node(kube_proxy_replacement="partial", node_port_algorithm="maglev")
+    node.wait_log("A key is written in an old way", "key=kube-proxy-replacement")
+    node.wait_log("A key is written in an old way", "key=node-port-algorithm")
+    text = node.cli("status", "--verbose").stdout
+    assert re.search(r"^KubeProxyReplacement: +False *$", text, re.MULTILINE)
+    assert re.search(r"^  Backend Selection: +Maglev \(Table Size: 16381\)$", text, re.MULTILINE)
+
+
+def test_load_balancer_only(shared_site):
+    """No endpoints, and what is for clients outside without another key."""
+    node = shared_site.node(bpf_lb_only="true")
+    status, text = node.request("POST", "/v1/ipam?owner=a/b")
+    assert status == 403 and "load balancer only" in text
+    assert node.cli("service", "update", "--id", "1", "--frontend", "192.0.2.77:80", "--backends",
+                    "198.51.100.2:80", "--k8s-load-balancer").returncode == 0
+    assert "[LoadBalancer]" in node.cli("bpf", "lb", "list").stdout
+    text = node.cli("status", "--verbose").stdout
+    assert re.search(r"^  - LoadBalancer: +Enabled$", text, re.MULTILINE)
+    assert re.search(r"^  - HostPort: +Disabled$", text, re.MULTILINE)
+
+
 def test_lists_outlive_the_agent(shop):
     """The last of all: the agent is gone behind it."""
     alive = lists(shop)

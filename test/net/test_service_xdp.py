@@ -14,9 +14,9 @@ import time
 
 import pytest
 
-from scapy.layers.inet import IP  # noqa: F401 (what captures are read by)
-from scapy.layers.inet6 import IPv6  # noqa: F401
-from scapy.layers.l2 import Ether  # noqa: F401
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.l2 import Ether
 
 from harness import objects, probe, xdp_pass
 from harness.decap import Decapsulator
@@ -154,8 +154,10 @@ def test_direct_return_takes_its_way(direct, family, kind, tmp_path):
         packets = [packet for finish in came for packet in finish()]
     assert len(packets) >= 10
     for packet in packets:
-        assert packet[1].src == node.addresses[family]
-        assert (packet[2].src, packet[2].dst) == (FAR[family], VIPS[family])
+        outer = packet[Ether].payload
+        assert outer.src == node.addresses[family]
+        assert isinstance(outer.payload, IPv6 if ipv6 else IP)
+        assert (outer.payload.src, outer.payload.dst) == (FAR[family], VIPS[family])
 
 
 def test_snat(snat, family, kind):

@@ -21,7 +21,8 @@ bool reference_has(const GArray *addrs, const struct addr *addr)
 
 bool reference_is_dsr(const struct lb_world *world, int forwarding, uint8_t protocol)
 {
-	if (world->config.lb_mode_annotation && forwarding)
+	if ((world->config.lb_mode_annotation || world->config.lb_mode == LB_MODE_ANNOTATION) &&
+	    forwarding)
 		return forwarding == SERVICE_FORWARDING_DSR;
 	return world->config.lb_mode == LB_MODE_DSR ||
 	       (world->config.lb_mode == LB_MODE_HYBRID && protocol == IPPROTO_TCP);

@@ -77,12 +77,24 @@ static bool leads_out(const struct lb_world *world, const struct device *device)
 	return device->default_route;
 }
 
+/* nodeport-addresses names addresses of devices that lead out, and may name those of cilium_host. */
+static bool serves(const struct lb_world *world, const struct device *device,
+		   const struct addr *addr)
+{
+	const GArray *cidrs = world->config.node_port_cidrs;
+
+	if (!cidrs)
+		return leads_out(world, device);
+	return (leads_out(world, device) || !strcmp(device->name, "cilium_host")) &&
+	       cidr_contains(&g_array_index(cidrs, struct cidr, 0), addr);
+}
+
 bool reference_is_port_addr(const struct lb_world *world, const struct addr *addr)
 {
 	for (int i = 0; i < LB_WORLD_N_KEYS; i++) {
 		const struct device *device = ROW(world, LB_WORLD_DEVICE, i, device);
 
-		if (device && leads_out(world, device) && device_has(device, addr))
+		if (device && device_has(device, addr) && serves(world, device, addr))
 			return reference_is_enabled(world, addr);
 	}
 	return false;

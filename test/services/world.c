@@ -46,6 +46,17 @@ static void set_text(const char **ret_text, const char *text)
 	*ret_text = intern_new(text);
 }
 
+static GArray *random_cidrs(struct lb_world *world)
+{
+	static const char *const texts[] = {"10.9.0.0/31", "10.9.0.2/31", "fd09::/64"};
+	GArray *cidrs = g_array_new(false, false, sizeof(struct cidr));
+	struct cidr cidr;
+
+	if (!cidr_parse(PICK(world, texts), &cidr))
+		g_array_append_val(cidrs, cidr);
+	return cidrs;
+}
+
 struct lb_world *lb_world_new(uint64_t seed)
 {
 	struct lb_world *world = g_new0(struct lb_world, 1);
@@ -69,10 +80,12 @@ struct lb_world *lb_world_new(uint64_t seed)
 		.lb_algorithm_annotation = CHANCE(world, 50),
 		.lb_mode_annotation = CHANCE(world, 50),
 		.lb_algorithm = CHANCE(world, 50) ? LB_ALGORITHM_RANDOM : LB_ALGORITHM_MAGLEV,
-		.lb_mode = BELOW(world, 3),
+		.lb_mode = BELOW(world, 4),
 		.node_port_min = 30000,
 		.node_port_max = 30010,
 	};
+	if (CHANCE(world, 30))
+		config->node_port_cidrs = random_cidrs(world);
 	return world;
 }
 
@@ -81,6 +94,7 @@ void lb_world_free(struct lb_world *world)
 	for (int kind = 0; kind < LB_WORLD__MAX; kind++)
 		for (int i = 0; i < LB_WORLD_N_KEYS; i++)
 			row_unref(world->rows[kind][i]);
+	g_clear_pointer((GArray **)&world->config.node_port_cidrs, g_array_unref);
 	g_free(world);
 }
 

@@ -18,11 +18,12 @@ import yaml
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "test/net"))
 
-from harness import observe, probe  # noqa: E402
+from harness import objects, observe, probe  # noqa: E402
 from harness.flow import Flow  # noqa: E402
 from harness.site import FAR, Site  # noqa: E402
 
 FAMILIES = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
+SERVICE = {socket.AF_INET: "10.96.0.10", socket.AF_INET6: "fd00:96::10"}
 STRANGER = "203.0.113.9"
 BOLD, DIM, PLAIN = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
 
@@ -100,8 +101,27 @@ def talk(node, pods):
     say("The world sees the node's address: what leaves it is masqueraded.")
 
 
+def balance(node, pods):
+    title("4. A service: one address, and web and db behind it")
+    shutil.copy(HERE / "service.yaml", node.manifest_dir)
+    endpoints = [objects.endpoint(pods[name].address(family), "laptop")
+                 for name in ("web", "db") for family in FAMILIES.values()]
+    port = objects.port(80, target=8080)
+    node.put_manifest("slices.yaml", *objects.slices("front", endpoints, [port], namespace="shop"))
+    probe.eventually(lambda: "(active)" in node.cli("service", "list").stdout, 5, "it is in force")
+    show(node, "service", "list")
+    for family, address in SERVICE.items():
+        servers = [probe.Server(pods[name], family, probe.TCP, port=8080) for name in ("web", "db")]
+        with servers[0], servers[1]:
+            for _ in range(20):
+                probe.talk(pods["client"], probe.TCP, address, 80)
+            say(f"20 connections to {address}: {len(servers[0].peers)} reached web, "
+                f"{len(servers[1].peers)} db, from {servers[0].peers[0][0]}")
+    show(node, "explain", "--from", "shop/client", "--to", SERVICE[socket.AF_INET], "--port", "80")
+
+
 def explain_a_drop(node, pods):
-    title("4. A packet that is not allowed, and why")
+    title("5. A packet that is not allowed, and why")
     db = pods["db"]
     db.ip(f"addr add {STRANGER}/32 dev lo")
     say(f"db sends from {STRANGER}, which is not its address:")
@@ -127,7 +147,7 @@ def reaches(client, server, address, port):
 
 
 def isolate(node, pods):
-    title("5. A policy: only the client reaches web, and only its port 8080")
+    title("6. A policy: only the client reaches web, and only its port 8080")
     db, web = pods["db"], pods["web"]
     assert reaches(db, web, web.ipv4, 53)
     start = time.monotonic()
@@ -151,7 +171,7 @@ def isolate(node, pods):
 
 
 def kill_the_agent(node, pods):
-    title("6. kill -9, while a thousand packets a second flow")
+    title("7. kill -9, while a thousand packets a second flow")
     flows = [Flow("udp", pods["client"], node.site.far, FAR[family]) for family in FAMILIES.values()]
     for _ in range(3):
         time.sleep(1)
@@ -181,12 +201,13 @@ def main():
         title("What the node says about itself")
         show(node, "status")
         show(node, "endpoint", "list")
+        balance(node, pods)
         explain_a_drop(node, pods)
         isolate(node, pods)
         kill_the_agent(node, pods)
     finally:
         site.close()
-    title("7. Gone again")
+    title("8. Gone again")
     assert machine() == before, "the machine is not as it was"
     say("Devices, routes and mounts of this machine are as before.")
     say("Next: README.md has the first five minutes, docs/standalone.md everything.")
