@@ -174,6 +174,12 @@ static void test_nobody_there(void **state)
 	}
 }
 
+/* Before Linux 5.14 the first namespace is the host's, wherever the agent is. */
+static bool host_is_known(const struct world *world)
+{
+	return world->config.node.host_netns_cookie || root_test_has_machine();
+}
+
 static void put_node(struct world *world, const char *addr, uint8_t flags)
 {
 	struct ipcache_key key = {.addr = addr_of(addr)};
@@ -213,8 +219,8 @@ static void test_node_ports(void **state)
 	struct world *world = *state;
 	struct lb_frontend local = node_port;
 
-	if (!world->config.node.host_netns_cookie)
-		skip(); /* Linux before 5.14: the test is not in the first namespace */
+	if (!host_is_known(world))
+		skip();
 	local.flags = LB_FRONTEND_F_EXTERNAL_LOCAL;
 	for (size_t i = 0; i < G_N_ELEMENTS(families); i++) {
 		const char *const *addrs = families[i];
@@ -255,8 +261,8 @@ static void test_bind_is_refused(void **state)
 	struct world *world = *state;
 	struct lb_frontend host_port = {.id = 5, .service = SERVICE, .type = LB_TYPE_HOST_PORT};
 
-	if (!world->config.node.host_netns_cookie)
-		skip(); /* Linux before 5.14: the test is not in the first namespace */
+	if (!host_is_known(world))
+		skip();
 	put_frontend(world, "0.0.0.0", NODE_PORT, IPPROTO_TCP, node_port);
 	put_frontend(world, "::", NODE_PORT + 1, IPPROTO_TCP, node_port);
 	put_frontend(world, "192.0.2.11", 8080, IPPROTO_TCP, host_port);
@@ -333,8 +339,8 @@ static void test_pods(void **state)
 
 	put_frontend(world, VIP4, 80, IPPROTO_TCP, cluster_ip);
 	assert_int_equal(run_inside(world, call_service), 0);
-	if (!world->config.node.host_netns_cookie)
-		skip(); /* Linux before 5.14: the first namespace is the host's */
+	if (!host_is_known(world))
+		skip();
 	world->config.node.enable_socket_lb_pods = 0;
 	restart(world);
 	cgroup_attach_all(world);
@@ -362,7 +368,7 @@ static void test_pods_have_their_own_loopback(void **state)
 
 	put_frontend(world, "0.0.0.0", NODE_PORT, IPPROTO_TCP, node_port);
 	put_backend(world, 1, "127.0.0.1", port, IPPROTO_TCP);
-	if (!world->config.node.host_netns_cookie)
+	if (!host_is_known(world))
 		skip();
 	assert_int_equal(run_inside(world, bind_and_call_node_port), -ECONNREFUSED);
 	close(server);
