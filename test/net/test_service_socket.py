@@ -225,6 +225,24 @@ def test_nobody_there(world, family):
         assert is_refused(namespace, 81), "a port that is no service's"
 
 
+def test_nobody_there_and_silence(world, family):
+    node, server, client = world(service_no_backend_response="drop")
+    put_service(node, [])
+
+    def is_permitted():
+        try:
+            probe.talk(node, TCP, VIP[family], 80, timeout=1)
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    probe.eventually(lambda: not is_permitted(), what="EPERM")
+    with pytest.raises(TimeoutError):
+        probe.talk(client, TCP, VIP[family], 80, timeout=1)
+
+
 @needs_netns_cookie
 def test_affinity_is_the_same_for_sockets_and_packets(site, family):
     """The pod's client is the same whichever way it comes: its address."""
