@@ -149,13 +149,22 @@ static void test_udp(void **state)
 	}
 }
 
+/* Before Linux 5.14 the first namespace is the host's, wherever the agent is. */
+static bool host_is_known(const struct world *world)
+{
+	return world->config.node.host_netns_cookie || root_test_has_machine();
+}
+
 /* A service without back ends, and a port of its address that is no service's. */
 static void test_nobody_there(void **state)
 {
 	struct world *world = *state;
 	static const struct lb_frontend wildcard = {.flags = LB_FRONTEND_F_WILDCARD};
 
-	if (!world->config.node.has_set_retval)
+	/* Before Linux 6.1 the kernel cannot be told which error it is. */
+	int want = world->config.node.has_set_retval ? -ECONNREFUSED : -EPERM;
+
+	if (want == -EPERM && !host_is_known(world))
 		skip();
 	for (size_t i = 0; i < G_N_ELEMENTS(ways); i++) {
 		const struct way *way = &ways[i];
@@ -165,19 +174,13 @@ static void test_nobody_there(void **state)
 		put_frontend(world, way->vip, 0, 0, wildcard);
 		put_frontend(world, way->vip, 81, IPPROTO_TCP,
 			     (struct lb_frontend){.id = 9, .service = 99});
-		assert_int_equal(connect_to(tcp, way->family, way->vip, 81), -ECONNREFUSED);
-		assert_int_equal(connect_to(tcp, way->family, way->vip, 82), -ECONNREFUSED);
-		assert_int_equal(send_to(udp, way->family, way->vip, 82), -ECONNREFUSED);
-		assert_int_equal(connect_to(udp, way->family, way->vip, 82), -ECONNREFUSED);
+		assert_int_equal(connect_to(tcp, way->family, way->vip, 81), want);
+		assert_int_equal(connect_to(tcp, way->family, way->vip, 82), want);
+		assert_int_equal(send_to(udp, way->family, way->vip, 82), want);
+		assert_int_equal(connect_to(udp, way->family, way->vip, 82), want);
 		close(tcp);
 		close(udp);
 	}
-}
-
-/* Before Linux 5.14 the first namespace is the host's, wherever the agent is. */
-static bool host_is_known(const struct world *world)
-{
-	return world->config.node.host_netns_cookie || root_test_has_machine();
 }
 
 static void put_node(struct world *world, const char *addr, uint8_t flags)

@@ -214,17 +214,21 @@ def test_switched_off(world, family):
 def test_nobody_there(world, family):
     node, server, client = world()
     put_service(node, [])
+    # An old kernel refuses the pod's packet, of which a connect() may learn with its second SYN only.
+    seconds = 1 if has_netns_cookie() else 4
 
     def is_refused(namespace, port):
         started = time.monotonic()
-        return (probe.refused(lambda: probe.talk(namespace, TCP, VIP[family], port, timeout=2))
-                and time.monotonic() - started < 1)
+        return (probe.refused(lambda: probe.talk(namespace, TCP, VIP[family], port,
+                                                 timeout=2 * seconds))
+                and time.monotonic() - started < seconds)
 
-    for namespace in client, node:
+    for namespace in (client, node) if has_netns_cookie() else (client,):
         probe.eventually(lambda each=namespace: is_refused(each, 80), what="a refusal")
         assert is_refused(namespace, 81), "a port that is no service's"
 
 
+@needs_netns_cookie
 def test_nobody_there_and_silence(world, family):
     node, server, client = world(service_no_backend_response="drop")
     put_service(node, [])
