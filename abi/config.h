@@ -45,7 +45,7 @@ struct node_config {
 	__u8 dsr_dispatch;           /* enum dsr_dispatch */
 	__u8 protect_node_ports;     /* bind() to a port of a service is refused */
 	__u8 has_set_retval;         /* the kernel has bpf_set_retval() */
-	__u8 pad;
+	__u8 enable_dsr_options;     /* what DSR_DISPATCH_OPTION of other nodes says counts */
 	/* Of addresses that no ipcache entry knows: 2, or with both families enabled 9 and 10. */
 	__u32 world_identity4;
 	__u32 world_identity6;

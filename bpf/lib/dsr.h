@@ -7,8 +7,10 @@
 
 #include "bpf/lib/delivery.h"
 #include "bpf/lib/dsr_format.h"
+#include "bpf/lib/ipcache.h"
 #include "bpf/lib/reject.h"
 #include "bpf/lib/rewrite.h"
+#include "bpf/lib/service.h"
 
 #define DSR_ANSWERED 1 /* see dsr_forward() */
 
@@ -223,6 +225,59 @@ __weak __attribute__((noinline)) int dsr_forward(struct __sk_buff *skb, __u64 ha
 	if (node_config.dsr_dispatch == DSR_DISPATCH_IPIP)
 		return dsr_encapsulate(skb, packet, &to.addr, way.ifindex);
 	return dsr_add_option(skb, packet, &to);
+}
+
+/* Of the address of a prefix, of which the ipcache knows because of a policy. */
+#define DSR_IDENTITY_LOCAL (1 << 24)
+#define DSR_IDENTITY_WORLD 2
+
+/* Whether it is somewhere in the cluster: a node, a pod, whatever has an identity of its own. */
+static __always_inline bool dsr_is_inside(const struct ipcache_info *info)
+{
+	__u32 identity = info->identity;
+
+	if (info->flags & (IPCACHE_F_LOCAL_HOST | IPCACHE_F_REMOTE_NODE))
+		return true;
+	return identity < DSR_IDENTITY_LOCAL && identity != DSR_IDENTITY_WORLD &&
+	       identity != node_config.world_identity4 && identity != node_config.world_identity6;
+}
+
+/* What stands for the machine itself, or for no address at all. */
+static __always_inline bool dsr_is_nobody(const struct addr *addr)
+{
+	if (!addr_is_routable(addr))
+		return true;
+	if (addr->halves[0])
+		return false;
+	if (addr->words[2] == bpf_htonl(0xffff))
+		return addr->bytes[12] == 127;
+	return !addr->words[2] && !(addr->words[3] & ~bpf_htonl(1));
+}
+
+/*
+ * Whether an option may say that the client asked for this. Anybody outside can write one, and who forwards
+ * for a front end cannot be told from him by address: but nobody inside is to seem to answer, who does
+ * not. A front end that only other nodes serve is not known here, nor is its address.
+ */
+static __noinline bool dsr_is_believed(const struct addr *addr, __be16 port, __u8 protocol)
+{
+	const struct lb_frontend *frontend;
+	__u16 number = bpf_ntohs(port);
+	const struct ipcache_info *info;
+
+	if (dsr_is_nobody(addr))
+		return false;
+	frontend = service_frontend_get(addr, port, protocol);
+	if (frontend)
+		return frontend->flags & LB_FRONTEND_F_EXTERNAL;
+	if (endpoint_get(addr) || service_wildcard_get(addr))
+		return false;
+	info = ipcache_get(addr);
+	if (!info || !dsr_is_inside(info))
+		return true;
+	/* A NodePort of another node. */
+	return info->flags & IPCACHE_F_REMOTE_NODE && number >= node_config.node_port_min &&
+	       number <= node_config.node_port_max;
 }
 
 /*

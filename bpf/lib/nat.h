@@ -72,6 +72,41 @@ static __always_inline bool nat_is_still_here(const struct addr *addr,
 	return owner && endpoint_is_host(owner);
 }
 
+static __always_inline void nat_forget_entry(const struct ct_key *key)
+{
+	if (key->protocol == IPPROTO_TCP)
+		bpf_map_delete_elem(&cilium_ct_tcp_global, key);
+	else
+		bpf_map_delete_elem(&cilium_ct_any_global, key);
+}
+
+/*
+ * Nothing of the connection has ever left, for want of a port: what was remembered of it, also towards its
+ * front end, would push out of the maps what others live by. The next packet begins anew.
+ */
+static __noinline void nat_forget(const struct packet *packet, const struct ct_entry *ct)
+{
+	struct packet *asked = packet_inner_begin();
+	const struct ct_entry *entry;
+	struct ct_key key;
+
+	if (ct->nat != CT_NAT_UNDECIDED || !asked)
+		return;
+	if (ct->flags & CT_F_SERVICE) {
+		asked->flow.saddr = packet->flow.saddr;
+		asked->flow.sport = packet->flow.sport;
+		asked->flow.daddr = ct->service_addr;
+		asked->flow.dport = ct->service_port;
+		asked->flow.protocol = packet->flow.protocol;
+		entry = service_entry_get(&key, &asked->flow);
+		if (entry && entry->service_port == packet->flow.dport &&
+		    addr_equal(&entry->service_addr, &packet->flow.daddr))
+			nat_forget_entry(&key);
+	}
+	ct_key_init(&key, &packet->flow);
+	nat_forget_entry(&key);
+}
+
 /* Makes sure that the way back leads to this connection, and sends the packet out under it. */
 static __noinline int nat_translate(struct __sk_buff *skb, struct packet *packet,
 				    struct ct_entry *ct, const struct addr *device_addr)
@@ -98,8 +133,10 @@ static __noinline int nat_translate(struct __sk_buff *skb, struct packet *packet
 	/* New; or the way back was evicted from the map, and perhaps given to another. */
 	if (!present || !nat_is_owner(present, &entry)) {
 		ret = nat_port_allocate(skb, &key, &entry);
-		if (ret < 0)
+		if (ret < 0) {
+			nat_forget(packet, ct);
 			return ret;
+		}
 		ct->nat_addr = key.addr;
 		ct->nat_port = key.port;
 		ct->nat = CT_NAT_SOURCE;
@@ -294,8 +331,10 @@ static __noinline int nat_send_foreign(struct __sk_buff *skb, struct packet *pac
 		return 0;
 	if (!ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
 		return nat_send_answer(skb, packet, ct);
-	if (addr_is_zero(addr))
+	if (addr_is_zero(addr)) {
+		nat_forget(packet, ct);
 		return DROP(NAT, NO_MAPPING_FOR_NAT_MASQUERADE);
+	}
 	return nat_translate(skb, packet, ct, addr);
 }
 

@@ -51,6 +51,21 @@ struct {
 	__type(value, struct reject_copy);
 } reject_scratch SEC(".maps") __weak;
 
+/*
+ * Errors that a CPU makes, as net.ipv4.icmp_msgs_per_sec and icmp_msgs_burst are by themselves: a flood to
+ * where nobody answers is not to become another (RFC 1812, section 4.3.2.8; RFC 4443, section 2.4 (f)).
+ */
+#define REJECT_INTERVAL_NS 1000000
+#define REJECT_BURST       50
+
+/* When the CPU will have made up for the errors that it has sent; they may be REJECT_BURST in advance. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} reject_even_ns SEC(".maps") __weak;
+
 struct reject_head4 {
 	struct iphdr ip;
 	struct icmp_header icmp;
@@ -76,6 +91,22 @@ static __always_inline bool reject_may_answer(const struct __sk_buff *skb, const
 	if (skb->pkt_type && skb->pkt_type <= REJECT_PACKET_TO_MANY)
 		return false;
 	return addr_is_routable(&flow->saddr) && addr_is_routable(&flow->daddr);
+}
+
+/* Whether one more error is within the limit; then it counts. */
+static __always_inline bool reject_take_turn(void)
+{
+	__u32 zero = 0;
+	__u64 now = bpf_ktime_get_ns(), *even = bpf_map_lookup_elem(&reject_even_ns, &zero);
+
+	if (!even)
+		return false;
+	if (*even < now)
+		*even = now;
+	if (*even - now > (REJECT_BURST - 1) * (__u64)REJECT_INTERVAL_NS)
+		return false;
+	*even += REJECT_INTERVAL_NS;
+	return true;
 }
 
 /* Bytes of the packet that the answer carries; 0 is refused by who copies them. */
@@ -212,6 +243,9 @@ __weak __attribute__((noinline)) int reject_packet(struct __sk_buff *skb, __u32 
 	__s64 sum;
 
 	if (!packet || !reject_may_answer(skb, &packet->flow))
+		return DROP(REJECT, SERVICE_BACKEND_NOT_FOUND);
+	/* Without the MTU no packet of the connection would ever arrive: that is said each time. */
+	if (why != REJECT_TOO_BIG && !reject_take_turn())
 		return DROP(REJECT, SERVICE_BACKEND_NOT_FOUND);
 	flow = &packet->flow;
 	n_inner = reject_inner_bytes(flow);

@@ -96,8 +96,8 @@ static __always_inline bool service_is_direct(const struct packet *packet, __u32
 
 /*
  * Sends a packet to a front end to its back end: SERVICE_FOUND, and it has another destination;
- * SERVICE_DIRECT, and it is as it came; or as service_decide(). The destination's end of the packet is for the caller to find. Global, so that the
- * verifier follows it once.
+ * SERVICE_DIRECT, and it is as it came; or as service_decide(). The destination's end of the packet is
+ * for the caller to find. Global, so that the verifier follows it once.
  */
 __weak __attribute__((noinline)) int service_forward(struct __sk_buff *skb, __u32 how)
 {

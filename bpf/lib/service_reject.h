@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * A packet to a service without back ends, or to a port of its address that is no service's: it is
- * dropped, counted and reported, and an ICMP error goes to who sent it, so that he need not wait.
+ * dropped, counted and reported, and an ICMP error goes to who sent it, so that he need not wait: as many of
+ * them as reject_packet() lets a CPU send.
  */
 #pragma once
 

@@ -82,23 +82,23 @@ static __always_inline void event_set_service(struct event *event, const struct 
 	}
 }
 
-/*
- * verdict: of a drop, or of what only audit lets go; else 0. Returns 0. A global function, which the
- * verifier follows once and not for each of its callers.
- */
-__weak __attribute__((noinline)) int event_emit(struct __sk_buff *skb, __u32 head, int verdict)
-{
-	const struct runtime_config *runtime = runtime_config_get();
-	const struct packet *packet = packet_get();
-	__u32 n_bytes = skb->len;
-	struct event *event;
+/* What tc and XDP know of the frame in their own ways. */
+struct event_frame {
+	__u32 n_bytes;
+	__u32 ifindex;
+	__u32 mark;
+	__u32 hash;
+};
 
-	if (!runtime || !packet)
-		return 0;
-	event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
+/* A record with all but the head of the packet; or NULL, which is counted. verdict: as event_emit(). */
+static __always_inline struct event *event_begin(const struct packet *packet, __u32 head,
+						 int verdict, const struct event_frame *frame)
+{
+	struct event *event = bpf_ringbuf_reserve(&cilium_events, sizeof(*event), 0);
+
 	if (!event) {
 		metrics_add(METRIC_REASON_EVENT_LOST, METRIC_DIR_UNKNOWN, sizeof(*event));
-		return 0;
+		return NULL;
 	}
 	event->type = head;
 	event->subtype = head >> 8;
@@ -111,18 +111,42 @@ __weak __attribute__((noinline)) int event_emit(struct __sk_buff *skb, __u32 hea
 	event->file = verdict ? drop_file(verdict) : 0;
 	event->ext_error = packet->ext_error;
 	event->time_ns = bpf_ktime_get_ns();
-	event->hash = bpf_get_hash_recalc(skb);
-	event->mark = skb->mark;
-	event->ifindex = skb->ifindex;
+	event->hash = frame->hash;
+	event->mark = frame->mark;
+	event->ifindex = frame->ifindex;
 	event->src_identity = packet->identity[SRC];
 	event->dst_identity = packet->identity[DST];
 	event->src_endpoint = packet->endpoint[SRC];
 	event->dst_endpoint = packet->endpoint[DST];
-	event->orig_len = n_bytes;
+	event->orig_len = frame->n_bytes;
 	event_set_policy(event, packet, verdict);
 	event_set_service(event, packet);
 	event->cpu = bpf_get_smp_processor_id();
-	event->cap_len = event_read_packet(skb, event, n_bytes);
+	return event;
+}
+
+/*
+ * verdict: of a drop, or of what only audit lets go; else 0. Returns 0. A global function, which the
+ * verifier follows once and not for each of its callers.
+ */
+__weak __attribute__((noinline)) int event_emit(struct __sk_buff *skb, __u32 head, int verdict)
+{
+	const struct runtime_config *runtime = runtime_config_get();
+	const struct packet *packet = packet_get();
+	struct event_frame frame = {
+		.n_bytes = skb->len,
+		.ifindex = skb->ifindex,
+		.mark = skb->mark,
+	};
+	struct event *event;
+
+	if (!runtime || !packet)
+		return 0;
+	frame.hash = bpf_get_hash_recalc(skb);
+	event = event_begin(packet, head, verdict, &frame);
+	if (!event)
+		return 0;
+	event->cap_len = event_read_packet(skb, event, frame.n_bytes);
 	bpf_ringbuf_submit(event, event_wakeup(runtime));
 	return 0;
 }

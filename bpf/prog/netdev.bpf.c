@@ -163,8 +163,9 @@ static __always_inline const struct endpoint_info *netdev_opener(const struct pa
 /* Of a connection that cil_from_netdev has not translated, though it may have come through another node. */
 static __always_inline void netdev_note_dsr(struct __sk_buff *skb, struct packet *packet)
 {
-	if (!node_config.enable_node_port ||
-	    !dsr_find(skb, &packet->flow, &packet->service_addr, &packet->service_port))
+	if (!node_config.enable_dsr_options ||
+	    !dsr_find(skb, &packet->flow, &packet->service_addr, &packet->service_port) ||
+	    !dsr_is_believed(&packet->service_addr, packet->service_port, packet->flow.protocol))
 		return;
 	packet->service = PACKET_SERVICE_KNOWN | PACKET_SERVICE_FORWARD | PACKET_SERVICE_DSR;
 	packet->service_backend = 0;

@@ -6,6 +6,7 @@
  */
 #include "bpf/lib/metrics.h"
 #include "bpf/lib/service_flow.h"
+#include "bpf/lib/xdp_drop.h"
 #include "bpf/lib/xdp_dsr.h"
 #include "bpf/lib/xdp_packet.h"
 #include "abi/nat.h"
@@ -22,13 +23,6 @@ static __always_inline int xdp_send(struct xdp_md *ctx, const struct bpf_fib_loo
 	metrics_add(METRIC_REASON_INTERFACE, METRIC_DIR_EGRESS, n_bytes);
 	metrics_add(METRIC_REASON_FORWARDED, METRIC_DIR_EGRESS, n_bytes);
 	return fib->ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(fib->ifindex, 0);
-}
-
-static __always_inline int xdp_drop(int verdict, __u32 n_bytes)
-{
-	metrics_add(METRIC_REASON_INTERFACE, METRIC_DIR_INGRESS, n_bytes);
-	metrics_add_drop(verdict, METRIC_DIR_INGRESS, n_bytes);
-	return XDP_DROP;
 }
 
 /* Whether frames may be handed to the device, which came by another. */
@@ -291,5 +285,5 @@ SEC("xdp") int cil_xdp_entry(struct xdp_md *ctx)
 	if (!packet || !xdp_parse(ctx, &packet->flow))
 		return XDP_PASS;
 	verdict = xdp_receive(ctx, packet);
-	return verdict < 0 ? xdp_drop(verdict, packet->flow.end) : verdict;
+	return verdict < 0 ? xdp_drop(ctx, packet, verdict) : verdict;
 }

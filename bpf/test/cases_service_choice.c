@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services: who may, and who serves. */
 #include <arpa/inet.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "bpf/test/service_world.h"
@@ -306,6 +308,80 @@ static void nobody(struct harness *harness)
 	service_for_both(harness, nobody_of);
 }
 
+/* ---- floods ---- */
+
+static __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* Until when no CPU has made up for the errors that it has sent. */
+static void put_even(struct harness *harness, __u64 even_ns)
+{
+	__u64 values[CPUS_MAX];
+	__u32 zero = 0;
+
+	for (int i = 0; i < CPUS_MAX; i++)
+		values[i] = even_ns;
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(harness->skel->maps.reject_even_ns), &zero,
+					     values, BPF_ANY),
+			 0);
+}
+
+/* Whether a packet that nobody serves is answered; it is dropped and counted anyway. */
+static bool is_answered(struct harness *harness, const struct frame_spec *spec)
+{
+	__u64 n_drops = harness_metric(harness, DROP_SERVICE_BACKEND_NOT_FOUND, METRIC_DIR_INGRESS);
+	struct frame frame;
+	struct run run;
+
+	frame_build(&frame, spec);
+	run = harness_run(harness, FROM_NETDEV, &frame, IFINDEX_NODE, 0, 0);
+	assert_true(run.verdict == TC_ACT_REDIRECT || run.verdict == TC_ACT_SHOT);
+	assert_int_equal(
+		harness_metric(harness, DROP_SERVICE_BACKEND_NOT_FOUND, METRIC_DIR_INGRESS),
+		n_drops + 1);
+	return run.verdict == TC_ACT_REDIRECT;
+}
+
+static void flood_of(struct harness *harness, const struct service_addrs *w)
+{
+	struct service_connection c = service_from_client(w, IPPROTO_TCP);
+	__u64 n_answered = 0, started, n_elapsed_ms;
+	struct frame_spec spec;
+	cpu_set_t one, all;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(all), &all), 0);
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	service_begin(harness, &c);
+	service_put_set(harness, LB_SET(7, 0), NULL, 0);
+	spec = service_asked(&c, TCP_SYN);
+	put_even(harness, now_ns() + 60000000000);
+	assert_false(is_answered(harness, &spec));
+	put_even(harness, 0);
+	started = now_ns();
+	for (int i = 0; i < 300; i++) {
+		bool answered = is_answered(harness, &spec);
+
+		assert_true(answered || i >= 50);
+		n_answered += answered;
+	}
+	n_elapsed_ms = (now_ns() - started) / 1000000;
+	assert_true(n_answered <= 50 + n_elapsed_ms + 1);
+	put_even(harness, 0);
+	sched_setaffinity(0, sizeof(all), &all);
+}
+
+static void flood(struct harness *harness)
+{
+	service_for_both(harness, flood_of);
+}
+
 static void silent(struct node_config *config)
 {
 	config->reject_without_backend = 0;
@@ -319,6 +395,7 @@ static const struct scenario scenarios[] = {
 	{"services: affinity", NULL, affinity},
 	{"services: nobody serves, and it is said", NULL, nobody},
 	{"services: nobody serves, and nothing is said", silent, nobody},
+	{"services: a flood is not answered by another", NULL, flood},
 };
 
 const struct scenario_group service_choice_scenarios = SCENARIOS(scenarios);

@@ -218,6 +218,17 @@ static void one_port(struct node_config *config)
 	config->nat_port_min = config->nat_port_max = CLIENT_PORT;
 }
 
+static void expect_forgotten(struct harness *harness, const struct service_connection *c,
+			     bool is_forgotten)
+{
+	struct frame_spec front = service_asked(c, 0), back = service_asked_backend(c, 0);
+	struct ct_entry entry;
+	struct ct_key key;
+
+	assert_int_equal(service_get_entry(harness, &front, &entry), !is_forgotten);
+	assert_int_equal(harness_get_ct(harness, &back, &key, &entry), !is_forgotten);
+}
+
 static void exhausted_of(struct harness *harness, const struct service_addrs *w)
 {
 	const struct service_connection c = service_from_client(w, IPPROTO_TCP);
@@ -234,7 +245,11 @@ static void exhausted_of(struct harness *harness, const struct service_addrs *w)
 	service_leg(harness, &leg);
 	leg.in = service_asked_backend(&second, TCP_SYN);
 	leg.drop = DROP_NO_MAPPING_FOR_NAT_MASQUERADE;
+	expect_forgotten(harness, &second, false);
 	service_leg(harness, &leg);
+	/* It takes no room from those that live. */
+	expect_forgotten(harness, &second, true);
+	expect_forgotten(harness, &c, false);
 	/* Nor is a port taken that is a service's. */
 	service_begin(harness, &c);
 	assert_int_equal(service_sent_to(harness, &c, CLIENT_PORT, TCP_SYN), 70);
@@ -249,6 +264,42 @@ static void exhausted_of(struct harness *harness, const struct service_addrs *w)
 static void exhausted(struct harness *harness)
 {
 	service_for_both(harness, exhausted_of);
+}
+
+/* Of a pod, to a back end outside: straight, and through the service. */
+static void exhausted_pod_of(struct harness *harness, const struct service_addrs *w)
+{
+	const struct service_connection c = service_from_client(w, IPPROTO_TCP);
+	const struct service_connection pod = service_from_a(w, IPPROTO_TCP);
+	struct leg leg = {.program = TO_NETDEV, .mark = MARK_SENT_ON};
+	struct ct_entry entry;
+	struct ct_key key;
+
+	service_begin(harness, &c);
+	service_put_front(harness, &(struct service_front){.service = 7,
+							   .addr = pod.front,
+							   .port = pod.front_port,
+							   .protocol = IPPROTO_TCP});
+	assert_int_equal(service_sent_to(harness, &c, CLIENT_PORT, TCP_SYN), 70);
+	leg.in = service_asked_backend(&c, TCP_SYN);
+	leg.out =
+		service_packet(IPPROTO_TCP, w->node, CLIENT_PORT, w->remote, BACKEND_PORT, TCP_SYN);
+	service_leg(harness, &leg);
+	leg = (struct leg){.program = TO_NETDEV, .drop = DROP_NO_MAPPING_FOR_NAT_MASQUERADE};
+	leg.in = service_packet(IPPROTO_TCP, w->a, CLIENT_PORT, w->remote, BACKEND_PORT, TCP_SYN);
+	service_leg(harness, &leg);
+	assert_false(harness_get_ct(harness, &leg.in, &key, &entry));
+	assert_int_equal(service_sent_to(harness, &pod, CLIENT_PORT, TCP_SYN), 70);
+	expect_forgotten(harness, &pod, false);
+	leg.mark = MARK_SENT_ON;
+	service_leg(harness, &leg);
+	expect_forgotten(harness, &pod, true);
+	expect_forgotten(harness, &c, false);
+}
+
+static void exhausted_pod(struct harness *harness)
+{
+	service_for_both(harness, exhausted_pod_of);
 }
 
 static void sctp_of(struct harness *harness, const struct service_addrs *w)
@@ -273,6 +324,7 @@ static const struct scenario scenarios[] = {
 	{"services: timeouts", NULL, timeouts},
 	{"services: a forgotten connection", NULL, forgotten},
 	{"services: no port is left", one_port, exhausted},
+	{"services: no port is left for a pod", one_port, exhausted_pod},
 	{"services: SCTP keeps its port", NULL, sctp},
 };
 

@@ -151,6 +151,101 @@ static void direct(struct harness *harness)
 	service_for_both(harness, direct_of);
 }
 
+/* This node knows two services, a node, and a pod of another node. */
+static void little_known(struct harness *harness, const struct service_connection *c)
+{
+	const struct ipcache_info pod = {.identity = 5000};
+	const struct ipcache_info node = {.identity = 6, .flags = IPCACHE_F_REMOTE_NODE};
+	struct ipcache_key pod_key = {harness_addr(c->w->remote)};
+	struct ipcache_key node_key = {harness_addr(c->w->other_node)};
+	int ipcache = bpf_map__fd(harness->skel->maps.cilium_ipcache);
+
+	harness_reset(harness);
+	service_world_clear(harness);
+	service_put_front(harness, &(struct service_front){.service = 8,
+							   .addr = c->w->balancer,
+							   .port = SERVICE_PORT,
+							   .protocol = IPPROTO_TCP,
+							   .type = LB_TYPE_LOAD_BALANCER,
+							   .flags = LB_FRONTEND_F_EXTERNAL});
+	service_put_wildcard(harness, c->w->balancer, LB_FRONTEND_F_EXTERNAL);
+	service_put_front(harness, &(struct service_front){.service = 9,
+							   .addr = c->w->cluster,
+							   .port = SERVICE_PORT,
+							   .protocol = IPPROTO_TCP});
+	service_put_front(harness, &(struct service_front){.service = 10,
+							   .addr = c->w->any,
+							   .port = SERVICE_NODEPORT,
+							   .protocol = IPPROTO_TCP,
+							   .type = LB_TYPE_NODE_PORT,
+							   .flags = LB_FRONTEND_F_EXTERNAL});
+	bpf_map_update_elem(ipcache, &pod_key, &pod, BPF_ANY);
+	bpf_map_update_elem(ipcache, &node_key, &node, BPF_ANY);
+}
+
+/* What an option may say: the answer leaves from there, or from the back end itself. */
+static void believe(struct harness *harness, const struct service_addrs *w, const char *front,
+		    __u16 port, bool is_believed)
+{
+	struct service_connection c = service_from_client(w, IPPROTO_TCP);
+	struct frame_spec in, answer;
+	struct ct_entry entry;
+	struct option option;
+	struct ct_key key;
+
+	c.backend = w->b;
+	c.front = front;
+	c.front_port = port;
+	little_known(harness, &c);
+	in = service_asked_backend(&c, TCP_SYN);
+	put_option(&in, &c, &option);
+	service_leg(harness, &(struct leg){.program = FROM_NETDEV,
+					   .in = in,
+					   .out = service_into_b(in),
+					   .verdict = TC_ACT_REDIRECT});
+	answer = service_answered(&c, TCP_ACK);
+	service_leg(harness, &(struct leg){.program = TO_NETDEV,
+					   .mark = MARK_SENT_ON,
+					   .in = answer,
+					   .out = is_believed ? service_answered_front(&c, TCP_ACK)
+							      : answer});
+	in = service_asked_backend(&c, 0);
+	assert_true(harness_get_ct(harness, &in, &key, &entry));
+	assert_int_equal(!!(entry.flags & CT_F_DSR), is_believed);
+}
+
+static void beliefs_of(struct harness *harness, const struct service_addrs *w)
+{
+	bool is_on = harness->config.enable_dsr_options;
+
+	/* Known: a front end for clients outside; one that is not for them; no port of a service's address. */
+	believe(harness, w, w->balancer, SERVICE_PORT, is_on);
+	believe(harness, w, w->balancer, SERVICE_PORT + 1, false);
+	believe(harness, w, w->cluster, SERVICE_PORT, false);
+	/* Other nodes may serve front ends that this one does not know, and their node ports. */
+	believe(harness, w, w->ipv6 ? "2001:db8:e::5" : "203.0.116.5", 443, is_on);
+	believe(harness, w, w->other_node, SERVICE_NODEPORT, is_on);
+	believe(harness, w, w->other_node, 22, false);
+	/* Pods and this node answer for themselves. */
+	believe(harness, w, w->a, SERVICE_PORT, false);
+	believe(harness, w, w->b, SERVICE_NODEPORT, false);
+	believe(harness, w, w->node, 22, false);
+	believe(harness, w, w->remote, SERVICE_PORT, false);
+	believe(harness, w, w->ipv6 ? "ff02::1" : "224.0.0.1", SERVICE_PORT, false);
+	believe(harness, w, w->ipv6 ? "::1" : "127.0.0.1", SERVICE_PORT, false);
+	believe(harness, w, w->any, SERVICE_NODEPORT, false);
+}
+
+static void beliefs(struct harness *harness)
+{
+	service_for_both(harness, beliefs_of);
+}
+
+static void no_options(struct node_config *config)
+{
+	config->enable_dsr_options = 0;
+}
+
 /* ---- events ---- */
 
 static void check_event(struct harness *harness, const struct service_connection *c, __u8 type)
@@ -171,7 +266,7 @@ static void events_of(struct harness *harness, const struct service_addrs *w)
 					       .trace_events = 1,
 					       .trace_aggregation = TRACE_AGGREGATION_LOW,
 					       .wakeup_bytes = 1 << 16};
-	struct service_connection c = service_from_a(w, IPPROTO_TCP);
+	struct service_connection c = service_from_a(w, IPPROTO_TCP), admission;
 	static const struct addr none;
 	struct frame_spec spec;
 	struct event event;
@@ -211,6 +306,15 @@ static void events_of(struct harness *harness, const struct service_addrs *w)
 			harness_run(harness, FROM_CONTAINER, &frame, IFINDEX_A, 0, 0).verdict,
 			TC_ACT_REDIRECT);
 		check_event(harness, &c, EVENT_DROP);
+		/* Who may not use it. */
+		admission = service_from_client(w, IPPROTO_TCP);
+		spec = service_asked(&admission, TCP_SYN);
+		frame_build(&frame, &spec);
+		service_put_front_again(harness, &admission,
+					LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_SOURCE_RANGES, 0, 0);
+		assert_int_equal(harness_run(harness, FROM_NETDEV, &frame, 0, 0, 0).verdict,
+				 TC_ACT_SHOT);
+		check_event(harness, &admission, EVENT_DROP);
 		/* Who asks for no service has none in his event. */
 		spec = service_packet(IPPROTO_TCP, w->a, 1, w->b, 2, TCP_SYN);
 		frame_build(&frame, &spec);
@@ -353,6 +457,8 @@ static void explain(struct harness *harness)
 
 static const struct scenario scenarios[] = {
 	{"services: back ends that answer by themselves", NULL, direct},
+	{"services: whom an option may name", NULL, beliefs},
+	{"services: options are no matter", no_options, beliefs},
 	{"services: events name the front end", NULL, events},
 	{"services: explaining", NULL, explain},
 };

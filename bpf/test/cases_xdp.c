@@ -113,6 +113,33 @@ static void expect_dropped(struct harness *harness, const struct frame_spec *in,
 	assert_int_equal(harness_metric(harness, reason, METRIC_DIR_INGRESS), n + 1);
 }
 
+/* The event says what is dropped, where, why, and on the way to what. */
+static void expect_event(struct harness *harness, const struct frame_spec *in, __u32 reason)
+{
+	struct addr service = harness_addr(in->dst);
+	struct event event;
+	struct frame frame;
+	size_t n_bytes;
+
+	frame_build(&frame, in);
+	n_bytes = frame.n_bytes < EVENT_PACKET_BYTES ? frame.n_bytes : EVENT_PACKET_BYTES;
+	assert_true(harness_take_event(harness, &event));
+	assert_int_equal(event.type, EVENT_DROP);
+	assert_int_equal(event.subtype, reason);
+	assert_int_equal(event.direction, METRIC_DIR_INGRESS);
+	assert_int_equal(event.flags, strchr(in->dst, ':') ? EVENT_F_IPV6 : 0);
+	assert_int_equal(event.file, SOURCE_SERVICE_FLOW);
+	assert_int_equal(event.ifindex, IFINDEX_NODE);
+	assert_int_equal(event.orig_len, frame.n_bytes);
+	assert_int_equal(event.cap_len, n_bytes);
+	assert_memory_equal(event.packet, frame.data, n_bytes);
+	if (reason == DROP_SERVICE_BACKEND_NOT_FOUND) {
+		assert_memory_equal(&event.service_addr, &service, sizeof(service));
+		assert_int_equal(event.service_port, htons(in->dport));
+	}
+	assert_false(harness_take_event(harness, &event));
+}
+
 /* ---- direct server return ---- */
 
 static void direct_options(struct harness *harness)
@@ -372,12 +399,45 @@ static void ways(struct harness *harness)
 
 static void drops(struct harness *harness)
 {
+	const struct frame_spec tcp4 = {TCP4, SYN}, tcp6 = {TCP6, SYN},
+				pod = {TCP4, SYN, .src = B4};
+	const struct frame_spec ack = {TCP4};
+
 	begin(harness, LB_FRONTEND_F_DSR);
-	expect_dropped(harness, &(struct frame_spec){TCP4, SYN}, DROP_IS_A_CLUSTERIP);
+	expect_dropped(harness, &tcp4, DROP_IS_A_CLUSTERIP);
+	expect_event(harness, &tcp4, DROP_IS_A_CLUSTERIP);
 	begin(harness, DIRECT | LB_FRONTEND_F_SOURCE_RANGES);
-	expect_dropped(harness, &(struct frame_spec){TCP4, SYN}, DROP_DENIED_BY_LB_SRC_RANGE_CHECK);
+	expect_dropped(harness, &tcp6, DROP_DENIED_BY_LB_SRC_RANGE_CHECK);
+	expect_event(harness, &tcp6, DROP_DENIED_BY_LB_SRC_RANGE_CHECK);
 	begin(harness, DIRECT);
-	expect_dropped(harness, &(struct frame_spec){TCP4, SYN, .src = B4}, DROP_INVALID_SOURCE_IP);
+	expect_dropped(harness, &pod, DROP_INVALID_SOURCE_IP);
+	expect_event(harness, &pod, DROP_INVALID_SOURCE_IP);
+	expect_sent(harness, &tcp4, &(struct frame_spec){TCP4, SYN, SENT4, OPTION4, GATEWAY});
+	xdp_world_remove_backends(harness);
+	expect_dropped(harness, &ack, DROP_SERVICE_BACKEND_NOT_FOUND);
+	expect_event(harness, &ack, DROP_SERVICE_BACKEND_NOT_FOUND);
+}
+
+/* Heads of every length; and none where nobody wants them. */
+static void drop_events(struct harness *harness)
+{
+	static const __u16 payloads[] = {1, 2, 3, 7, 8, 73, 74, 75, 400};
+	const struct frame_spec unwanted = {TCP4, SYN};
+	struct runtime_config runtime = {.wakeup_bytes = 1 << 16};
+	struct event event;
+	__u32 zero = 0;
+
+	begin(harness, LB_FRONTEND_F_DSR);
+	for (size_t i = 0; i < sizeof(payloads) / sizeof(payloads[0]); i++) {
+		const struct frame_spec spec = {TCP4, SYN, .n_payload = payloads[i]};
+
+		expect_dropped(harness, &spec, DROP_IS_A_CLUSTERIP);
+		expect_event(harness, &spec, DROP_IS_A_CLUSTERIP);
+	}
+	bpf_map_update_elem(bpf_map__fd(harness->skel->maps.cilium_runtime_config), &zero, &runtime,
+			    BPF_ANY);
+	expect_dropped(harness, &unwanted, DROP_IS_A_CLUSTERIP);
+	assert_false(harness_take_event(harness, &event));
 }
 
 static void off(struct harness *harness)
@@ -396,6 +456,7 @@ static const struct scenario scenarios[] = {
 	{"XDP: what is left to tc", node_port, left_to_tc},
 	{"XDP: ways out", node_port, ways},
 	{"XDP: drops", node_port, drops},
+	{"XDP: events of drops", node_port, drop_events},
 	{"XDP: direct return by IPIP", ipip, direct_ipip},
 	{"XDP: IPIP and the MTU", ipip, direct_ipip_mtu},
 	{"XDP: nothing is served", no_node_port, off},

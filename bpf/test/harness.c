@@ -79,6 +79,7 @@ struct node_config harness_config(void)
 		.world_identity6 = 10,
 		.enable_services = 1,
 		.enable_node_port = 1,
+		.enable_dsr_options = 1,
 		.reject_without_backend = 1,
 		.maglev_size = 251,
 		.maglev_seed = {1, 2},

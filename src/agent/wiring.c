@@ -210,6 +210,9 @@ static void set_services(const struct settings *settings, struct node_config *no
 	node->reject_without_backend = settings->service_no_backend_response == NO_BACKEND_REJECT;
 	node->dsr_dispatch = settings->bpf_lb_dsr_dispatch == DISPATCH_IPIP ? DSR_DISPATCH_IPIP
 									    : DSR_DISPATCH_OPTION;
+	node->enable_dsr_options =
+		services.node_port && node->dsr_dispatch == DSR_DISPATCH_OPTION &&
+		(services.mode != FORWARDING_SNAT || settings->bpf_lb_mode_annotation);
 	node->protect_node_ports = services.node_port && settings->node_port_bind_protection;
 	node->maglev_size = services.maglev_size;
 	memcpy(node->maglev_seed, services.packet_seeds, sizeof(node->maglev_seed));
