@@ -29,8 +29,9 @@ struct upkeep {
 	struct map_pressure *pressure;
 	struct state_mend *state_mend;
 	uv_timer_t *timer;
-	int64_t resync_at_ns; /* CLOCK_MONOTONIC */
-	int64_t hint_at_ns;   /* when to look after a hint; 0: there was none */
+	int64_t resync_at_ns;   /* CLOCK_MONOTONIC */
+	bool compares_services; /* the maps of services are compared, one a turn */
+	int64_t hint_at_ns;     /* when to look after a hint; 0: there was none */
 };
 
 static void ensure_node(struct upkeep *upkeep)
@@ -76,6 +77,24 @@ static void mend_sockets(struct upkeep *upkeep)
 	controller_end(upkeep->sockets, error);
 }
 
+static void tell_repaired(unsigned int n_repaired)
+{
+	if (n_repaired)
+		log_warning("datapath", "Somebody changed objects in the kernel: repaired",
+			    "objects=%u", n_repaired);
+}
+
+static void compare_services(struct upkeep *upkeep)
+{
+	unsigned int n_repaired = 0;
+
+	if (!upkeep->compares_services)
+		return;
+	upkeep->compares_services =
+		reconcilers_resync_services(upkeep->agent->reconcilers, &n_repaired);
+	tell_repaired(n_repaired);
+}
+
 /* Not everything: only what a hint of the kernel can be about, which leaves out the maps. */
 static void resync(struct upkeep *upkeep, bool everything)
 {
@@ -85,11 +104,10 @@ static void resync(struct upkeep *upkeep, bool everything)
 	remove_vanished_endpoints(upkeep);
 	ensure_node(upkeep);
 	store_settle(agent->store);
-	n_repaired = everything ? reconcilers_resync(agent->reconcilers)
+	n_repaired = everything ? reconcilers_resync_others(agent->reconcilers)
 				: reconcilers_resync_devices(agent->reconcilers);
-	if (n_repaired)
-		log_warning("datapath", "Somebody changed objects in the kernel: repaired",
-			    "objects=%u", n_repaired);
+	upkeep->compares_services |= everything;
+	tell_repaired(n_repaired);
 }
 
 /* What nothing but time helps. */
@@ -140,6 +158,8 @@ static void on_timer(uv_timer_t *timer)
 		resync(upkeep, false);
 		now_ns = clock_monotonic_ns();
 		upkeep->hint_at_ns = 0;
+	} else {
+		compare_services(upkeep);
 	}
 	state_dir_retry(agent->run_state);
 	state_dir_retry(agent->lib_state);
@@ -154,7 +174,7 @@ static void on_timer(uv_timer_t *timer)
 	store_settle(agent->store);
 	policy_activation_retry(agent->activation);
 	store_settle(agent->store);
-	next_ns = sooner(next_ns, upkeep->resync_at_ns - now_ns);
+	next_ns = sooner(next_ns, upkeep->compares_services ? 0 : upkeep->resync_at_ns - now_ns);
 	arm(upkeep, sooner(next_ns, upkeep->hint_at_ns ? upkeep->hint_at_ns - now_ns : -1));
 }
 

@@ -37,6 +37,7 @@ struct lb_maps *lb_maps_new(struct store *store, struct tables *tables, struct d
 	maps->failing = g_hash_table_new(NULL, NULL);
 	maps->held = g_hash_table_new(NULL, NULL);
 	maps->strays = g_array_new(false, false, sizeof(struct lb_stray));
+	maps->others = g_array_new(false, false, sizeof(struct lb_stray));
 	lb_numbers_init(&maps->numbers);
 	lb_batch_init(&maps->batch);
 	return maps;
@@ -93,6 +94,7 @@ void lb_maps_free(struct lb_maps *maps)
 	g_hash_table_unref(maps->failing);
 	g_hash_table_unref(maps->held);
 	g_array_unref(maps->strays);
+	g_array_unref(maps->others);
 	lb_numbers_fini(&maps->numbers);
 	lb_batch_fini(&maps->batch);
 	g_free(maps);

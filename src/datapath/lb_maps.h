@@ -24,6 +24,8 @@ void lb_maps_set_write_observer(struct lb_maps *maps, reconciler_write_fn fn, vo
 NODISCARD int lb_maps_adopt(struct lb_maps *maps);
 void lb_maps_allow_deletion(struct lb_maps *maps);
 unsigned int lb_maps_resync(struct lb_maps *maps);
+/* As reconcilers_resync_services(). */
+bool lb_maps_resync_next(struct lb_maps *maps, unsigned int *n_repaired);
 int64_t lb_maps_retry(struct lb_maps *maps);
 struct reconciler_status lb_maps_status(const struct lb_maps *maps);
 void lb_maps_foreach_failure(const struct lb_maps *maps,

@@ -173,8 +173,10 @@ struct lb_maps {
 	uint32_t n_entries[PLAN_MAP__MAX]; /* in the kernel */
 	uint32_t n_pledged[PLAN_MAP__MAX]; /* to works that have begun, until they end */
 	unsigned int n_tables;
-	uint64_t n_deleted; /* entries, ever: after it something may fit that did not */
-	GArray *strays;     /* struct lb_stray, until deletion is allowed */
+	uint64_t n_deleted;      /* entries, ever: after it something may fit that did not */
+	GArray *strays;          /* struct lb_stray, until deletion is allowed */
+	unsigned int n_verified; /* maps of the comparison under way; 0: there is none */
+	GArray *others;          /* struct lb_stray: what it has found too much */
 	struct lb_batch batch;
 	uint64_t n_overflows;
 	uint64_t n_repaired;

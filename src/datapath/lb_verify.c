@@ -387,51 +387,61 @@ static void remove_other(struct verification *verification, const struct lb_stra
 		lb_count(verification->maps, other->map, -1);
 }
 
-static int verify(struct verification *verification)
+/* What is named before what names it. */
+static const enum plan_map verify_order[LB_N_FILLED_MAPS] = {
+	PLAN_MAP_cilium_lb_source_range, PLAN_MAP_cilium_lb_backends, PLAN_MAP_cilium_lb_maglev,
+	PLAN_MAP_cilium_lb_slots,        PLAN_MAP_cilium_lb_sets,     PLAN_MAP_cilium_lb_services,
+};
+
+static void remove_others(struct verification *verification)
 {
-	/* What is named before what names it. */
-	static const enum plan_map order[LB_N_FILLED_MAPS] = {
-		PLAN_MAP_cilium_lb_source_range, PLAN_MAP_cilium_lb_backends,
-		PLAN_MAP_cilium_lb_maglev,       PLAN_MAP_cilium_lb_slots,
-		PLAN_MAP_cilium_lb_sets,         PLAN_MAP_cilium_lb_services,
-	};
+	struct lb_maps *maps = verification->maps;
+
+	for (guint i = maps->others->len; maps->deletion_allowed && i-- > 0;)
+		remove_other(verification, &g_array_index(maps->others, struct lb_stray, i));
+	g_array_set_size(maps->others, 0);
+}
+
+/* The next of the maps; with the last what is too much in all of them. */
+static int verify_next(struct verification *verification)
+{
 	struct lb_maps *maps = verification->maps;
 	g_autoptr(GPtrArray) services = g_ptr_array_new();
 	GHashTableIter iter;
 	void *service;
-	int err = 0;
+	int err;
 
-	for (int i = 0; !err && i < LB_N_FILLED_MAPS; i++)
-		err = verify_map(verification, order[i]);
+	if (!maps->n_verified)
+		g_array_set_size(maps->others, 0);
+	err = verify_map(verification, verify_order[maps->n_verified]);
+	maps->n_verified = err ? 0 : (maps->n_verified + 1) % LB_N_FILLED_MAPS;
 	if (err)
 		return err;
 	g_hash_table_iter_init(&iter, verification->tables);
 	while (g_hash_table_iter_next(&iter, &service, NULL))
 		g_ptr_array_add(services, service);
 	lb_maps_apply(maps, services);
-	for (guint i = verification->others->len; maps->deletion_allowed && i-- > 0;)
-		remove_other(verification,
-			     &g_array_index(verification->others, struct lb_stray, i));
+	if (!maps->n_verified)
+		remove_others(verification);
 	return 0;
 }
 
-unsigned int lb_maps_resync(struct lb_maps *maps)
+bool lb_maps_resync_next(struct lb_maps *maps, unsigned int *n_repaired)
 {
 	bool was_failing = controller_is_failing(maps->controller);
 	g_autoptr(GHashTable) by_number = lb_services_by_number(maps);
 	g_autoptr(GHashTable) tables = g_hash_table_new(NULL, NULL);
-	g_autoptr(GArray) others = g_array_new(false, false, sizeof(struct lb_stray));
 	struct verification verification = {
 		.maps = maps,
 		.by_number = by_number,
-		.others = others,
+		.others = maps->others,
 		.tables = tables,
 	};
 	g_autoptr(GError) error = NULL;
 	int err;
 
 	lb_begin_run(maps);
-	err = verify(&verification);
+	err = verify_next(&verification);
 	if (!err)
 		err = -verification.error;
 	if (err)
@@ -441,5 +451,16 @@ unsigned int lb_maps_resync(struct lb_maps *maps)
 		log_warning("datapath", "Comparing the kernel failed, will try again",
 			    "reconciler=services error=%s", g_strerror(-err));
 	maps->n_repaired += verification.n_repaired;
-	return verification.n_repaired;
+	*n_repaired += verification.n_repaired;
+	return maps->n_verified;
+}
+
+unsigned int lb_maps_resync(struct lb_maps *maps)
+{
+	unsigned int n_repaired = 0;
+
+	maps->n_verified = 0;
+	while (lb_maps_resync_next(maps, &n_repaired))
+		;
+	return n_repaired;
 }

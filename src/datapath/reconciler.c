@@ -258,6 +258,16 @@ unsigned int reconcilers_resync(struct reconcilers *reconcilers)
 	       resync_kinds(reconcilers, 0);
 }
 
+unsigned int reconcilers_resync_others(struct reconcilers *reconcilers)
+{
+	return policy_maps_resync(reconcilers->policy) + resync_kinds(reconcilers, 0);
+}
+
+bool reconcilers_resync_services(struct reconcilers *reconcilers, unsigned int *n_repaired)
+{
+	return lb_maps_resync_next(reconcilers->services, n_repaired);
+}
+
 unsigned int reconcilers_resync_devices(struct reconcilers *reconcilers)
 {
 	return resync_kinds(reconcilers, KIND_ATTACHMENTS);

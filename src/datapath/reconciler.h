@@ -86,6 +86,12 @@ void reconcilers_allow_deletion(struct reconcilers *reconcilers);
 /* Compares everything with the kernel and repairs it. Returns the number of objects repaired. */
 unsigned int reconcilers_resync(struct reconcilers *reconcilers);
 /*
+ * The same in parts, for tens of thousands of services take a quarter of a second: all but their maps; and of those the
+ * next one, to whose objects repaired *n_repaired grows. False: it was the last.
+ */
+unsigned int reconcilers_resync_others(struct reconcilers *reconcilers);
+bool reconcilers_resync_services(struct reconcilers *reconcilers, unsigned int *n_repaired);
+/*
  * The same for attachments and routes alone: what goes with a device, and what the kernel tells of. It
  * costs a system call an object, where the maps of a large cluster cost tens of milliseconds.
  */
