@@ -68,7 +68,9 @@ def replace(old, new):
 CHANGES = {
     "abi/conntrack.h": [insert(
         "ct_entry", "__u64 other_version;", 8,
-        ["generation", "policy_version", "identity", "nat_addr"])],
+        ["generation", "policy_version", "identity", "nat_addr", "service_addr"])],
+    "abi/lb.h": [insert(struct, "__u64 other_version;", 8)
+                 for struct in ("lb_frontend", "lb_backend", "lb_socket")],
     "abi/nat.h": [swap("created", "generation")],
     "abi/endpoint.h": [insert("endpoint_info", "__u64 other_version;", 8, ["mac"])],
     "abi/ipcache.h": [insert("ipcache_info", "__u64 other_version;", 8)],

@@ -286,13 +286,16 @@ static __always_inline int service_decide(struct packet *packet, __u32 how)
 	if (likely(!frontend))
 		return SERVICE_NONE;
 	ret = service_enter(packet, frontend, scope);
-	if (ret <= 0)
+	if (ret == SERVICE_NONE)
 		return ret;
+	/* Before any drop, whose event names the service. */
 	packet->service = PACKET_SERVICE_KNOWN;
 	packet->service_addr = packet->flow.daddr;
 	packet->service_port = packet->flow.dport;
 	packet->service_backend = 0;
 	packet->service_flags = frontend->flags;
+	if (ret < 0)
+		return ret;
 	if (frontend->flags & LB_FRONTEND_F_WILDCARD)
 		return service_refuse(packet);
 	return service_continue(packet, frontend, scope);

@@ -42,11 +42,14 @@ static __always_inline void write_addr(struct bpf_sock_addr *ctx, bool v6, const
 	WRITE(ctx->user_port, port);
 }
 
-/* Where the kernel cannot be told the error, the packet meets it on its way. */
-static __always_inline int refuse(void)
+/*
+ * Where the kernel cannot be told the error, an endpoint's packet meets it on its way. The host's would
+ * meet the network, which knows nothing of the address: refused with EPERM.
+ */
+static __always_inline int refuse(const struct socket_caller *caller)
 {
 	if (!node_config.has_set_retval || !node_config.reject_without_backend)
-		return SOCKET_GO_ON;
+		return caller->is_host ? SOCKET_REFUSE : SOCKET_GO_ON;
 	bpf_set_retval(-ECONNREFUSED);
 	return SOCKET_REFUSE;
 }
@@ -84,11 +87,11 @@ static __always_inline int translate(struct bpf_sock_addr *ctx, bool v6)
 	if (!frontend || socket_skips(&caller, &seen.addr, seen.port, protocol))
 		return SOCKET_GO_ON;
 	if (!frontend->service)
-		return refuse();
+		return refuse(&caller);
 	seen.backend = service_choose(frontend, LB_SCOPE_INTERNAL, NULL, &caller.client, false);
 	backend = service_backend_get(seen.backend);
 	if (!backend)
-		return refuse();
+		return refuse(&caller);
 	seen.frontend = frontend->id;
 	seen.endpoint = caller.endpoint;
 	key.cookie = bpf_get_socket_cookie(ctx);

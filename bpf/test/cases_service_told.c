@@ -266,7 +266,7 @@ static void events_of(struct harness *harness, const struct service_addrs *w)
 					       .trace_events = 1,
 					       .trace_aggregation = TRACE_AGGREGATION_LOW,
 					       .wakeup_bytes = 1 << 16};
-	struct service_connection c = service_from_a(w, IPPROTO_TCP);
+	struct service_connection c = service_from_a(w, IPPROTO_TCP), admission;
 	static const struct addr none;
 	struct frame_spec spec;
 	struct event event;
@@ -306,6 +306,15 @@ static void events_of(struct harness *harness, const struct service_addrs *w)
 			harness_run(harness, FROM_CONTAINER, &frame, IFINDEX_A, 0, 0).verdict,
 			TC_ACT_REDIRECT);
 		check_event(harness, &c, EVENT_DROP);
+		/* Who may not use it. */
+		admission = service_from_client(w, IPPROTO_TCP);
+		spec = service_asked(&admission, TCP_SYN);
+		frame_build(&frame, &spec);
+		service_put_front_again(harness, &admission,
+					LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_SOURCE_RANGES, 0, 0);
+		assert_int_equal(harness_run(harness, FROM_NETDEV, &frame, 0, 0, 0).verdict,
+				 TC_ACT_SHOT);
+		check_event(harness, &admission, EVENT_DROP);
 		/* Who asks for no service has none in his event. */
 		spec = service_packet(IPPROTO_TCP, w->a, 1, w->b, 2, TCP_SYN);
 		frame_build(&frame, &spec);

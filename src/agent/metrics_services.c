@@ -6,38 +6,41 @@
 #include "src/agent/backend_probe.h"
 #include "src/model/lb.h"
 #include "src/model/service.h"
+#include "src/store/keyed_set.h"
 
 struct metrics_services {
 	struct tables *tables;
-	GHashTable *services;  /* char *: keys of those that have been counted as added */
-	GHashTable *internal;  /* … with internalTrafficPolicy Local */
-	GHashTable *redirects; /* of CiliumLocalRedirectPolicies */
+	/* Rows, a reference each, for their keys, of those that have been counted as added. */
+	struct keyed_set services;
+	struct keyed_set internal;  /* … with internalTrafficPolicy Local */
+	struct keyed_set redirects; /* of CiliumLocalRedirectPolicies */
 	uint64_t n_added, n_updated, n_deleted;
 	uint64_t n_internal_added, n_internal_deleted;
 	uint64_t n_redirects_added, n_redirects_deleted;
 };
 
 /* Keeps in keys whether it is there now, and counts where that is new. */
-static void count(GHashTable *keys, const char *key, bool is_there, uint64_t *n_added,
-		  uint64_t *n_deleted)
+static void count(struct keyed_set *rows, const struct row_key *key, const struct row *row,
+		  uint64_t *n_added, uint64_t *n_deleted)
 {
-	if (is_there)
-		*n_added += g_hash_table_add(keys, g_strdup(key));
-	else
-		*n_deleted += g_hash_table_remove(keys, key);
+	struct row *before = row ? keyed_set_put(rows, row_ref(row))
+				 : keyed_set_remove(rows, key->data, key->n_bytes);
+
+	*n_added += row && !before;
+	*n_deleted += !row && before;
+	row_unref(before);
 }
 
 static void count_service(struct metrics_services *metrics, const struct row_key *key)
 {
-	g_autofree char *text = g_strndup(key->data, key->n_bytes);
-	const struct service *service = (const struct service *)table_get(metrics->tables->services,
-									  key->data, key->n_bytes);
+	const struct row *row = table_get(metrics->tables->services, key->data, key->n_bytes);
+	bool is_internal = row && ((const struct service *)row)->internal_local;
 	uint64_t n_before = metrics->n_added;
 
-	count(metrics->services, text, service, &metrics->n_added, &metrics->n_deleted);
-	metrics->n_updated += service && metrics->n_added == n_before;
-	count(metrics->internal, text, service && service->internal_local,
-	      &metrics->n_internal_added, &metrics->n_internal_deleted);
+	count(&metrics->services, key, row, &metrics->n_added, &metrics->n_deleted);
+	metrics->n_updated += row && metrics->n_added == n_before;
+	count(&metrics->internal, key, is_internal ? row : NULL, &metrics->n_internal_added,
+	      &metrics->n_internal_deleted);
 }
 
 /* A slice is named after nothing: it counts where its service is known. */
@@ -50,7 +53,7 @@ static void count_slice(struct metrics_services *metrics, const struct row_key *
 	if (!slice || !slice->service)
 		return;
 	service = g_strdup_printf("%s/%s", slice->meta.namespace, slice->service);
-	metrics->n_updated += g_hash_table_contains(metrics->services, service);
+	metrics->n_updated += !!keyed_set_get(&metrics->services, service, strlen(service));
 }
 
 static void on_services(struct watch *watch, void *data)
@@ -65,17 +68,29 @@ static void on_services(struct watch *watch, void *data)
 		} else if (table == metrics->tables->endpoint_slices) {
 			count_slice(metrics, &key);
 		} else {
-			g_autofree char *text = g_strndup(key.data, key.n_bytes);
-
-			count(metrics->redirects, text, table_get(table, key.data, key.n_bytes),
+			count(&metrics->redirects, &key, table_get(table, key.data, key.n_bytes),
 			      &metrics->n_redirects_added, &metrics->n_redirects_deleted);
 		}
 	}
 }
 
-static GHashTable *keys_new(void)
+static void object_key(const void *item, struct row_key *ret_key)
 {
-	return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	const struct object *object = item;
+
+	*ret_key = (struct row_key){object->meta.key, strlen(object->meta.key)};
+}
+
+static bool unref_item(void *item, void *data)
+{
+	row_unref(item);
+	return true;
+}
+
+static void clear(struct keyed_set *rows)
+{
+	keyed_set_foreach(rows, unref_item, NULL);
+	keyed_set_fini(rows);
 }
 
 struct metrics_services *metrics_services_new(struct store *store, struct tables *tables)
@@ -84,9 +99,9 @@ struct metrics_services *metrics_services_new(struct store *store, struct tables
 	struct watch *watch = watch_new(store, "metrics-services", on_services, metrics);
 
 	metrics->tables = tables;
-	metrics->services = keys_new();
-	metrics->internal = keys_new();
-	metrics->redirects = keys_new();
+	keyed_set_init(&metrics->services, object_key);
+	keyed_set_init(&metrics->internal, object_key);
+	keyed_set_init(&metrics->redirects, object_key);
 	watch_add(watch, tables->services);
 	watch_add(watch, tables->endpoint_slices);
 	watch_add(watch, tables->local_redirects);
@@ -97,9 +112,9 @@ void metrics_services_free(struct metrics_services *metrics)
 {
 	if (!metrics)
 		return;
-	g_hash_table_unref(metrics->services);
-	g_hash_table_unref(metrics->internal);
-	g_hash_table_unref(metrics->redirects);
+	clear(&metrics->services);
+	clear(&metrics->internal);
+	clear(&metrics->redirects);
 	g_free(metrics);
 }
 

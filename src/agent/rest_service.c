@@ -3,13 +3,22 @@
 #include "src/agent/rest_private.h"
 #include "src/agent/service_json.h"
 
+static void reply_all(struct rest_call *call)
+{
+	struct http_response *response = call->response;
+
+	response->next = service_stream_append;
+	response->free = service_stream_free;
+	response->data = service_stream_new(call->agent);
+}
+
 void rest_service_list(struct rest_call *call)
 {
 	const char *frontend = http_request_query(call->request, "frontend");
 	struct service_end end;
 
 	if (!frontend)
-		rest_reply(call, 200, services_to_json(call->agent, 0));
+		reply_all(call);
 	else if (service_end_parse(frontend, &end))
 		rest_refuse(call, 400, "frontend \"%s\" is no address with a port", frontend);
 	else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/service_json.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include "src/agent/agent.h"
 
@@ -156,14 +157,21 @@ static bool is_at(const struct listed *entry, const struct service_end *end)
 	return entry->frontend->port == end->port && addr_equal(&entry->frontend->addr, &end->addr);
 }
 
-static json_t *filtered_to_json(const struct agent *agent, const struct filter *filter)
+static GArray *list_sorted(const struct agent *agent)
 {
-	g_autoptr(GArray) entries = g_array_new(false, false, sizeof(struct listed));
-	json_t *list = json_array();
+	GArray *entries = g_array_new(false, false, sizeof(struct listed));
 
 	if (agent->reconcilers)
 		reconcilers_foreach_service(agent->reconcilers, add_service, entries);
 	g_array_sort(entries, compare_listed);
+	return entries;
+}
+
+static json_t *filtered_to_json(const struct agent *agent, const struct filter *filter)
+{
+	g_autoptr(GArray) entries = list_sorted(agent);
+	json_t *list = json_array();
+
 	for (unsigned int i = 0; i < entries->len; i++) {
 		const struct listed *entry = &g_array_index(entries, struct listed, i);
 
@@ -182,6 +190,66 @@ json_t *services_to_json(const struct agent *agent, uint32_t id)
 json_t *services_at_to_json(const struct agent *agent, const struct service_end *end)
 {
 	return filtered_to_json(agent, &(const struct filter){.end = end});
+}
+
+/* ---- piece by piece: all of them as one tree are hundreds of megabytes ---- */
+
+#define PIECE_BYTES (64 * 1024)
+
+struct service_stream {
+	GArray *entries; /* struct listed, with a reference to the service */
+	unsigned int n_done;
+	bool has_ended;
+};
+
+struct service_stream *service_stream_new(const struct agent *agent)
+{
+	struct service_stream *stream = g_new0(struct service_stream, 1);
+
+	stream->entries = list_sorted(agent);
+	for (unsigned int i = 0; i < stream->entries->len; i++)
+		row_ref(&g_array_index(stream->entries, struct listed, i).service->row);
+	return stream;
+}
+
+static void append_listed(GString *piece, const struct listed *entry)
+{
+	json_t *json = listed_to_json(entry);
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	g_string_append(piece, text);
+	free(text);
+	json_decref(json);
+}
+
+void service_stream_append(GString *piece, void *data)
+{
+	struct service_stream *stream = data;
+	const size_t n_before = piece->len;
+
+	if (stream->has_ended)
+		return;
+	if (!stream->n_done)
+		g_string_append_c(piece, '[');
+	while (stream->n_done < stream->entries->len && piece->len - n_before < PIECE_BYTES) {
+		if (stream->n_done)
+			g_string_append_c(piece, ',');
+		append_listed(piece,
+			      &g_array_index(stream->entries, struct listed, stream->n_done++));
+	}
+	stream->has_ended = stream->n_done == stream->entries->len;
+	if (stream->has_ended)
+		g_string_append(piece, "]\n");
+}
+
+void service_stream_free(void *data)
+{
+	struct service_stream *stream = data;
+
+	for (unsigned int i = 0; i < stream->entries->len; i++)
+		row_unref(&g_array_index(stream->entries, struct listed, i).service->row);
+	g_array_unref(stream->entries);
+	g_free(stream);
 }
 
 /* ---- by address ---- */

@@ -22,6 +22,14 @@ char *service_name_of(const struct agent *agent, const struct service_end *end);
 /* As services_to_json, of whatever protocol has it. */
 json_t *services_at_to_json(const struct agent *agent, const struct service_end *end);
 
+struct service_stream;
+
+/* All, as services_to_json, piece by piece: as they are now, whatever changes meanwhile. */
+struct service_stream *service_stream_new(const struct agent *agent);
+/* Appends the next piece of the list's text; nothing when it has ended. */
+void service_stream_append(GString *piece, void *stream);
+void service_stream_free(void *stream);
+
 /*
  * All, by number; id: only the one of this number, 0: all. What the kernel has not taken has the number 0 and is
  * the last.

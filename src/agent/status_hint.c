@@ -82,6 +82,9 @@ char *status_next_step(const struct reconciler_failure *failure, const char *bpf
 
 	if (step)
 		return step;
+	if (failure->hint)
+		return g_strdup_printf("%c%s. It is tried again by itself.",
+				       g_ascii_toupper(failure->hint[0]), failure->hint + 1);
 	if (failure->error == EEXIST && !strcmp(failure->reconciler, "routes"))
 		return route_step(failure->object);
 	if (failure->error == EEXIST && !strcmp(failure->reconciler, "attachments"))

@@ -39,6 +39,20 @@ static void test_steps_name_the_object(void **state)
 	assert_says("attachments", "nothing that anybody knows", EEXIST, "dev DEVICE");
 }
 
+static void test_step_is_the_hint(void **state)
+{
+	const struct reconciler_failure failure = {
+		.reconciler = "services",
+		.object = "service shop/web:80/TCP/4",
+		.hint = "the map is full: raise bpf-lb-service-map-max",
+		.error = ENOSPC,
+	};
+	g_autofree char *step = status_next_step(&failure, "/bpf");
+
+	assert_string_equal(step, "The map is full: raise bpf-lb-service-map-max. "
+				  "It is tried again by itself.");
+}
+
 static void test_errno_names(void **state)
 {
 	g_autofree char *known = status_errno_name(ENOSPC);
@@ -52,6 +66,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_steps_name_the_object),
+		cmocka_unit_test(test_step_is_the_hint),
 		cmocka_unit_test(test_errno_names),
 	};
 

@@ -6,6 +6,12 @@
 #include "src/model/connection_text.h"
 #include "src/model/lb.h"
 
+/* Of slot_key(): the hash of a pointer is its lower half, which many sets have alike. */
+static guint slot_hash(gconstpointer key)
+{
+	return (guint)((uint64_t)(uintptr_t)key * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
 struct lb_view *lb_view_new(void)
 {
 	struct lb_view *view = g_new0(struct lb_view, 1);
@@ -16,7 +22,7 @@ struct lb_view *lb_view_new(void)
 	view->ranges = g_array_new(FALSE, FALSE, sizeof(struct lb_source_range_key));
 	view->affinities = g_array_new(FALSE, FALSE, sizeof(struct affinity));
 	view->n_slots = g_hash_table_new(NULL, NULL);
-	view->slots = g_hash_table_new(NULL, NULL);
+	view->slots = g_hash_table_new(slot_hash, NULL);
 	view->by_id = g_hash_table_new(NULL, NULL);
 	return view;
 }

@@ -118,11 +118,17 @@ static guint find_chunk(const struct lb_view *view, uint32_t set)
 	return low;
 }
 
+/* NULL: there is none, as of a front end that clients outside cannot use. */
 static char *table_text(const struct lb_view *view, uint32_t set)
 {
-	GString *text = g_string_new("[");
+	guint first = find_chunk(view, set);
+	GString *text;
 
-	for (guint i = find_chunk(view, set); i < view->chunks->len; i++) {
+	if (first == view->chunks->len ||
+	    g_array_index(view->chunks, struct chunk, first).key.set != set)
+		return NULL;
+	text = g_string_new("[");
+	for (guint i = first; i < view->chunks->len; i++) {
 		const struct chunk *chunk = &g_array_index(view->chunks, struct chunk, i);
 
 		if (chunk->key.set != set)
@@ -144,14 +150,18 @@ unsigned int lb_view_maglev(const struct lb_view *view, uint32_t id, lb_row_fn f
 	for (guint i = 0; i < list->len; i++) {
 		const struct frontend *frontend = list->pdata[i];
 		const struct lb_frontend *value = &frontend->value;
+		char *text;
 
 		if (value->algorithm != LB_ALGORITHM_MAGLEV ||
 		    value->flags & LB_FRONTEND_F_WILDCARD || (id && value->id != id))
 			continue;
+		text = table_text(view, lb_set_of(frontend, LB_SCOPE_EXTERNAL));
+		if (!text)
+			continue;
 		n++;
 		fn(g_strdup_printf("[%u]/%s", value->id,
 				   addr_is_v4(&frontend->key.addr) ? "v4" : "v6"),
-		   table_text(view, lb_set_of(frontend, LB_SCOPE_EXTERNAL)), data);
+		   text, data);
 	}
 	return n;
 }

@@ -167,7 +167,15 @@ static void test_maglev(void **state)
 	g_autoptr(GString) text = g_string_new(NULL);
 	struct lb_view *view = fill();
 
+	/* One without a table. */
+	add_frontend(view, "10.96.0.8", 80,
+		     &(struct lb_frontend){.id = 8,
+					   .service = 8,
+					   .type = LB_TYPE_CLUSTER_IP,
+					   .algorithm = LB_ALGORITHM_MAGLEV});
+	lb_view_sort(view);
 	assert_int_equal(lb_view_maglev(view, 0, add_row, text), 1);
+	assert_int_equal(lb_view_maglev(view, 8, add_row, text), 0);
 	assert_int_equal(lb_view_maglev(view, 2, add_row, text), 1);
 	assert_int_equal(lb_view_maglev(view, 1, add_row, text), 0);
 	assert_string_equal(text->str, "[2]/v4 | [3 2 3]\n[2]/v4 | [3 2 3]\n");

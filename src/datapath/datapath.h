@@ -93,6 +93,11 @@ struct datapath_ops {
 	 */
 	int (*load)(struct datapath *dp, struct datapath_config *config, GError **error);
 	/*
+	 * Right before the first attachment is replaced: carries over what the old programs wrote since
+	 * load into maps that it made anew, so that little is missing while both sets run.
+	 */
+	int (*load_catch_up)(struct datapath *dp, GError **error);
+	/*
 	 * Once the attachments have been compared for the first time: carries over what the old programs
 	 * wrote meanwhile into maps that load made anew, and lets the pins name the new maps. Until then
 	 * a crash leaves the old state as it was.

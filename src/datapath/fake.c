@@ -56,6 +56,12 @@ static int fake_load(struct datapath *dp, struct datapath_config *config, GError
 	return 0;
 }
 
+/* There is never another version. */
+static int fake_load_catch_up(struct datapath *dp, GError **error)
+{
+	return 0;
+}
+
 static int fake_load_finish(struct datapath *dp, GError **error)
 {
 	int err = fake_begin(dp, FAKE_OP_LOAD_FINISH);
@@ -227,6 +233,7 @@ static void fake_free(struct datapath *dp)
 
 static const struct datapath_ops fake_ops = {
 	.load = fake_load,
+	.load_catch_up = fake_load_catch_up,
 	.load_finish = fake_load_finish,
 	.ensure = fake_ensure,
 	.set_router = fake_set_router,

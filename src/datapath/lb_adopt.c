@@ -263,11 +263,25 @@ static int compare_numbers(const void *pointer_a, const void *pointer_b)
 	return a < b ? -1 : a > b;
 }
 
+/*
+ * Rows of what is there are freed when the plan has come, ids stay: so these do not lie in between, where they would
+ * keep the pages of those.
+ */
+static void make_ids(const struct reading *reading, struct kernel_service *service, guint *at)
+{
+	guint first = *at;
+
+	while (*at < reading->backends->len &&
+	       g_array_index(reading->backends, struct backend_entry, *at).value.service ==
+		       service->number)
+		++*at;
+	service->ids = g_new0(uint32_t, *at - first + service->n_slot_entries[LB_SET_ALL] +
+						service->n_slot_entries[LB_SET_LOCAL]);
+}
+
 static void make_service(struct reading *reading, struct kernel_service *service, guint *at_backend,
 			 guint *at_range)
 {
-	uint32_t n_slots =
-		service->n_slot_entries[LB_SET_ALL] + service->n_slot_entries[LB_SET_LOCAL];
 	g_autoptr(GArray) ids = g_array_new(false, true, sizeof(uint32_t));
 	guint first = *at_backend;
 	g_autoptr(GArray) backends = take_backends(reading, service->number, at_backend, ids);
@@ -279,8 +293,8 @@ static void make_service(struct reading *reading, struct kernel_service *service
 		row->protocol = g_array_index(reading->backends, struct backend_entry, first)
 					.value.protocol;
 	service->row = row;
-	g_array_set_size(ids, backends->len + n_slots);
-	service->ids = g_memdup2(ids->data, ids->len * sizeof(uint32_t));
+	if (ids->len)
+		memcpy(service->ids, ids->data, ids->len * sizeof(uint32_t));
 }
 
 /* Sets have their slots from 0 on: one that is above all that there are is nobody's. */
@@ -306,12 +320,15 @@ static void measure_sets(struct reading *reading)
 static void make_services(struct reading *reading)
 {
 	g_autofree void **services = g_hash_table_get_keys_as_array(reading->maps->unwanted, NULL);
-	guint n = g_hash_table_size(reading->maps->unwanted), at_backend = 0, at_range = 0;
+	guint n = g_hash_table_size(reading->maps->unwanted);
+	guint at_id = 0, at_backend = 0, at_range = 0;
 
 	measure_sets(reading);
 	g_array_sort(reading->backends, compare_backends);
 	g_array_sort(reading->ranges, compare_ranges);
 	qsort(services, n, sizeof(*services), compare_numbers);
+	for (guint i = 0; i < n; i++)
+		make_ids(reading, services[i], &at_id);
 	for (guint i = 0; i < n; i++)
 		make_service(reading, services[i], &at_backend, &at_range);
 	for (guint i = 0; i < reading->slots->len; i++) {

@@ -26,13 +26,14 @@ char *lb_service_describe(const struct kernel_service *service)
 	return g_strdup_printf("service number %u, which has gone", service->number);
 }
 
+/* NULL: none, it may pass. */
 static const char *find_hint(const struct lb_failing *failing)
 {
 	if (failing->error == EADDRINUSE)
 		return "another service has one of its addresses with that port: \"cilium service "
 		       "list\" shows which";
 	if (failing->error != ENOSPC)
-		return "nothing to do, unless it goes on";
+		return NULL;
 	switch (failing->map) {
 	case PLAN_MAP_cilium_lb_services:
 	case PLAN_MAP_cilium_lb_sets:
@@ -57,6 +58,7 @@ static void log_failure(const struct lb_maps *maps, const struct kernel_service 
 	const struct lb_failing *failing = service->failing;
 	g_autofree char *object = lb_service_describe(service);
 	guint n_failing = g_hash_table_size(maps->failing);
+	const char *hint = find_hint(failing);
 
 	if (n_failing > RECONCILE_LOG_MAX)
 		return;
@@ -71,7 +73,7 @@ static void log_failure(const struct lb_maps *maps, const struct kernel_service 
 		    failing->map < PLAN_MAP__MAX ? map_layout_get(failing->map)->name : "none",
 		    failing->error == EADDRINUSE ? "its other addresses work"
 						 : "what was in force before stays",
-		    find_hint(failing));
+		    hint ? hint : "nothing to do, unless it goes on");
 }
 
 void lb_note_failure(struct lb_maps *maps, const struct lb_work *work)
@@ -179,6 +181,7 @@ void lb_maps_foreach_failure(const struct lb_maps *maps,
 		struct reconciler_failure failure = {
 			.reconciler = NAME,
 			.object = object,
+			.hint = find_hint(service->failing),
 			.error = service->failing->error,
 			.since_ns = clock_realtime_of_ns(service->failing->since_ns),
 			.n_tries = service->failing->n_tries,

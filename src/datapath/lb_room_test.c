@@ -4,10 +4,16 @@
 
 /* ---- room ---- */
 
+static void find_hint(const struct reconciler_failure *failure, void *data)
+{
+	*(const char **)data = failure->hint;
+}
+
 static void what_does_not_fit_leaves_the_old(void **state)
 {
 	uint32_t limits[PLAN_MAP__MAX] = {[BACKENDS] = 4};
 	struct node *node = node_new(limits);
+	const char *hint = NULL;
 	struct draft web, other;
 
 	draft_init(&web, "web");
@@ -24,6 +30,8 @@ static void what_does_not_fit_leaves_the_old(void **state)
 	fake_reset_calls(node->dp);
 	node_put(node, &web);
 	assert_int_equal(node_error(node), ENOSPC);
+	reconcilers_foreach_failure(node->reconcilers, find_hint, &hint);
+	assert_non_null(strstr(hint, "raise bpf-lb-service-backend-map-max"));
 	assert_int_equal(fake_n_writes(node->dp), 0);
 	assert_int_equal(reconcilers_service_statistics(node->reconcilers).n_overflows, 1);
 	draft_init(&other, "other");

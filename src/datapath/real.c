@@ -57,6 +57,7 @@ static void real_free(struct datapath *dp)
 
 static const struct datapath_ops real_ops = {
 	.load = real_load,
+	.load_catch_up = real_load_catch_up,
 	.load_finish = real_load_finish,
 	.ensure = real_ensure,
 	.set_router = real_set_router,

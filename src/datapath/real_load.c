@@ -276,21 +276,30 @@ int real_load(struct datapath *dp, struct datapath_config *config, GError **erro
 	return err;
 }
 
+int real_load_catch_up(struct datapath *dp, GError **error)
+{
+	struct real *real = real_get(dp);
+	int err = 0;
+
+	for (enum plan_map map = 0; !err && map < PLAN_MAP__MAX; map++)
+		/* What the reconcilers fill is as they want it: no old entry may come back. */
+		if (real->old_maps[map].fd >= 0 &&
+		    map_layout_get(map)->filler == MAP_FILLED_BY_PROGRAMS)
+			err = real_map_carry(real, map, true, error);
+	return err;
+}
+
 int real_load_finish(struct datapath *dp, GError **error)
 {
 	struct real *real = real_get(dp);
+	int err = real_load_catch_up(dp, error);
 
+	if (err)
+		return err;
 	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
-		int err;
-
 		if (real->old_maps[map].fd < 0)
 			continue;
-		/* What the reconcilers fill is as they want it: no old entry may come back. */
-		err = map_layout_get(map)->filler == MAP_FILLED_BY_PROGRAMS
-			      ? real_map_carry(real, map, true, error)
-			      : 0;
-		if (!err)
-			err = real_map_pin(real, map, error);
+		err = real_map_pin(real, map, error);
 		if (err)
 			return err;
 		bpf_map_close(&real->old_maps[map]);

@@ -59,6 +59,7 @@ void real_note(GString *repaired, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
 /* real_load.c */
 int real_load(struct datapath *dp, struct datapath_config *config, GError **error);
+int real_load_catch_up(struct datapath *dp, GError **error);
 int real_load_finish(struct datapath *dp, GError **error);
 /*
  * The programs anew, with the configuration as it is now and the same maps. What is attached counts as

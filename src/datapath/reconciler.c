@@ -73,10 +73,23 @@ static void run_watch(struct watch *watch, void *data)
 	reconcile_end_run(reconcile, NULL);
 }
 
+/* What this leaves behind, load_finish carries over: a failure costs no entry. */
+static void catch_up(struct reconcilers *reconcilers)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (reconcilers->adopted && !reconcilers->finished && !reconcilers->n_finish_tries &&
+	    reconcilers->datapath->ops->load_catch_up(reconcilers->datapath, &error))
+		log_warning("datapath",
+			    "Entries of another version's maps were not carried over yet",
+			    "error=%s", error->message);
+}
+
 static void run_attachment_watch(struct watch *watch, void *data)
 {
 	struct reconcilers *reconcilers = data;
 
+	catch_up(reconcilers);
 	run_watch(watch, &reconcilers->kinds[KIND_ATTACHMENTS]);
 	if (!reconcilers->n_finish_tries)
 		finish_load(reconcilers);

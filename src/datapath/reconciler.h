@@ -23,7 +23,8 @@ struct reconciler_status {
 
 struct reconciler_failure {
 	const char *reconciler;
-	const char *object;   /* "cilium_lxc 10.0.0.5" */
+	const char *object; /* "cilium_lxc 10.0.0.5" */
+	const char *hint;   /* what makes it fit, "the map is full: raise …"; NULL: see the errno */
 	uint16_t endpoint_id; /* 0: the node's */
 	int error;            /* positive errno */
 	int64_t since_ns;     /* CLOCK_REALTIME */

@@ -4,9 +4,9 @@
 #include <string.h>
 #include "src/model/backend_health.h"
 
-/* An endpoint of a slice, by one of the slice's ports. */
+/* An endpoint of a slice, by one of the slice's ports. Its texts are the slice's. */
 struct candidate {
-	const struct slice_endpoint *endpoint;
+	struct slice_endpoint endpoint;
 	uint16_t port;
 	enum lb_backend_rank rank;
 };
@@ -101,15 +101,14 @@ static bool is_of_use(enum lb_backend_rank rank, uint8_t protocol)
 static void add_candidates(GArray *candidates, const struct endpoint_slice *slice,
 			   const struct service *service, const struct slice_port *port, bool v4)
 {
-	for (unsigned int i = 0; i < slice->endpoints->len; i++) {
-		const struct slice_endpoint *endpoint =
-			&g_array_index(slice->endpoints, struct slice_endpoint, i);
+	for (unsigned int i = 0; i < slice->n_endpoints; i++) {
 		struct candidate candidate = {
-			.endpoint = endpoint,
+			.endpoint = endpoint_slice_get(slice, i),
 			.port = port->port,
-			.rank = rank_of(service, endpoint),
 		};
+		const struct slice_endpoint *endpoint = &candidate.endpoint;
 
+		candidate.rank = rank_of(service, endpoint);
 		if (endpoint->group == port->group && addr_is_v4(&endpoint->addr) == v4 &&
 		    is_of_use(candidate.rank, port->protocol))
 			g_array_append_val(candidates, candidate);
@@ -125,7 +124,7 @@ static int compare_texts(const char *a, const char *b)
 static int compare_candidates(const void *pointer_a, const void *pointer_b)
 {
 	const struct candidate *a = pointer_a, *b = pointer_b;
-	const struct slice_endpoint *x = a->endpoint, *y = b->endpoint;
+	const struct slice_endpoint *x = &a->endpoint, *y = &b->endpoint;
 	int order = addr_compare(&x->addr, &y->addr);
 
 	if (order)
@@ -166,7 +165,7 @@ static GArray *find_candidates(const struct lb_backend_source *source,
 	for (unsigned int i = 0; i < candidates->len; i++) {
 		struct candidate *all = (struct candidate *)(void *)candidates->data;
 
-		if (n && addr_equal(&all[i].endpoint->addr, &all[n - 1].endpoint->addr) &&
+		if (n && addr_equal(&all[i].endpoint.addr, &all[n - 1].endpoint.addr) &&
 		    all[i].port == all[n - 1].port)
 			continue;
 		all[n++] = all[i];
@@ -210,9 +209,9 @@ static bool hints_count(const GArray *candidates, hints_of hints, const char *wo
 
 		if (candidate->rank != LB_BACKEND_READY)
 			continue;
-		if (!hints(candidate->endpoint))
+		if (!hints(&candidate->endpoint))
 			return false;
-		found |= list_holds(hints(candidate->endpoint), word);
+		found |= list_holds(hints(&candidate->endpoint), word);
 	}
 	return found;
 }
@@ -243,14 +242,14 @@ static bool is_sick(const struct lb_backend_source *source, const struct service
 
 	if (!service->health)
 		return false;
-	key = backend_health_key_new(&candidate->endpoint->addr, candidate->port, protocol,
+	key = backend_health_key_new(&candidate->endpoint.addr, candidate->port, protocol,
 				     service->meta.key);
 	return table_get(source->backend_health, &key, sizeof(key));
 }
 
 static enum lb_backend_state state_of(const struct candidate *candidate, bool sick)
 {
-	const struct slice_endpoint *endpoint = candidate->endpoint;
+	const struct slice_endpoint *endpoint = &candidate->endpoint;
 
 	if (!endpoint->weight)
 		return LB_BACKEND_MAINTENANCE;
@@ -263,7 +262,7 @@ static enum lb_backend_state state_of(const struct candidate *candidate, bool si
 static void add_backend(struct lb_draft *draft, const struct lb_backend_source *source,
 			const struct candidate *candidate, const struct lb_choice *choice)
 {
-	const struct slice_endpoint *endpoint = candidate->endpoint;
+	const struct slice_endpoint *endpoint = &candidate->endpoint;
 	const char *zone =
 		endpoint->zone ? endpoint->zone : lb_node_zone_of(source->node, endpoint->node);
 	struct lb_plan_backend backend = {
@@ -303,7 +302,7 @@ void lb_backends_add(struct lb_draft *draft, const struct lb_backend_source *sou
 		struct lb_choice choice = {
 			.rank = candidate->rank,
 			.is_sick = is_sick(source, service, candidate, port->protocol),
-			.is_near = !hints || list_holds(hints(candidate->endpoint), word),
+			.is_near = !hints || list_holds(hints(&candidate->endpoint), word),
 		};
 
 		g_array_append_val(choices, choice);

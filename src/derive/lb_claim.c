@@ -8,7 +8,7 @@
 struct lb_claims {
 	const struct lb_service **rows;
 	uint32_t *hashes;
-	size_t n_slots; /* a power of two */
+	size_t n_slots;
 	size_t n;
 	uint64_t seed;
 };
@@ -60,6 +60,23 @@ static uint32_t hash_key(const struct lb_claims *claims, const struct lb_claim_k
 	return hash >> 32;
 }
 
+/* As in a keyed_set: a table need not double to grow. */
+static size_t home_of(uint32_t hash, size_t n_slots)
+{
+	return (uint64_t)hash * n_slots >> 32;
+}
+
+static size_t next_slot(size_t slot, size_t n_slots)
+{
+	return slot + 1 == n_slots ? 0 : slot + 1;
+}
+
+/* How far behind from, going round, to is. */
+static size_t distance(size_t from, size_t to, size_t n_slots)
+{
+	return to >= from ? to - from : to + n_slots - from;
+}
+
 static bool row_has(const struct lb_service *row, const struct lb_claim_key *key)
 {
 	unsigned int low = 0, high = row->n_frontends;
@@ -87,9 +104,9 @@ static bool row_has(const struct lb_service *row, const struct lb_claim_key *key
 static size_t find_slot(const struct lb_claims *claims, uint32_t hash,
 			const struct lb_claim_key *key, const struct lb_service *row)
 {
-	size_t slot = hash & (claims->n_slots - 1);
+	size_t slot = home_of(hash, claims->n_slots);
 
-	for (; claims->rows[slot]; slot = (slot + 1) & (claims->n_slots - 1))
+	for (; claims->rows[slot]; slot = next_slot(slot, claims->n_slots))
 		if (claims->hashes[slot] == hash && (!row || claims->rows[slot] == row) &&
 		    row_has(claims->rows[slot], key))
 			break;
@@ -110,12 +127,12 @@ static void resize(struct lb_claims *claims, size_t n_slots)
 	claims->rows = g_new0(const struct lb_service *, n_slots);
 	claims->hashes = g_new0(uint32_t, n_slots);
 	for (size_t i = 0; i < old.n_slots; i++) {
-		size_t slot = old.hashes[i] & (n_slots - 1);
+		size_t slot = home_of(old.hashes[i], n_slots);
 
 		if (!old.rows[i])
 			continue;
 		while (claims->rows[slot])
-			slot = (slot + 1) & (n_slots - 1);
+			slot = next_slot(slot, n_slots);
 		claims->rows[slot] = old.rows[i];
 		claims->hashes[slot] = old.hashes[i];
 	}
@@ -129,11 +146,11 @@ void lb_claims_put(struct lb_claims *claims, const struct lb_claim_key *key,
 	uint32_t hash = hash_key(claims, key);
 	size_t slot;
 
-	if ((claims->n + 1) * 4 > claims->n_slots * 3)
-		resize(claims, claims->n_slots * 2);
-	slot = hash & (claims->n_slots - 1);
+	if ((claims->n + 1) * 6 > claims->n_slots * 5)
+		resize(claims, claims->n_slots + claims->n_slots / 4);
+	slot = home_of(hash, claims->n_slots);
 	while (claims->rows[slot])
-		slot = (slot + 1) & (claims->n_slots - 1);
+		slot = next_slot(slot, claims->n_slots);
 	claims->rows[slot] = row;
 	claims->hashes[slot] = hash;
 	claims->n++;
@@ -142,12 +159,13 @@ void lb_claims_put(struct lb_claims *claims, const struct lb_claim_key *key,
 /* What stands behind the free slot moves up, so that a search never stops short of it. */
 static void close_gap(struct lb_claims *claims, size_t gap)
 {
-	size_t mask = claims->n_slots - 1;
+	size_t n_slots = claims->n_slots;
 
-	for (size_t slot = (gap + 1) & mask; claims->rows[slot]; slot = (slot + 1) & mask) {
-		size_t home = claims->hashes[slot] & mask;
+	for (size_t slot = next_slot(gap, n_slots); claims->rows[slot];
+	     slot = next_slot(slot, n_slots)) {
+		size_t home = home_of(claims->hashes[slot], n_slots);
 
-		if (((slot - home) & mask) < ((slot - gap) & mask))
+		if (distance(home, slot, n_slots) < distance(gap, slot, n_slots))
 			continue;
 		claims->rows[gap] = claims->rows[slot];
 		claims->hashes[gap] = claims->hashes[slot];
@@ -166,7 +184,7 @@ bool lb_claims_remove(struct lb_claims *claims, const struct lb_claim_key *key,
 	claims->rows[slot] = NULL;
 	claims->n--;
 	close_gap(claims, slot);
-	if (claims->n_slots > MIN_SLOTS && claims->n * 8 < claims->n_slots)
+	if (claims->n_slots / 2 >= MIN_SLOTS && claims->n * 8 < claims->n_slots)
 		resize(claims, claims->n_slots / 2);
 	return true;
 }

@@ -86,12 +86,14 @@ static bool add_slice(const struct row *row, void *data)
 /* The pods that the service selects, by their labels. */
 static void add_pods(struct compilation *compilation, const struct service *service)
 {
-	size_t n = label_set_n(service->selector);
+	const struct label_set *set;
+	bool is_parsed = !label_set_parse(service->selector, &set);
+	size_t n = is_parsed ? label_set_n(set) : 0;
 	g_autofree struct requirement *requirements = g_new0(struct requirement, n + 1);
 	g_autofree const char **values = g_new0(const char *, 2 * (n + 1));
 
 	for (size_t i = 0; i <= n; i++) {
-		const struct label *label = i < n ? label_set_get(service->selector, i) : NULL;
+		const struct label *label = i < n ? label_set_get(set, i) : NULL;
 
 		values[2 * i] = label ? label->value : service->meta.namespace;
 		requirements[i] = (struct requirement){
@@ -101,7 +103,9 @@ static void add_pods(struct compilation *compilation, const struct service *serv
 			.values = &values[2 * i],
 		};
 	}
+	g_assert(is_parsed); /* label_set_text() made it */
 	g_ptr_array_add(compilation->rule->peers, (void *)selector_new_labels(requirements, n + 1));
+	label_set_unref(set);
 }
 
 static bool add_service(const struct row *row, void *data)

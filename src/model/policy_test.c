@@ -199,11 +199,10 @@ static struct cidr_group *new_group(const char *cidr_text)
 static struct service *new_service(const char *app)
 {
 	struct service *service = (struct service *)row_new(&service_class);
-	struct label label = {"k8s", "app", app};
 
 	object_meta_init_namespaced(&service->meta, "default", "web");
 	if (app)
-		service->selector = label_set_new(&label, 1);
+		service->selector = g_strdup_printf("k8s:app=%s;", app);
 	return service;
 }
 

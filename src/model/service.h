@@ -71,8 +71,8 @@ struct service_health {
 struct service {
 	struct row row;
 	struct object_meta meta;
-	const struct label_set
-		*selector;     /* source k8s; NULL: none, its endpoints are made by hand */
+	/* label_set_text() of source k8s: few ask. NULL: none, its endpoints are made by hand. */
+	char *selector;
 	GArray *ports;         /* struct service_port */
 	GArray *cluster_ips;   /* struct addr; NULL too where headless */
 	GArray *external_ips;  /* struct addr */
@@ -120,6 +120,8 @@ struct slice_endpoint {
 	uint8_t flags;     /* SLICE_ENDPOINT_* */
 };
 
+struct packed_endpoint;
+
 struct slice_port {
 	const char *name; /* interned; NULL: without a name */
 	uint8_t protocol;
@@ -136,8 +138,9 @@ struct endpoint_slice {
 	struct object_meta meta;
 	const char
 		*service; /* interned: the name of the service in the same namespace; may be NULL */
-	GArray *endpoints; /* struct slice_endpoint, in the order of the manifest */
-	GArray *ports;     /* struct slice_port */
+	GArray *ports;    /* struct slice_port */
+	struct packed_endpoint *endpoints; /* in the order of the manifest; endpoint_slice_get() */
+	unsigned int n_endpoints;
 };
 
 extern const struct row_class endpoint_slice_class;
@@ -148,10 +151,12 @@ struct endpoint_slice *endpoint_slice_init(struct endpoint_slice *slice, const c
 void endpoint_slice_add(struct endpoint_slice *slice, const struct slice_endpoint *endpoint);
 void endpoint_slice_add_port(struct endpoint_slice *slice, const struct slice_port *port);
 
-/* Equal ports are one array from here on; none may be added. */
+/* By value: a slice keeps them smaller. The texts live as long as the slice. */
+struct slice_endpoint endpoint_slice_get(const struct endpoint_slice *slice, unsigned int i);
+void endpoint_slice_set_weight(struct endpoint_slice *slice, unsigned int i, uint16_t weight);
+
+/* When all is added: equal ports are one array from here on. */
 void endpoint_slice_share(struct endpoint_slice *slice);
 
-/* It serves, or will: also what is to end and still answers. */
-bool slice_endpoint_is_serving(const struct slice_endpoint *endpoint);
-/* Appends the addresses of those that serve: struct addr. */
+/* Appends the addresses of those that serve, or will; also what is to end and still answers: struct addr. */
 void endpoint_slice_get_addrs(const struct endpoint_slice *slice, GArray *addrs);

@@ -65,12 +65,66 @@ static void exchange_end(void *data, struct MHD_Connection *connection, void **c
 	*context = NULL;
 }
 
+/* A body that is made while it is sent. */
+struct stream {
+	GString *piece;
+	size_t n_sent_bytes; /* of piece */
+	void (*next)(GString *piece, void *data);
+	void (*free)(void *data);
+	void *data;
+};
+
+#define STREAM_BLOCK_BYTES (32 * 1024)
+
+static ssize_t stream_read(void *pointer, uint64_t position, char *buffer, size_t n_bytes)
+{
+	struct stream *stream = pointer;
+
+	if (stream->n_sent_bytes == stream->piece->len) {
+		g_string_truncate(stream->piece, 0);
+		stream->n_sent_bytes = 0;
+		stream->next(stream->piece, stream->data);
+		if (!stream->piece->len)
+			return MHD_CONTENT_READER_END_OF_STREAM;
+	}
+	n_bytes = MIN(n_bytes, stream->piece->len - stream->n_sent_bytes);
+	memcpy(buffer, stream->piece->str + stream->n_sent_bytes, n_bytes);
+	stream->n_sent_bytes += n_bytes;
+	return (ssize_t)n_bytes;
+}
+
+static void stream_free(void *pointer)
+{
+	struct stream *stream = pointer;
+
+	stream->free(stream->data);
+	g_string_free(stream->piece, TRUE);
+	g_free(stream);
+}
+
+static struct MHD_Response *make_reply(const struct http_response *response)
+{
+	size_t n_bytes = response->body->len;
+	struct stream *stream;
+
+	if (!response->next)
+		return MHD_create_response_from_buffer(
+			n_bytes, g_string_free(response->body, FALSE), MHD_RESPMEM_MUST_FREE);
+	stream = g_new0(struct stream, 1);
+	*stream = (struct stream){
+		.piece = response->body,
+		.next = response->next,
+		.free = response->free,
+		.data = response->data,
+	};
+	return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, stream_read,
+						 stream, stream_free);
+}
+
 static enum MHD_Result queue_response(struct MHD_Connection *connection,
 				      struct http_response *response)
 {
-	size_t n_bytes = response->body->len;
-	struct MHD_Response *reply = MHD_create_response_from_buffer(
-		n_bytes, g_string_free(response->body, FALSE), MHD_RESPMEM_MUST_FREE);
+	struct MHD_Response *reply = make_reply(response);
 	enum MHD_Result result;
 
 	MHD_add_response_header(reply, MHD_HTTP_HEADER_CONTENT_TYPE,

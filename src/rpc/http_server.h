@@ -36,6 +36,13 @@ struct http_response {
 	const char *extra_name; /* one more header, static; NULL: none */
 	char *extra_value;      /* the server g_frees it */
 	GString *body;
+	/*
+	 * NULL: body is all. Else it goes on with what next appends, piece by piece as the client reads, until that is
+	 * nothing; free is called at the end, whatever it was. The status is not to be taken back by then.
+	 */
+	void (*next)(GString *piece, void *data);
+	void (*free)(void *data);
+	void *data;
 };
 
 typedef void (*http_handler)(const struct http_request *request, struct http_response *response,

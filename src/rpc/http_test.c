@@ -21,7 +21,27 @@ struct fixture {
 	uv_loop_t loop;
 	struct http_server *server;
 	unsigned int n_handled;
+	unsigned int n_pieces, n_ended;
 };
+
+#define N_PIECES      100
+#define N_PIECE_BYTES 50000
+
+static void append_piece(GString *piece, void *data)
+{
+	struct fixture *fixture = data;
+	size_t n_before = piece->len;
+
+	if (fixture->n_pieces++ >= N_PIECES)
+		return;
+	g_string_set_size(piece, n_before + N_PIECE_BYTES);
+	memset(piece->str + n_before, 'x', N_PIECE_BYTES);
+}
+
+static void end_pieces(void *data)
+{
+	((struct fixture *)data)->n_ended++;
+}
 
 /* Answers with what it understood of the request. */
 static void echo(const struct http_request *request, struct http_response *response, void *data)
@@ -36,6 +56,14 @@ static void echo(const struct http_request *request, struct http_response *respo
 	if (!strcmp(request->path, "/large")) {
 		g_string_set_size(response->body, 4 * 1024 * 1024);
 		memset(response->body->str, 'x', response->body->len);
+		return;
+	}
+	if (!strcmp(request->path, "/pieces")) {
+		fixture->n_pieces = 0;
+		g_string_append(response->body, "first ");
+		response->next = append_piece;
+		response->free = end_pieces;
+		response->data = fixture;
 		return;
 	}
 	g_string_printf(response->body, "%s %s q=%s h=%s %zu:%s", request->method, request->path,
@@ -162,6 +190,26 @@ static void test_requests(void **state)
 	check_call(fixture, (struct http_call){.method = "GET", .target = "/large"}, 200, NULL);
 	check_call(fixture, (struct http_call){.method = "GET", .target = "/a%00b"}, 400,
 		   "\"path and query are not UTF-8 text\"");
+}
+
+/* The answer is made as it is read, and what makes it is freed once. */
+static void test_pieces(void **state)
+{
+	struct fixture *fixture = *state;
+	struct http_call call = {.method = "GET", .target = "/pieces"};
+	struct job job = {.run = run_call, .call = &call};
+	const size_t n_bytes = strlen("first ") + (size_t)N_PIECES * N_PIECE_BYTES;
+
+	call.socket_path = fixture->path;
+	call.timeout_ns = 5 * NSEC_PER_SEC;
+	job_run(fixture, &job);
+	assert_int_equal(job.result, 0);
+	assert_int_equal(job.reply.status, 200);
+	assert_int_equal(job.reply.n_body_bytes, n_bytes);
+	assert_true(g_str_has_prefix(job.reply.body, "first xxx"));
+	assert_true(g_str_has_suffix(job.reply.body, "xxx"));
+	assert_int_equal(fixture->n_ended, 1);
+	http_reply_fini(&job.reply);
 }
 
 static void test_body_limit(void **state)
@@ -370,6 +418,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_requests, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_pieces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_body_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_chunked_body_limit, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_not_http, set_up, tear_down),

@@ -41,13 +41,12 @@ static void decode_weight_of(const struct field *field, const char *text,
 			   "a number from 0 to 65535, or address=number, separated by commas");
 		return;
 	}
-	for (unsigned int i = 0; i < slice->endpoints->len; i++) {
-		struct slice_endpoint *endpoint =
-			&g_array_index(slice->endpoints, struct slice_endpoint, i);
+	for (unsigned int i = 0; i < slice->n_endpoints; i++) {
+		struct slice_endpoint endpoint = endpoint_slice_get(slice, i);
 
-		if (!addr_equal(&endpoint->addr, &addr))
+		if (!addr_equal(&endpoint.addr, &addr))
 			continue;
-		endpoint->weight = weight;
+		endpoint_slice_set_weight(slice, i, weight);
 		found = true;
 	}
 	if (!found)
@@ -61,8 +60,8 @@ static void decode_weights(const struct field *field, struct endpoint_slice *sli
 	uint16_t weight;
 
 	if (text && parse_weight(text, &weight)) {
-		for (unsigned int i = 0; i < slice->endpoints->len; i++)
-			g_array_index(slice->endpoints, struct slice_endpoint, i).weight = weight;
+		for (unsigned int i = 0; i < slice->n_endpoints; i++)
+			endpoint_slice_set_weight(slice, i, weight);
 		return;
 	}
 	for (char **item = items; item && *item; item++)

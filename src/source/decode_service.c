@@ -219,6 +219,15 @@ static void decode_policies(const struct field *spec, struct service *service)
 	service->health_check_node_port = decode_optional_port(&health);
 }
 
+static char *decode_label_text(const struct field *labels)
+{
+	const struct label_set *set = decode_labels(labels);
+	char *text = g_strdup(label_set_text(set));
+
+	label_set_unref(set);
+	return text;
+}
+
 struct object *decode_service(const struct field *object, struct object_meta *take_meta)
 {
 	struct object *decoded = decode_new(&service_class, take_meta);
@@ -232,7 +241,7 @@ struct object *decode_service(const struct field *object, struct object_meta *ta
 
 	/* An empty one is as none: somebody else says what is behind the service. */
 	if (field_first_member(&selector).value)
-		service->selector = decode_labels(&selector);
+		service->selector = decode_label_text(&selector);
 	decode_type(&spec, service);
 	for (struct field item = first; item.value; item = field_next(&item))
 		decode_port(&item, !first.value->next, service);

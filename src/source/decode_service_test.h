@@ -63,7 +63,7 @@ static inline void append_service(GString *text, const struct service *service)
 	const struct service_health *health = service->health;
 	char buffer[CIDR_TEXT_BYTES];
 
-	g_string_append(text, service->selector ? label_set_text(service->selector) : "-");
+	g_string_append(text, service->selector ? service->selector : "-");
 	append_service_ports(text, service);
 	append_service_words(text, service);
 	if (service->cluster_ips)
@@ -95,9 +95,8 @@ static inline void append_slice(GString *text, const struct endpoint_slice *slic
 		g_string_append_printf(text, " %u:%s=%u/%u", port->group,
 				       port->name ? port->name : "", port->protocol, port->port);
 	}
-	for (unsigned int i = 0; i < slice->endpoints->len; i++) {
-		const struct slice_endpoint *endpoint =
-			&g_array_index(slice->endpoints, struct slice_endpoint, i);
+	for (unsigned int i = 0; i < slice->n_endpoints; i++) {
+		const struct slice_endpoint one = endpoint_slice_get(slice, i), *endpoint = &one;
 
 		g_string_append_printf(text, "\n  %u:%s%s%s%s", endpoint->group,
 				       addr_format(&endpoint->addr, buffer),

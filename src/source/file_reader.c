@@ -79,7 +79,10 @@ static void stop_waiting(struct file_reader *reader, const char *name, struct en
 static void forget_file(struct file_reader *reader, const char *name)
 {
 	g_autofree char *path = g_build_filename(reader->root, name, NULL);
+	const struct entry *entry = g_hash_table_lookup(reader->entries, name);
 
+	if (entry)
+		reader->n_bytes += entry->content.n_bytes;
 	file_set_remove(reader->files, path);
 	g_hash_table_remove(reader->settling, name);
 	g_hash_table_remove(reader->entries, name);
@@ -107,9 +110,10 @@ static void put_too_long(struct file_reader *reader, const char *name, struct en
 static void note_content(struct file_reader *reader, struct entry *entry,
 			 const struct content_stamp *content)
 {
+	/* What it said before is freed. */
+	reader->n_bytes += content->n_bytes + entry->content.n_bytes;
 	entry->is_read = entry->has_content = true;
 	entry->content = *content;
-	reader->n_bytes += content->n_bytes;
 }
 
 static void read_content(struct file_reader *reader, int fd, const char *name, struct entry *entry)

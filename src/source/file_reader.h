@@ -39,5 +39,5 @@ void file_reader_begin_scan(struct file_reader *reader);
 void file_reader_end_scan(struct file_reader *reader);
 
 unsigned int file_reader_n_files(const struct file_reader *reader);
-/* Bytes read since the last call. */
+/* Bytes read since the last call, and of what was there before. */
 size_t file_reader_take_n_bytes(struct file_reader *reader);

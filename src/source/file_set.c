@@ -12,7 +12,7 @@ struct claim {
 	unsigned int line; /* where it stands now; the row may be from when it stood elsewhere */
 	bool shadowed;     /* another file said it before */
 	/* The ring of those who say the object: the one in force, then the others, oldest first. */
-	struct claim *next, *previous;
+	struct claim *next;
 };
 
 struct file {
@@ -152,12 +152,22 @@ static void put_in_force(struct file_set *set, struct claim *claim)
 	mark_changed(set, claim->file);
 }
 
+/* Few files say the same. */
+static struct claim *before(struct claim *claim)
+{
+	struct claim *other = claim;
+
+	while (other->next != claim)
+		other = other->next;
+	return other;
+}
+
 /* Behind a new claim that is in its file's set already. */
 static void acquire(struct file_set *set, struct claim *claim)
 {
 	struct claim *owner = g_hash_table_lookup(set->owners, claim);
 
-	claim->next = claim->previous = claim;
+	claim->next = claim;
 	if (!owner) {
 		put_in_force(set, claim);
 		return;
@@ -165,8 +175,7 @@ static void acquire(struct file_set *set, struct claim *claim)
 	claim->shadowed = true;
 	claim->file->n_shadowed++;
 	claim->next = owner;
-	claim->previous = owner->previous;
-	claim->previous->next = owner->previous = claim;
+	before(owner)->next = claim;
 }
 
 /* text: as it says it now; NULL: it does no more. */
@@ -184,8 +193,7 @@ static void release(struct file_set *set, struct claim *claim)
 	struct claim *next = claim->next;
 
 	keep_text(set, claim, NULL);
-	claim->previous->next = next;
-	next->previous = claim->previous;
+	before(claim)->next = next;
 	if (claim->shadowed) {
 		claim->file->n_shadowed--;
 		return;

@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+/* Most buckets hold one row, which costs no set. */
 struct bucket {
-	struct keyed_set rows; /* by their own key; borrowed from the table */
-	size_t n_key_bytes;
+	const struct row *only; /* borrowed from the table, as those of rows; NULL: rows has them */
+	struct keyed_set *rows; /* by their own key; NULL: there is only one */
+	uint32_t n_key_bytes;
 	uint8_t key[];
 };
 
@@ -26,7 +28,9 @@ static void bucket_key(const void *item, struct row_key *ret_key)
 
 static void bucket_free(struct bucket *bucket)
 {
-	keyed_set_fini(&bucket->rows);
+	if (bucket->rows)
+		keyed_set_fini(bucket->rows);
+	g_free(bucket->rows);
 	g_free(bucket);
 }
 
@@ -58,6 +62,45 @@ void table_index_free(struct table_index *index)
 	g_free(index);
 }
 
+static bool is_same(const struct table *table, const struct row *a, const struct row *b)
+{
+	struct row_key key_a, key_b;
+
+	table->class->key(a, &key_a);
+	table->class->key(b, &key_b);
+	return key_a.n_bytes == key_b.n_bytes && !memcmp(key_a.data, key_b.data, key_a.n_bytes);
+}
+
+static void bucket_put(const struct table *table, struct bucket *bucket, const struct row *row)
+{
+	if (!bucket->rows && (!bucket->only || is_same(table, bucket->only, row))) {
+		bucket->only = row;
+		return;
+	}
+	if (!bucket->rows) {
+		bucket->rows = g_new(struct keyed_set, 1);
+		keyed_set_init(bucket->rows, table->rows.key);
+		keyed_set_put(bucket->rows, (void *)bucket->only);
+		bucket->only = NULL;
+	}
+	keyed_set_put(bucket->rows, (void *)row);
+}
+
+/* Whether the bucket is empty now. */
+static bool bucket_remove(const struct table *table, struct bucket *bucket, const struct row *row)
+{
+	struct row_key key;
+
+	if (!bucket->rows) {
+		if (is_same(table, bucket->only, row))
+			bucket->only = NULL;
+		return !bucket->only;
+	}
+	table->class->key(row, &key);
+	keyed_set_remove(bucket->rows, key.data, key.n_bytes);
+	return !bucket->rows->n;
+}
+
 struct update {
 	struct table_index *index;
 	const struct row *row;
@@ -70,13 +113,12 @@ static void put_row(const void *key, size_t n_bytes, void *data)
 	struct bucket *bucket = keyed_set_get(&index->buckets, key, n_bytes);
 
 	if (!bucket) {
-		bucket = g_malloc(sizeof(*bucket) + n_bytes);
-		keyed_set_init(&bucket->rows, index->table->rows.key);
+		bucket = g_malloc0(offsetof(struct bucket, key) + n_bytes);
 		bucket->n_key_bytes = n_bytes;
 		memcpy(bucket->key, key, n_bytes);
 		keyed_set_put(&index->buckets, bucket);
 	}
-	keyed_set_put(&bucket->rows, (void *)update->row);
+	bucket_put(index->table, bucket, update->row);
 }
 
 static void remove_row(const void *key, size_t n_bytes, void *data)
@@ -84,14 +126,11 @@ static void remove_row(const void *key, size_t n_bytes, void *data)
 	struct update *update = data;
 	struct table_index *index = update->index;
 	struct bucket *bucket = keyed_set_get(&index->buckets, key, n_bytes);
-	struct row_key row_key;
 
 	/* NULL where the row names the same index key twice. */
 	if (!bucket)
 		return;
-	index->table->class->key(update->row, &row_key);
-	keyed_set_remove(&bucket->rows, row_key.data, row_key.n_bytes);
-	if (bucket->rows.n == 0) {
+	if (bucket_remove(index->table, bucket, update->row)) {
 		keyed_set_remove(&index->buckets, key, n_bytes);
 		bucket_free(bucket);
 	}
@@ -130,6 +169,9 @@ void table_index_foreach(const struct table_index *index, const void *key, size_
 	if (!bucket)
 		return;
 	index->table->store->n_walks++;
-	keyed_set_foreach(&bucket->rows, visit, &walk);
+	if (bucket->rows)
+		keyed_set_foreach(bucket->rows, visit, &walk);
+	else
+		fn(bucket->only, data);
 	index->table->store->n_walks--;
 }

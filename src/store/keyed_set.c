@@ -48,10 +48,21 @@ void keyed_set_fini(struct keyed_set *set)
 	*set = (struct keyed_set){};
 }
 
+/* In the order of hashes, whatever the number of slots: so that a table need not double to grow. */
+static size_t home_of(uint32_t hash, size_t n_slots)
+{
+	return (uint64_t)hash * n_slots >> 32;
+}
+
+static size_t next_slot(size_t slot, size_t n_slots)
+{
+	return slot + 1 == n_slots ? 0 : slot + 1;
+}
+
 /* The slot of the key, or the free one where it would go. There is always a free slot. */
 static size_t find_slot(const struct keyed_set *set, uint32_t hash, const void *key, size_t n_bytes)
 {
-	size_t slot = hash & (set->n_slots - 1);
+	size_t slot = home_of(hash, set->n_slots);
 
 	while (set->items[slot]) {
 		struct row_key found;
@@ -61,7 +72,7 @@ static size_t find_slot(const struct keyed_set *set, uint32_t hash, const void *
 			if (found.n_bytes == n_bytes && memcmp(found.data, key, n_bytes) == 0)
 				break;
 		}
-		slot = (slot + 1) & (set->n_slots - 1);
+		slot = next_slot(slot, set->n_slots);
 	}
 	return slot;
 }
@@ -74,12 +85,13 @@ static void resize(struct keyed_set *set, size_t n_slots)
 	set->items = g_new0(void *, n_slots);
 	set->hashes = g_new(uint32_t, n_slots);
 	for (size_t i = 0; i < old.n_slots; i++) {
-		size_t slot = old.hashes[i] & (n_slots - 1);
+		size_t slot;
 
 		if (!old.items[i])
 			continue;
+		slot = home_of(old.hashes[i], n_slots);
 		while (set->items[slot])
-			slot = (slot + 1) & (n_slots - 1);
+			slot = next_slot(slot, n_slots);
 		set->items[slot] = old.items[i];
 		set->hashes[slot] = old.hashes[i];
 	}
@@ -101,9 +113,9 @@ void *keyed_set_put(struct keyed_set *set, void *item)
 	size_t slot;
 	void *old;
 
-	/* At most five sixths full: a tenth of an agent's memory are empty slots. */
+	/* Five sixths full at most, and two thirds at least: empty slots are much of an agent's memory. */
 	if ((set->n + 1) * 6 > set->n_slots * 5)
-		resize(set, MAX(set->n_slots * 2, MIN_SLOTS));
+		resize(set, set->n_slots + MAX(set->n_slots / 4, MIN_SLOTS));
 	set->key(item, &key);
 	hash = hash_key(key.data, key.n_bytes);
 	slot = find_slot(set, hash, key.data, key.n_bytes);
@@ -115,15 +127,22 @@ void *keyed_set_put(struct keyed_set *set, void *item)
 	return old;
 }
 
+/* How far behind from, going round, to is. */
+static size_t distance(size_t from, size_t to, size_t n_slots)
+{
+	return to >= from ? to - from : to + n_slots - from;
+}
+
 /* Closes the gap: what was pushed past it by collisions moves back, so no tombstones are needed. */
 static void close_gap(struct keyed_set *set, size_t gap)
 {
-	size_t mask = set->n_slots - 1;
+	size_t n_slots = set->n_slots;
 
-	for (size_t slot = (gap + 1) & mask; set->items[slot]; slot = (slot + 1) & mask) {
-		size_t home = set->hashes[slot] & mask;
+	for (size_t slot = next_slot(gap, n_slots); set->items[slot];
+	     slot = next_slot(slot, n_slots)) {
+		size_t home = home_of(set->hashes[slot], n_slots);
 
-		if (((slot - home) & mask) < ((slot - gap) & mask))
+		if (distance(home, slot, n_slots) < distance(gap, slot, n_slots))
 			continue;
 		set->items[gap] = set->items[slot];
 		set->hashes[gap] = set->hashes[slot];

@@ -15,7 +15,7 @@ struct keyed_set {
 	keyed_set_key key;
 	void **items;
 	uint32_t *hashes; /* of the item in the same slot */
-	size_t n_slots;   /* 0 or a power of two */
+	size_t n_slots;
 	size_t n;
 };
 

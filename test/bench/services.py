@@ -174,8 +174,8 @@ class Rigs:
                  "direct": lambda: self.one.direct_rate(family, milliseconds)}
         for name, rig in self.grown(family, n).items():
             paths[name] = lambda rig=rig: rig.rate(family, milliseconds, n, min(n, N_USED))
-        if n > N_USED:
-            paths["all"] = lambda: self.growing["ours"].rate(family, milliseconds, n, n)
+            if n > N_USED:
+                paths[f"all {name}"] = lambda rig=rig: rig.rate(family, milliseconds, n, n)
         rates = {name: [] for name in paths}
         for measure in paths.values():
             measure()  # neighbours resolved, caches warm
@@ -202,12 +202,16 @@ def report_rates(report, family, n, rates, is_last):
             budget = 1.1 if n == 1 else 3 if name == "B2" else 1.1
             report.add(f"{what} / {name}, {family}", per_round(rates, "ours", name), budget, True,
                        note=f"{scale(rates['ours'])}, {name} {scale(rates[name])}")
+        if f"all {name}" in rates and is_last:
+            report.add(f"… to all of them at random / {name}, {family}",
+                       per_round(rates, "all ours", f"all {name}"), 3 if name == "B2" else 1.1, True,
+                       note=f"{scale(rates['all ours'])}, {name} {scale(rates[f'all {name}'])}")
     if n == 1:
         report.add(f"New connections by ClusterIP / direct to the pod, {family}",
                    per_round(rates, "one", "direct"), 0.97, True, note=scale(rates["direct"]))
     else:
         report.add(f"{what} / 1 service, {family}", per_round(rates, "ours", "one"), 0.97, True,
-                   note=f"to all of them at random {statistics.median(per_round(rates, 'all', 'one')):.2f}")
+                   note=f"to all of them at random {statistics.median(per_round(rates, 'all ours', 'one')):.2f}")
 
 
 LABELS = {"ours": "Axoneme", "B2": "kube-proxy iptables", "B3": "kube-proxy nftables"}

@@ -58,9 +58,8 @@ static void check_service(const struct service *service)
 
 static void check_slice(const struct endpoint_slice *slice)
 {
-	for (unsigned int i = 0; i < slice->endpoints->len; i++) {
-		const struct slice_endpoint *endpoint =
-			&g_array_index(slice->endpoints, struct slice_endpoint, i);
+	for (unsigned int i = 0; i < slice->n_endpoints; i++) {
+		const struct slice_endpoint one = endpoint_slice_get(slice, i), *endpoint = &one;
 
 		g_assert(!addr_is_zero(&endpoint->addr));
 		g_assert(!endpoint->zones || g_str_has_suffix(endpoint->zones, ","));

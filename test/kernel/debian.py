@@ -14,7 +14,7 @@ KEYRINGS = pathlib.Path("/usr/share/keyrings")
 SUITES = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie"}
 # Modules that the test needs.
 MODULES = ("virtio_pci", "virtio_blk", "ext4", "overlay", "veth", "dummy", "bridge", "sch_ingress",
-           "cls_bpf", "sctp", "tcp_diag", "udp_diag")
+           "cls_bpf", "sctp", "tcp_diag", "udp_diag", "tun")
 
 
 class Kernel:

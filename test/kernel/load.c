@@ -57,6 +57,12 @@ static const struct variant variants[] = {
 	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_masquerade4 = 1,
 	  .enable_masquerade6 = 1, .enable_services = 1, .enable_node_port = 1,
 	  .enable_dsr_options = 1, .reject_without_backend = 1, .maglev_size = 16381}},
+	{"node-port-ipv4",
+	 {COMMON, .enable_ipv4 = 1, .enable_services = 1, .enable_node_port = 1,
+	  .enable_socket_lb = 1, .reject_without_backend = 1}},
+	{"node-port-ipv6",
+	 {COMMON, .enable_ipv6 = 1, .enable_services = 1, .enable_node_port = 1,
+	  .enable_socket_lb = 1, .dsr_dispatch = DSR_DISPATCH_IPIP, .dsr_source6_bits = 96}},
 	{"ipip",
 	 {COMMON, .enable_ipv4 = 1, .enable_ipv6 = 1, .enable_services = 1, .enable_node_port = 1,
 	  .dsr_dispatch = DSR_DISPATCH_IPIP}},
@@ -65,6 +71,7 @@ static const struct variant variants[] = {
 	  .enable_masquerade6 = 1, .enable_host_legacy_routing = 1, .enable_endpoint_routes = 1,
 	  .enable_ct_accounting = 1, .enable_sctp = 1, .enable_host_firewall = 1,
 	  .enable_services = 1, .enable_node_port = 1, .enable_dsr_options = 1,
+	  .enable_socket_lb = 1, .enable_socket_lb_pods = 1, .protect_node_ports = 1,
 	  .reject_without_backend = 1, .maglev_size = 16381}},
 };
 

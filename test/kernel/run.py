@@ -30,10 +30,12 @@ TOOLS = ("kernel_load", "kernel_attach")
 # Of src/datapath, on programs on sockets.
 ROOT_TESTS = ("datapath_real_cgroup_test", "datapath_socket_test", "datapath_socket_killer_test")
 PROGRAMS = ("src/agent/cilium-agent", "src/cni/cilium-cni", "src/cli/cilium")
-# What a kernel can do otherwise: delivery, masquerading, attaching, taking over, repairing.
+# What a kernel can do otherwise: delivery, masquerading, attaching, taking over, repairing; services at
+# sockets, by tc and by XDP.
 TESTS = ("test_paths.py", "test_masquerade.py", "test_icmp.py", "test_drop.py", "test_repair.py",
-         "test_agent.py")
-SECONDS = 2400
+         "test_agent.py", "test_service_socket.py", "test_service_outside.py",
+         "test_service_xdp.py")
+SECONDS = 3600
 
 
 def install_missing():

@@ -73,12 +73,14 @@ def front_ends(site, number, family):
             (INGRESS[FAMILY_NAME[family]].format(number), 80)]
 
 
+@pytest.mark.kernel
 def test_client_is_seen_where_the_server_is_near(site, family, kind):
     for number in 1, 3:
         for target in front_ends(site, number, family):
             assert site.ask("far", kind, *target) == Answer("server1", "far")
 
 
+@pytest.mark.kernel
 def test_node_is_seen_where_the_server_is_away(site, family, kind):
     """Its answers must come back the same way."""
     for target in front_ends(site, 2, family):
@@ -106,6 +108,7 @@ def test_large_transfers(site, family):
     site.remove("large.yaml")
 
 
+@pytest.mark.kernel
 def test_nobody_answers_with_an_error(site, family):
     """No back end at all; and with externalTrafficPolicy Local, none at this node."""
     for node, number in (site.nodes[0], 4), (site.nodes[1], 3):
@@ -164,6 +167,7 @@ def packets(capture):
     return found
 
 
+@pytest.mark.kernel
 def test_dsr_returns_from_the_server_to_the_client(dsr_site, family, kind, tmp_path):
     """Seen at both nodes' devices: the request comes by node 1, the answer leaves node 2 as node 1's."""
     site = dsr_site
@@ -226,12 +230,14 @@ def test_hairpin(site, family, kind):
     assert site.ask("server1", kind, address, 80).server == "server1"
 
 
+@pytest.mark.kernel
 def test_hairpin_of_packets(family, kind, packet_site):
     """Without sockets: the pod must not see its own address as a peer's, or it would answer itself."""
     answer = packet_site.ask("server1", kind, CLUSTER[FAMILY_NAME[family]].format(1), 80)
     assert answer.server == "server1" and answer.peer != "server1"
 
 
+@pytest.mark.kernel
 def test_pods_without_sockets(family, kind, packet_site):
     """kube-proxy-replacement off: ClusterIP of pods' packets, near and away, with the pod's own address."""
     for number, server in (1, "server1"), (2, "server2"):

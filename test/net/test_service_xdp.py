@@ -128,6 +128,7 @@ def kind(request):
     return KINDS[request.param]
 
 
+@pytest.mark.kernel
 def test_program_is_in_the_driver(direct):
     link = json.loads(direct.node.exec("ip", "-json", "-d", "link", "show", "dev", "eth0").stdout)[0]
     assert link["xdp"]["mode"] == 1 and link["xdp"]["prog"]["name"].startswith("cil_xdp_entry")
@@ -139,6 +140,7 @@ def test_direct_return(direct, family, kind):
     assert answers == {Answer(name, FAR[family]) for name in direct.servers}
 
 
+@pytest.mark.kernel
 def test_direct_return_takes_its_way(direct, family, kind, tmp_path):
     """To the server in a packet of the balancer's; back past the balancer, whose kernel sees neither."""
     node, ipv6 = direct.node, family == socket.AF_INET6
@@ -160,12 +162,14 @@ def test_direct_return_takes_its_way(direct, family, kind, tmp_path):
         assert (outer.payload.src, outer.payload.dst) == (FAR[family], VIPS[family])
 
 
+@pytest.mark.kernel
 def test_snat(snat, family, kind):
     """The servers see the balancer."""
     answers = {snat.ask(kind, family) for _ in range(30)}
     assert answers == {Answer(name, snat.node.addresses[family]) for name in snat.servers}
 
 
+@pytest.mark.kernel
 def test_snat_of_known_connections_is_done_in_xdp(snat, family, kind, tmp_path):
     node = snat.node
     with Conversation(snat.site.far, kind, VIPS[family], PORT) as conversation:
@@ -175,6 +179,7 @@ def test_snat_of_known_connections_is_done_in_xdp(snat, family, kind, tmp_path):
             assert not seen(), "XDP has left packets to the kernel"
 
 
+@pytest.mark.kernel
 def test_nobody_is_there(snat, family, kind):
     """What has to be answered by an error is left to tc."""
     snat.put_service()

@@ -68,12 +68,11 @@ GArray *reference_find_behind(const struct lb_world *world, const struct service
 
 		if (!slice || g_strcmp0(slice->service, service->meta.name))
 			continue;
-		for (unsigned int i = 0; i < slice->ports->len * slice->endpoints->len; i++) {
+		for (unsigned int i = 0; i < slice->ports->len * slice->n_endpoints; i++) {
 			const struct slice_port *slice_port = &g_array_index(
-				slice->ports, struct slice_port, i / slice->endpoints->len);
+				slice->ports, struct slice_port, i / slice->n_endpoints);
 			struct behind behind = {
-				.endpoint = g_array_index(slice->endpoints, struct slice_endpoint,
-							  i % slice->endpoints->len),
+				.endpoint = endpoint_slice_get(slice, i % slice->n_endpoints),
 				.port = slice_port->port,
 			};
 			uint8_t flags = behind.endpoint.flags;

@@ -232,6 +232,11 @@ class Node(Namespace):
             time.sleep(0.005)
         raise AssertionError(f"agent not ready within {READY_SECONDS} s\n{self.log()}")
 
+    def programs(self):
+        """Ids of the programs on its first device."""
+        shown = self.exec("bpftool", "-j", "net", "show", "dev", "eth0").stdout
+        return {each["prog_id"] for each in json.loads(shown)[0]["tc"]}
+
     def kill_agent(self):
         self.agent.kill()
         self.agent.wait(timeout=10)
