@@ -113,6 +113,11 @@ static void check_mode(const struct settings *settings, enum forwarding_word mod
 	if (ipip && mode == FORWARDING_SNAT && !settings->bpf_lb_mode_annotation)
 		add_line(problems, "bpf-lb-dsr-dispatch: got \"ipip\", want opt where bpf-lb-mode "
 				   "is snat: no packet takes that way");
+	/* It would forward packets whose source, the outer one, is its own: it takes them for forged. */
+	if (ipip && settings->enable_host_legacy_routing)
+		add_line(problems, "bpf-lb-dsr-dispatch: got \"ipip\", want opt where "
+				   "enable-host-legacy-routing is true: the host's stack does not "
+				   "forward what was wrapped");
 	if (!ipip && (settings->bpf_lb_rss_ipv4_src_cidr.is_set ||
 		      settings->bpf_lb_rss_ipv6_src_cidr.is_set))
 		add_line(problems, "bpf-lb-rss-ipv4-src-cidr, bpf-lb-rss-ipv6-src-cidr: want "

@@ -113,6 +113,8 @@ static void test_mode(void **state)
 	check_refused("--bpf-lb-mode=hybrid --bpf-lb-mode-annotation",
 		      "bpf-lb-mode: got \"hybrid\"");
 	check_refused("--bpf-lb-dsr-dispatch=ipip", "bpf-lb-dsr-dispatch: got \"ipip\"");
+	check_refused("--bpf-lb-mode=dsr --bpf-lb-dsr-dispatch=ipip --enable-host-legacy-routing",
+		      "where enable-host-legacy-routing is true");
 	check_refused("--bpf-lb-mode=dsr --routing-mode=tunnel", "routing-mode is tunnel");
 	check_refused("--bpf-lb-mode=dsr --bpf-lb-rss-ipv4-src-cidr=10.9.0.0/16",
 		      "bpf-lb-rss-ipv4-src-cidr");
@@ -174,6 +176,7 @@ static void test_wiring(void **state)
 		    datapath.node.protect_node_ports);
 	assert_false(datapath.node.reject_without_backend);
 	assert_int_equal(datapath.node.dsr_dispatch, DSR_DISPATCH_IPIP);
+	assert_false(datapath.node.enable_dsr_options);
 	assert_int_equal(datapath.node.dsr_source4_bits, 112);
 	assert_int_equal(datapath.node.dsr_source6_bits, 0);
 	assert_int_equal(datapath.node.maglev_size, 16381);
@@ -186,6 +189,28 @@ static void test_wiring(void **state)
 	assert_int_equal(datapath.max_entries[PLAN_MAP_cilium_lb_maglev], 1280);
 	assert_int_equal(datapath.max_entries[PLAN_MAP_cilium_lb_reverse_sk], 2048);
 	config_free(config);
+}
+
+static bool believes_options(const char *arguments)
+{
+	struct datapath_config datapath;
+	g_autoptr(GError) error = NULL;
+	struct config *config = NULL;
+
+	assert_int_equal(load(arguments, &config, &error), 0);
+	wiring_init_datapath(config_get_settings(config), 1ULL << 30, &datapath);
+	config_free(config);
+	return datapath.node.enable_dsr_options;
+}
+
+/* Only where some node may write them. */
+static void test_options(void **state)
+{
+	assert_false(believes_options("--kube-proxy-replacement=true"));
+	assert_false(believes_options("--bpf-lb-mode=dsr"));
+	assert_true(believes_options("--kube-proxy-replacement=true --bpf-lb-mode=dsr"));
+	assert_true(believes_options("--enable-node-port --node-port-mode=hybrid"));
+	assert_true(believes_options("--enable-node-port --bpf-lb-mode-annotation"));
 }
 
 static void test_plan(void **state)
@@ -230,6 +255,7 @@ int main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_wiring),
+		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_plan),
 	};
 

@@ -28,6 +28,18 @@ static void free_draft(void *draft)
 	lb_draft_free(draft);
 }
 
+/* What of the owner cannot be as it is wanted, in place of what could not be before. */
+static void set_refused(struct lb_derivation *derivation, enum lb_owner_kind kind, const char *key,
+			GPtrArray *take_problems)
+{
+	if (take_problems->len) {
+		g_hash_table_insert(derivation->refused[kind], g_strdup(key), take_problems);
+		return;
+	}
+	g_hash_table_remove(derivation->refused[kind], key);
+	g_ptr_array_unref(take_problems);
+}
+
 static void derive_service(struct lb_derivation *derivation, const char *key, GPtrArray *drafts)
 {
 	const struct row *row = table_get(derivation->tables->services, key, strlen(key));
@@ -40,16 +52,19 @@ static void derive_service(struct lb_derivation *derivation, const char *key, GP
 		.backend_health = derivation->tables->backend_health,
 		.slices = slices,
 	};
+	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
 	struct service *before = keyed_set_remove(&derivation->derived_services, key, strlen(key));
 
 	if (row) {
 		table_index_foreach(derivation->slices, key, strlen(key), add_row, slices);
 		lb_service_derive(&source, (const struct service *)row, drafts);
+		lb_service_check(derivation->config, (const struct service *)row, problems);
 		keyed_set_put(&derivation->derived_services, row_ref(row));
 	}
 	if (before)
 		lb_service_add_keys(before, old_keys);
 	lb_rows_replace(derivation->rows, &owner, old_keys, drafts);
+	set_refused(derivation, LB_OWNER_SERVICE, key, problems);
 	if (before)
 		row_unref(&before->row);
 }
@@ -94,11 +109,14 @@ static void derive_redirect(struct lb_derivation *derivation, const char *key, G
 		.node = derivation->node,
 		.pods = derivation->pods,
 	};
+	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
 	GPtrArray *skips = row_set_new();
 
 	if (row)
-		lb_redirect_derive(&source, (const struct local_redirect *)row, drafts, skips);
+		lb_redirect_derive(&source, (const struct local_redirect *)row,
+				   &(struct lb_redirect_result){drafts, skips, problems});
 	set_skips(derivation, key, skips);
+	set_refused(derivation, LB_OWNER_REDIRECT, key, problems);
 }
 
 static void derive_host_ports(struct lb_derivation *derivation, const char *key, GPtrArray *drafts)
@@ -106,12 +124,7 @@ static void derive_host_ports(struct lb_derivation *derivation, const char *key,
 	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
 
 	lb_pod_derive(derivation->pods, derivation->node, key, drafts, problems);
-	if (problems->len) {
-		g_hash_table_insert(derivation->refused, g_strdup(key), problems);
-		return;
-	}
-	g_hash_table_remove(derivation->refused, key);
-	g_ptr_array_unref(problems);
+	set_refused(derivation, LB_OWNER_HOST_PORT, key, problems);
 }
 
 static void derive_request(struct lb_derivation *derivation, const char *key, GPtrArray *drafts)
@@ -314,12 +327,12 @@ struct lb_derivation *lb_derivation_new(struct store *store, struct tables *tabl
 	for (enum lb_owner_kind kind = 0; kind < LB_OWNER__MAX; kind++) {
 		derivation->dirty[kind] = text_set_new();
 		derivation->owner_rows[kind] = text_map_new();
+		derivation->refused[kind] = text_map_new();
 	}
 	keyed_set_init(&derivation->derived_services, object_key);
 	keyed_set_init(&derivation->derived_slices, object_key);
 	derivation->skips = text_map_new();
 	derivation->all_skips = row_set_new();
-	derivation->refused = text_map_new();
 	make_watch(derivation);
 	return derivation;
 }
@@ -337,6 +350,7 @@ void lb_derivation_free(struct lb_derivation *derivation)
 	for (enum lb_owner_kind kind = 0; kind < LB_OWNER__MAX; kind++) {
 		g_hash_table_unref(derivation->dirty[kind]);
 		g_hash_table_unref(derivation->owner_rows[kind]);
+		g_hash_table_unref(derivation->refused[kind]);
 	}
 	keyed_set_foreach(&derivation->derived_services, unref_item, NULL);
 	keyed_set_fini(&derivation->derived_services);
@@ -344,7 +358,6 @@ void lb_derivation_free(struct lb_derivation *derivation)
 	keyed_set_fini(&derivation->derived_slices);
 	g_hash_table_unref(derivation->skips);
 	g_ptr_array_unref(derivation->all_skips);
-	g_hash_table_unref(derivation->refused);
 	lb_rows_free(derivation->rows);
 	lb_pods_free(derivation->pods);
 	lb_node_free(derivation->node);

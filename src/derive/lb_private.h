@@ -25,7 +25,7 @@ struct lb_derivation {
 	GHashTable *owner_rows[LB_OWNER__MAX]; /* of the other kinds: key to GPtrArray of keys */
 	GHashTable *skips;                     /* key of a redirect to GPtrArray of rows */
 	GPtrArray *all_skips;                  /* as they were put last */
-	GHashTable *refused;                   /* key of a pod to GPtrArray of texts */
+	GHashTable *refused[LB_OWNER__MAX];    /* key of an owner to GPtrArray of texts */
 	bool skips_changed;
 };
 

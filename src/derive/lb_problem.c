@@ -80,20 +80,28 @@ static void add_conflicts(const struct lb_derivation *derivation, GPtrArray *pro
 		g_ptr_array_add(problems, conflict_text(pair, conflict));
 }
 
-GPtrArray *lb_derivation_problems(const struct lb_derivation *derivation)
+/* owners: key to texts. */
+static void add_refused(GHashTable *owners, GPtrArray *problems)
 {
-	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
 	GHashTableIter iter;
 	void *texts;
 
-	add_conflicts(derivation, problems);
-	g_hash_table_iter_init(&iter, derivation->refused);
+	g_hash_table_iter_init(&iter, owners);
 	while (g_hash_table_iter_next(&iter, NULL, &texts)) {
 		const GPtrArray *refused = texts;
 
 		for (unsigned int i = 0; i < refused->len; i++)
 			g_ptr_array_add(problems, g_strdup(refused->pdata[i]));
 	}
+}
+
+GPtrArray *lb_derivation_problems(const struct lb_derivation *derivation)
+{
+	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
+
+	add_conflicts(derivation, problems);
+	for (enum lb_owner_kind kind = 0; kind < LB_OWNER__MAX; kind++)
+		add_refused(derivation->refused[kind], problems);
 	g_ptr_array_sort(problems, compare_texts);
 	return problems;
 }

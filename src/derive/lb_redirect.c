@@ -13,6 +13,7 @@ struct derivation {
 	GArray *pods; /* struct lb_local_pod: those that it selects, and that are ready */
 	GPtrArray *drafts;
 	GPtrArray *skips;
+	GPtrArray *problems;
 };
 
 /* Sorted by name, so that nothing depends on the order in which they are met. */
@@ -149,14 +150,30 @@ static bool may_redirect(const struct derive_config *config, const struct addr *
 	return !cidrs;
 }
 
+static void refuse_addr(const struct derivation *derivation)
+{
+	const struct local_redirect *redirect = derivation->redirect;
+	char addr[ADDR_TEXT_BYTES];
+
+	addr_format(&redirect->addr, addr);
+	g_ptr_array_add(
+		derivation->problems,
+		g_strdup_printf("CiliumLocalRedirectPolicy %s: addressMatcher %s is in none "
+				"of lrp-address-matcher-cidrs, so nothing is redirected: "
+				"add its prefix there, or change the policy",
+				redirect->meta.key, addr));
+}
+
 static void derive_addr(struct derivation *derivation)
 {
 	const struct local_redirect *redirect = derivation->redirect;
 	const GArray *ports = redirect->frontend_ports;
 	g_autoptr(GArray) addrs = g_array_new(false, false, sizeof(struct addr));
 
-	if (!may_redirect(derivation->source->config, &redirect->addr))
+	if (!may_redirect(derivation->source->config, &redirect->addr)) {
+		refuse_addr(derivation);
 		return;
+	}
 	g_array_append_val(addrs, redirect->addr);
 	for (unsigned int i = 0; ports && i < ports->len; i++) {
 		const struct redirect_port *port = &g_array_index(ports, struct redirect_port, i);
@@ -208,14 +225,16 @@ static void derive_service(struct derivation *derivation)
 }
 
 void lb_redirect_derive(const struct lb_redirect_source *source,
-			const struct local_redirect *redirect, GPtrArray *drafts, GPtrArray *skips)
+			const struct local_redirect *redirect,
+			const struct lb_redirect_result *result)
 {
 	struct derivation derivation = {
 		.source = source,
 		.redirect = redirect,
 		.pods = g_array_new(false, false, sizeof(struct lb_local_pod)),
-		.drafts = drafts,
-		.skips = skips,
+		.drafts = result->drafts,
+		.skips = result->skips,
+		.problems = result->problems,
 	};
 
 	if (source->config->enable_local_redirect) {

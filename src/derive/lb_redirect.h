@@ -15,9 +15,17 @@ struct lb_redirect_source {
 	const struct lb_pods *pods;
 };
 
-/*
- * Adds struct lb_draft; and, where pods that are redirected to are left alone themselves, to skips the entries of
- * cilium_skip_lb (struct plan_map_entry).
- */
+/* What is added to. */
+struct lb_redirect_result {
+	GPtrArray *drafts; /* struct lb_draft */
+	/*
+	 * struct plan_map_entry of cilium_skip_lb: where pods that are redirected to are left alone
+	 * themselves.
+	 */
+	GPtrArray *skips;
+	GPtrArray *problems; /* char *: a sentence of what cannot be */
+};
+
 void lb_redirect_derive(const struct lb_redirect_source *source,
-			const struct local_redirect *redirect, GPtrArray *drafts, GPtrArray *skips);
+			const struct local_redirect *redirect,
+			const struct lb_redirect_result *result);

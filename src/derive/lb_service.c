@@ -216,6 +216,12 @@ static void add_source_ranges(const struct build *build)
 	}
 }
 
+/* Where all nodes serve, nobody has to ask which do. */
+static bool may_be_asked(const struct service *service)
+{
+	return service->type == SERVICE_LOAD_BALANCER && service->external_local;
+}
+
 static void set_fields(const struct build *build)
 {
 	const struct service *service = build->service;
@@ -226,7 +232,8 @@ static void set_fields(const struct build *build)
 	fields->name = service->meta.name;
 	fields->port_name = build->port->name;
 	fields->affinity_timeout = config->ignore_session_affinity ? 0 : service->affinity_timeout;
-	fields->health_check_node_port = service->health_check_node_port;
+	if (may_be_asked(service))
+		fields->health_check_node_port = service->health_check_node_port;
 	fields->algorithm = config->lb_algorithm;
 	if (config->lb_algorithm_annotation && service->choice)
 		fields->algorithm = service->choice == SERVICE_CHOICE_MAGLEV ? LB_ALGORITHM_MAGLEV
@@ -315,4 +322,33 @@ void lb_service_add_keys(const struct service *service, GPtrArray *keys)
 				keys, g_strdup_printf("%s:%u/%s/%c", service->meta.key, port->port,
 						      protocol_format(port->protocol), *family));
 	}
+}
+
+void lb_service_check(const struct derive_config *config, const struct service *service,
+		      GPtrArray *problems)
+{
+	const GArray *ports = service->ports;
+
+	if (is_foreign(config, service))
+		return;
+	for (unsigned int i = 0; config->enable_node_port && ports && i < ports->len; i++) {
+		uint16_t port = g_array_index(ports, struct service_port, i).node_port;
+
+		if (!port || (port >= config->node_port_min && port <= config->node_port_max))
+			continue;
+		g_ptr_array_add(
+			problems,
+			g_strdup_printf("Service %s: nodePort %u is outside node-port-range "
+					"%u,%u: it is served on addresses of this node "
+					"alone, and not kept free for it; widen the range",
+					service->meta.key, port, config->node_port_min,
+					config->node_port_max));
+	}
+	if (service->health_check_node_port && !may_be_asked(service))
+		g_ptr_array_add(problems,
+				g_strdup_printf("Service %s: healthCheckNodePort %u has no effect: "
+						"only a LoadBalancer with externalTrafficPolicy "
+						"Local has one",
+						service->meta.key,
+						service->health_check_node_port));
 }

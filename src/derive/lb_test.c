@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "src/model/lb.h"
+#include "src/model/local_redirect.h"
 #include "src/model/service.h"
 
 struct fixture {
@@ -40,6 +41,8 @@ static int setup(void **state)
 		.enable_ipv6 = true,
 		.enable_services = true,
 		.enable_node_port = true,
+		.node_port_min = 30000,
+		.node_port_max = 32767,
 		.lb_algorithm = LB_ALGORITHM_RANDOM,
 	};
 	fixture->store = tables_new(&fixture->tables);
@@ -164,6 +167,84 @@ static void a_conflict_touches_two_rows(void **state)
 	g_ptr_array_unref(problems);
 }
 
+/* The only problem there is, or none. */
+static void expect_problem(const struct fixture *fixture, const char *text)
+{
+	GPtrArray *problems = lb_derivation_problems(derive_get_lb(fixture->derive));
+
+	assert_int_equal(problems->len, text != NULL);
+	if (text)
+		assert_string_equal(problems->pdata[0], text);
+	g_ptr_array_unref(problems);
+}
+
+static void ports_that_have_no_effect(void **state)
+{
+	struct fixture *fixture = *state;
+	struct service *service = (struct service *)row_new(&service_class);
+	struct txn *txn;
+
+	txn = txn_new(fixture->store);
+	put_service(fixture, txn, 1, 30000);
+	put_service(fixture, txn, 2, 32767);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	expect_problem(fixture, NULL);
+	txn = txn_new(fixture->store);
+	put_service(fixture, txn, 2, 32768);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	expect_problem(fixture,
+		       "Service default/s2: nodePort 32768 is outside node-port-range "
+		       "30000,32767: it is served on addresses of this node alone, and not "
+		       "kept free for it; widen the range");
+	object_meta_init_namespaced(&service->meta, "default", "s2");
+	service->type = SERVICE_LOAD_BALANCER;
+	service->health_check_node_port = 31000;
+	service_share(service);
+	txn = txn_new(fixture->store);
+	txn_put(txn, fixture->tables.services, &service->row);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	expect_problem(fixture,
+		       "Service default/s2: healthCheckNodePort 31000 has no effect: only a "
+		       "LoadBalancer with externalTrafficPolicy Local has one");
+	txn = txn_new(fixture->store);
+	txn_remove(txn, fixture->tables.services, "default/s2", strlen("default/s2"));
+	txn_commit(txn);
+	store_settle(fixture->store);
+	expect_problem(fixture, NULL);
+}
+
+static void a_redirect_outside_its_prefixes(void **state)
+{
+	struct fixture *fixture = *state;
+	g_autoptr(GArray) cidrs = g_array_new(false, false, sizeof(struct cidr));
+	struct cidr cidr;
+
+	assert_int_equal(cidr_parse("169.254.0.0/16", &cidr), 0);
+	g_array_append_val(cidrs, cidr);
+	fixture->config.enable_local_redirect = true;
+	fixture->config.redirect_cidrs = cidrs;
+	for (int i = 0; i < 2; i++) {
+		struct local_redirect *redirect =
+			(struct local_redirect *)row_new(&local_redirect_class);
+		struct txn *txn = txn_new(fixture->store);
+
+		object_meta_init_namespaced(&redirect->meta, "default", "r");
+		redirect->addr = addr_in(i ? 169 : 10, i ? 254 << 16 | 7 : 7);
+		txn_put(txn, fixture->tables.local_redirects, &redirect->row);
+		txn_commit(txn);
+		store_settle(fixture->store);
+		expect_problem(
+			fixture,
+			i ? NULL
+			  : "CiliumLocalRedirectPolicy default/r: addressMatcher 10.0.0.7 is in "
+			    "none of lrp-address-matcher-cidrs, so nothing is redirected: add its "
+			    "prefix there, or change the policy");
+	}
+}
+
 static void nothing_is_left(void **state)
 {
 	struct fixture *fixture = *state;
@@ -185,8 +266,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_slice_touches_its_row),
-		TEST(a_conflict_touches_two_rows),
+		TEST(a_slice_touches_its_row),   TEST(a_conflict_touches_two_rows),
+		TEST(ports_that_have_no_effect), TEST(a_redirect_outside_its_prefixes),
 		TEST(nothing_is_left),
 	};
 #undef TEST

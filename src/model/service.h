@@ -80,16 +80,16 @@ struct service {
 	GArray *source_ranges; /* struct cidr */
 	struct service_health *health;
 	const struct selector *node_selector; /* service.cilium.io/node-selector; NULL: all nodes */
-	const char *node;          /* interned: service.cilium.io/node; NULL: all nodes */
-	uint32_t affinity_timeout; /* seconds; 0: no affinity */
-	uint16_t health_check_node_port;
-	uint8_t type;         /* enum service_type */
-	uint8_t exposure;     /* enum service_exposure */
-	uint8_t choice;       /* enum service_choice */
-	uint8_t forwarding;   /* enum service_forwarding */
-	uint8_t distribution; /* enum service_distribution */
-	uint8_t delegation;   /* enum service_delegation */
-	bool external_local;  /* externalTrafficPolicy: Local */
+	const char *node;                /* interned: service.cilium.io/node; NULL: all nodes */
+	uint32_t affinity_timeout;       /* seconds; 0: no affinity */
+	uint16_t health_check_node_port; /* as it is written; 0: none */
+	uint8_t type;                    /* enum service_type */
+	uint8_t exposure;                /* enum service_exposure */
+	uint8_t choice;                  /* enum service_choice */
+	uint8_t forwarding;              /* enum service_forwarding */
+	uint8_t distribution;            /* enum service_distribution */
+	uint8_t delegation;              /* enum service_delegation */
+	bool external_local;             /* externalTrafficPolicy: Local */
 	bool internal_local;
 	bool deny_ranges; /* source_ranges name who may not */
 	bool publish_not_ready;

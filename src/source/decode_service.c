@@ -212,14 +212,11 @@ static void decode_policies(const struct field *spec, struct service *service)
 	struct field internal = field_member(spec, "internalTrafficPolicy");
 	struct field not_ready = field_member(spec, "publishNotReadyAddresses");
 	struct field health = field_member(spec, "healthCheckNodePort");
-	uint16_t port = decode_optional_port(&health);
 
 	service->external_local = decode_word(&external, policies) == 1;
 	service->internal_local = decode_word(&internal, policies) == 1;
 	service->publish_not_ready = field_bool(&not_ready, false);
-	/* Kubernetes gives it no other service: where all nodes serve, nobody has to ask which do. */
-	if (service->type == SERVICE_LOAD_BALANCER && service->external_local)
-		service->health_check_node_port = port;
+	service->health_check_node_port = decode_optional_port(&health);
 }
 
 static char *decode_label_text(const struct field *labels)

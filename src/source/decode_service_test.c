@@ -72,7 +72,7 @@ static void fields_of_services(void **state)
 		    "---\n" SERVICE "spec: {type: ExternalName, externalName: a.b}\n",
 		    "default/web: - =6/1 cluster 10.96.0.1\n"
 		    "default/web: - =132/65535:65535 NodePort cluster fd00::1\n"
-		    "default/web: - same-node affinity 86400s\n"
+		    "default/web: - same-node affinity 86400s health 31000\n"
 		    "default/web: -\n"
 		    "default/web: - same-zone\n"
 		    "default/web: - ExternalName\n");

@@ -59,7 +59,7 @@ static const struct variant variants[] = {
 	  .enable_dsr_options = 1, .reject_without_backend = 1, .maglev_size = 16381}},
 	{"node-port-ipv4",
 	 {COMMON, .enable_ipv4 = 1, .enable_services = 1, .enable_node_port = 1,
-	  .enable_socket_lb = 1, .reject_without_backend = 1}},
+	  .enable_dsr_options = 1, .enable_socket_lb = 1, .reject_without_backend = 1}},
 	{"node-port-ipv6",
 	 {COMMON, .enable_ipv6 = 1, .enable_services = 1, .enable_node_port = 1,
 	  .enable_socket_lb = 1, .dsr_dispatch = DSR_DISPATCH_IPIP, .dsr_source6_bits = 96}},

@@ -18,11 +18,11 @@ from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
 
-from harness import objects, probe, xdp_pass
+from harness import objects, observe, probe, xdp_pass
 from harness.decap import Decapsulator
 from harness.namespace import Namespace
 from harness.site import FAR, Site
-from harness.whoami import REFUSED, Answer, Conversation, Whoami, ask
+from harness.whoami import REFUSED, SILENT, Answer, Conversation, Whoami, ask
 
 PORT = 8080
 VIPS = {socket.AF_INET: "203.0.113.80", socket.AF_INET6: "2001:db8:9::80"}
@@ -218,3 +218,16 @@ def is_ready(node):
         return node.request("GET", "/v1/healthz")[0] == 200
     except OSError:
         return False
+
+
+def test_drops_are_reported(snat, family):
+    """By the monitor with reason and service, in the agent's log with the device too."""
+    address = CLUSTER_IPS[family == socket.AF_INET6]
+    snat.site.world.ip(f"route replace {address} via {snat.node.addresses[family]}")
+    with observe.monitor(snat.node, "--type", "drop") as monitor:
+        assert ask(snat.site.far, probe.UDP, address, PORT, timeout=0.2) == SILENT
+        monitor.wait_line("Is a ClusterIP", FAR[family], "service default/balanced", address)
+    index = json.loads(snat.node.exec("ip", "-json", "link", "show", "dev", "eth0").stdout)[0]["ifindex"]
+    words = "Is a ClusterIP", FAR[family], "default/balanced", f"ifindex={index} "
+    probe.eventually(lambda: any(all(word in line for word in words)
+                                 for line in snat.node.log().splitlines()))
