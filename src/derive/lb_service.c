@@ -284,12 +284,17 @@ static bool is_repeated(const GArray *ports, unsigned int i)
 	return false;
 }
 
+static bool wants_nothing(const struct service *service)
+{
+	return service->type == SERVICE_EXTERNAL_NAME || service->headless;
+}
+
 void lb_service_derive(const struct lb_backend_source *source, const struct service *service,
 		       GPtrArray *drafts)
 {
 	const struct derive_config *config = source->config;
 
-	if (service->type == SERVICE_EXTERNAL_NAME || is_foreign(config, service))
+	if (wants_nothing(service) || is_foreign(config, service))
 		return;
 	for (unsigned int i = 0; service->ports && i < service->ports->len; i++) {
 		const struct service_port *port =
@@ -324,13 +329,38 @@ void lb_service_add_keys(const struct service *service, GPtrArray *keys)
 	}
 }
 
+static bool has_node_port(const struct service *service)
+{
+	for (unsigned int i = 0; service->ports && i < service->ports->len; i++)
+		if (g_array_index(service->ports, struct service_port, i).node_port)
+			return true;
+	return false;
+}
+
+/* In a cluster the API server gives addresses; in a directory of manifests nobody does. */
+static void check_reachable(const struct service *service, GPtrArray *problems)
+{
+	if (!service->ports)
+		g_ptr_array_add(problems, g_strdup_printf("Service %s has no ports, so nobody "
+							  "reaches it: write spec.ports",
+							  service->meta.key));
+	else if (!service->cluster_ips && !service->external_ips && !service->ingress_ips &&
+		 !has_node_port(service))
+		g_ptr_array_add(problems,
+				g_strdup_printf("Service %s has no address, so nobody reaches it: "
+						"write spec.clusterIP, or a nodePort, or "
+						"status.loadBalancer.ingress",
+						service->meta.key));
+}
+
 void lb_service_check(const struct derive_config *config, const struct service *service,
 		      GPtrArray *problems)
 {
 	const GArray *ports = service->ports;
 
-	if (is_foreign(config, service))
+	if (wants_nothing(service) || is_foreign(config, service))
 		return;
+	check_reachable(service, problems);
 	for (unsigned int i = 0; config->enable_node_port && ports && i < ports->len; i++) {
 		uint16_t port = g_array_index(ports, struct service_port, i).node_port;
 

@@ -201,6 +201,8 @@ static void ports_that_have_no_effect(void **state)
 	object_meta_init_namespaced(&service->meta, "default", "s2");
 	service->type = SERVICE_LOAD_BALANCER;
 	service->health_check_node_port = 31000;
+	service_add_port(service, &(struct service_port){
+					  .protocol = IPPROTO_TCP, .port = 80, .node_port = 30002});
 	service_share(service);
 	txn = txn_new(fixture->store);
 	txn_put(txn, fixture->tables.services, &service->row);
@@ -213,6 +215,36 @@ static void ports_that_have_no_effect(void **state)
 	txn_remove(txn, fixture->tables.services, "default/s2", strlen("default/s2"));
 	txn_commit(txn);
 	store_settle(fixture->store);
+	expect_problem(fixture, NULL);
+}
+
+static void put_bare(const struct fixture *fixture, bool headless, bool has_port)
+{
+	struct service *service = (struct service *)row_new(&service_class);
+	struct txn *txn = txn_new(fixture->store);
+
+	object_meta_init_namespaced(&service->meta, "default", "bare");
+	service->headless = headless;
+	if (has_port)
+		service_add_port(service,
+				 &(struct service_port){.protocol = IPPROTO_TCP, .port = 80});
+	service_share(service);
+	txn_put(txn, fixture->tables.services, &service->row);
+	txn_commit(txn);
+	store_settle(fixture->store);
+}
+
+static void a_service_that_nobody_reaches(void **state)
+{
+	const struct fixture *fixture = *state;
+
+	put_bare(fixture, false, false);
+	expect_problem(fixture, "Service default/bare has no ports, so nobody reaches it: write "
+				"spec.ports");
+	put_bare(fixture, false, true);
+	expect_problem(fixture, "Service default/bare has no address, so nobody reaches it: write "
+				"spec.clusterIP, or a nodePort, or status.loadBalancer.ingress");
+	put_bare(fixture, true, true);
 	expect_problem(fixture, NULL);
 }
 
@@ -266,9 +298,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_slice_touches_its_row),   TEST(a_conflict_touches_two_rows),
-		TEST(ports_that_have_no_effect), TEST(a_redirect_outside_its_prefixes),
-		TEST(nothing_is_left),
+		TEST(a_slice_touches_its_row),         TEST(a_conflict_touches_two_rows),
+		TEST(ports_that_have_no_effect),       TEST(a_service_that_nobody_reaches),
+		TEST(a_redirect_outside_its_prefixes), TEST(nothing_is_left),
 	};
 #undef TEST
 

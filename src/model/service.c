@@ -135,7 +135,7 @@ static bool scalars_equal(const struct service *a, const struct service *b)
 	       a->forwarding == b->forwarding && a->distribution == b->distribution &&
 	       a->delegation == b->delegation && a->external_local == b->external_local &&
 	       a->internal_local == b->internal_local && a->deny_ranges == b->deny_ranges &&
-	       a->publish_not_ready == b->publish_not_ready;
+	       a->publish_not_ready == b->publish_not_ready && a->headless == b->headless;
 }
 
 static bool service_equal(const struct row *row_a, const struct row *row_b)

@@ -93,6 +93,7 @@ struct service {
 	bool internal_local;
 	bool deny_ranges; /* source_ranges name who may not */
 	bool publish_not_ready;
+	bool headless; /* clusterIP: None: it wants no front end */
 };
 
 extern const struct row_class service_class;

@@ -82,6 +82,8 @@ static void decode_cluster_ip(const struct field *field, struct service *service
 	const GArray *others = service->cluster_ips;
 	struct addr addr;
 
+	if (text && strcmp(text, "None") == 0)
+		service->headless = true;
 	if (!text || is_no_address(text) || !decode_host_address(field, &addr))
 		return;
 	for (unsigned int i = 0; others && i < others->len; i++) {
