@@ -411,8 +411,8 @@ static void put_health(struct world *world, uint16_t port, const char *service_k
 /* What the agent before found down is so until it answers; what nobody asks about goes. */
 static void next_agent(void **state)
 {
-	struct world *world = *state;
 	struct service_health patient = tcp;
+	struct world *world;
 
 	tear_down(state);
 	world = g_new0(struct world, 1);

@@ -213,8 +213,7 @@ void service_settings_foreach_warning(const struct settings *settings,
 		[KUBE_PROXY_REPLACEMENT_PARTIAL] =
 			"partial is an old word: write false, beside the keys of single features",
 		[KUBE_PROXY_REPLACEMENT_PROBE] =
-			"probe is an old word: write true; every kernel that the agent runs on "
-			"has what it needs",
+			"probe is an old word: write true, as every kernel has what it takes",
 		[KUBE_PROXY_REPLACEMENT_DISABLED] =
 			"disabled is an old word: write false, and no key of a single feature",
 	};

@@ -82,8 +82,9 @@ static void draw_frontends(struct test *test, struct service_draw *service)
 		LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_EXTERNAL_LOCAL,
 		LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_INTERNAL_LOCAL,
 	};
-	uint8_t drawn = draw(test, 1 << N_FRONTENDS) & draw(test, 1 << N_FRONTENDS);
+	uint8_t drawn = draw(test, 1 << N_FRONTENDS);
 
+	drawn &= draw(test, 1 << N_FRONTENDS);
 	service->frontend_flags = flags[draw(test, G_N_ELEMENTS(flags))];
 	service->wildcard = one_in(test, 3);
 	/* Each is of one service: who draws it takes it away from the other. */
@@ -102,7 +103,8 @@ static void draw_ranges(const struct test *test, struct service_draw *service)
 static void draw_backends(const struct test *test, struct service_draw *service)
 {
 	service->backends = draw(test, 1 << N_BACKENDS);
-	service->ready = draw(test, 1 << N_BACKENDS) | draw(test, 1 << N_BACKENDS);
+	service->ready = draw(test, 1 << N_BACKENDS);
+	service->ready |= draw(test, 1 << N_BACKENDS);
 	service->local = draw(test, 1 << N_BACKENDS);
 }
 

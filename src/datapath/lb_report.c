@@ -274,14 +274,12 @@ bool lb_maps_by_frontend_id(const struct lb_maps *maps, uint32_t id,
 			    void *data)
 {
 	const struct kernel_frontend *frontend = lb_frontend_by_id(maps, id);
-	g_autoptr(GArray) frontend_ids = NULL;
-	g_autoptr(GArray) backend_ids = NULL;
-	struct visit visit = {maps, fn, data, NULL, NULL};
+	g_autoptr(GArray) frontend_ids = g_array_new(false, false, sizeof(uint32_t));
+	g_autoptr(GArray) backend_ids = g_array_new(false, false, sizeof(uint32_t));
+	struct visit visit = {maps, fn, data, frontend_ids, backend_ids};
 
 	if (!frontend || !frontend->owner || !frontend->owner->wanted)
 		return false;
-	visit.frontend_ids = frontend_ids = g_array_new(false, false, sizeof(uint32_t));
-	visit.backend_ids = backend_ids = g_array_new(false, false, sizeof(uint32_t));
 	visit_service(frontend->owner, &visit);
 	return true;
 }
