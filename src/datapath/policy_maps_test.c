@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The reconciler of policy, one thing at a time. */
+#include "abi/device.h"
 #include "src/datapath/policy_test.h"
 
 static uint32_t flags_of(const struct node *node, uint16_t id)
@@ -152,7 +153,7 @@ static void test_order_among_the_reconcilers(void **state)
 {
 	struct node *node = *state;
 	const uint32_t key = 7;
-	const uint64_t value[8] = {0};
+	const struct device_info value = {0};
 	uint8_t key_bytes[1 + sizeof(key)] = {PLAN_MAP_cilium_devices};
 	struct txn *txn;
 
@@ -164,7 +165,9 @@ static void test_order_among_the_reconcilers(void **state)
 	fake_set_write_observer(node->dp, watch_order, node);
 	txn = txn_new(node->store);
 	txn_put(txn, node->tables.plan_map_entries,
-		&plan_map_entry_new(PLAN_MAP_cilium_devices, &key, sizeof(key), value, 40, 0)->row);
+		&plan_map_entry_new(PLAN_MAP_cilium_devices, &key, sizeof(key), &value,
+				    sizeof(value), 0)
+			 ->row);
 	txn_put(txn, node->tables.rule_sets, &set_new(1, 1, 100, 6, allow_port(20, 80))->row);
 	txn_commit(txn);
 	store_settle(node->store);
