@@ -61,7 +61,8 @@ static __always_inline __u32 service_now(void)
 	return bpf_ktime_get_ns() / 1000000000;
 }
 
-static __always_inline __u32 service_pick_random(__u32 set)
+/* number: of 32 bits, any of which is as likely as another. 0: there is none. */
+static __always_inline __u32 service_pick_slot(__u32 set, __u32 number)
 {
 	const struct lb_set *found;
 	const struct lb_slot *slot;
@@ -72,12 +73,17 @@ static __always_inline __u32 service_pick_random(__u32 set)
 		if (!found || !found->n_slots)
 			return 0;
 		/* The high half of a product is as uniform as a remainder, and no division. */
-		key.slot = (__u64)bpf_get_prandom_u32() * found->n_slots >> 32;
+		key.slot = (__u64)number * found->n_slots >> 32;
 		slot = bpf_map_lookup_elem(&cilium_lb_slots, &key);
 		if (slot)
 			return slot->backend;
 	}
 	return 0;
+}
+
+static __always_inline __u32 service_pick_random(__u32 set)
+{
+	return service_pick_slot(set, bpf_get_prandom_u32());
 }
 
 /* hash: of the flow, under the node's seeds. 0: there is no table. */
@@ -136,31 +142,36 @@ static __always_inline void service_affinity_set(const struct lb_frontend *front
 
 /*
  * A back end for a new connection of the flow, whose destination is the front end: its id, or 0 where
- * there is none. client: as in struct lb_affinity_key. use_table: the flow has a source port, and a
- * front end that says so chooses by Maglev; without, flow may be NULL.
+ * there is none. client: as in struct lb_affinity_key. is_hashed: the flow has a source port, and decides
+ * where the set stays the same, by Maglev's table where the front end says so; without, flow may be NULL.
  */
 static __always_inline __u32 service_choose(const struct lb_frontend *frontend, enum lb_scope scope,
 					    const struct flow *flow, const struct addr *client,
-					    bool use_table)
+					    bool is_hashed)
 {
 	bool local = service_is_local(frontend, scope);
 	__u32 now = frontend->affinity_timeout ? service_now() : 0;
 	__u32 set = LB_SET(frontend->service, local);
 	bool is_asked = flow && flow->flags & FLOW_F_EXPLAIN; /* sockets have none */
-	__u32 backend = 0;
+	bool by_table = is_hashed && frontend->algorithm == LB_ALGORITHM_MAGLEV;
+	__u32 backend = 0, number;
 
 	if (frontend->affinity_timeout) {
 		backend = service_affinity_get(frontend, client, local, now, is_asked);
 		if (backend)
 			return backend;
 	}
-	if (use_table && frontend->algorithm == LB_ALGORITHM_MAGLEV)
-		backend = service_pick_maglev(
-			set, flow_hash(&flow->saddr, &flow->daddr,
-				       frontend->affinity_timeout ? 0 : flow->sport, flow->dport,
-				       flow->protocol, node_config.maglev_seed));
+	/* By the flow, so that a connection whose entry was pushed out finds its back end again. */
+	if (is_hashed && (by_table || !frontend->affinity_timeout))
+		number = flow_hash(&flow->saddr, &flow->daddr,
+				   frontend->affinity_timeout ? 0 : flow->sport, flow->dport,
+				   flow->protocol, node_config.maglev_seed);
+	else
+		number = bpf_get_prandom_u32();
+	if (by_table)
+		backend = service_pick_maglev(set, number);
 	if (!backend)
-		backend = service_pick_random(set);
+		backend = service_pick_slot(set, number);
 	if (backend && frontend->affinity_timeout && !is_asked)
 		service_affinity_set(frontend, client, backend, now);
 	return backend;

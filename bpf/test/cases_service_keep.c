@@ -211,6 +211,30 @@ static void forgotten(struct harness *harness)
 	service_for_both(harness, forgotten_of);
 }
 
+/* All that is known of connections is lost: the flow itself leads to the same back ends. */
+static void pushed_out_of(struct harness *harness, const struct service_addrs *w)
+{
+	const struct service_connection c = service_from_a(w, IPPROTO_TCP);
+	__u32 first[32], n_others = 0;
+
+	service_begin(harness, &c);
+	service_put_second(harness, &c);
+	for (__u16 i = 0; i < 32; i++) {
+		first[i] = service_sent_to(harness, &c, CLIENT_PORT + i, TCP_SYN);
+		n_others += first[i] == 71;
+	}
+	assert_in_range(n_others, 1, 31);
+	service_begin(harness, &c);
+	service_put_second(harness, &c);
+	for (__u16 i = 0; i < 32; i++)
+		assert_int_equal(service_sent_to(harness, &c, CLIENT_PORT + i, TCP_ACK), first[i]);
+}
+
+static void pushed_out(struct harness *harness)
+{
+	service_for_both(harness, pushed_out_of);
+}
+
 /* ---- ports of the node ---- */
 
 static void one_port(struct node_config *config)
@@ -323,6 +347,7 @@ static const struct scenario scenarios[] = {
 	{"services: a client's port is used again", NULL, ports},
 	{"services: timeouts", NULL, timeouts},
 	{"services: a forgotten connection", NULL, forgotten},
+	{"services: connections that were pushed out", NULL, pushed_out},
 	{"services: no port is left", one_port, exhausted},
 	{"services: no port is left for a pod", one_port, exhausted_pod},
 	{"services: SCTP keeps its port", NULL, sctp},
