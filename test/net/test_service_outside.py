@@ -146,7 +146,7 @@ def test_affinity(site, family, kind):
     """A client keeps its server, and chooses anew when it was away for longer than the timeout."""
     target = front_ends(site, 5, family)[0]
     chosen = set()
-    for _ in range(8):
+    for _ in range(16):
         answers = {site.ask("far", kind, *target).server for _ in range(10)}
         assert len(answers) == 1, answers
         chosen |= answers

@@ -135,7 +135,9 @@ def answer_stream(name, selector, connection, peer):
     try:
         data = connection.recv(4096)
         if data:
+            connection.settimeout(5)  # what does not fit into the buffer is not to be lost
             connection.sendall(text_of(name, connection, peer) * data.count(b"\n"))
+            connection.setblocking(False)
             return
     except BlockingIOError:
         return
