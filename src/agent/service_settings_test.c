@@ -227,11 +227,10 @@ static void test_plan(void **state)
 			      &config, &error),
 			 0);
 	wiring_init_derive(config_get_settings(config), &derive);
-	assert_true(derive.enable_services && derive.enable_node_port &&
-		    derive.enable_external_ips && derive.enable_host_port &&
-		    derive.enable_socket_lb && derive.socket_lb_hostns_only &&
-		    derive.protect_node_ports && derive.enable_service_topology &&
-		    derive.enable_internal_traffic_policy);
+	assert_true(derive.enable_node_port && derive.enable_external_ips &&
+		    derive.enable_host_port && derive.enable_socket_lb &&
+		    derive.socket_lb_hostns_only && derive.protect_node_ports &&
+		    derive.enable_service_topology && derive.enable_internal_traffic_policy);
 	assert_false(derive.enable_local_redirect || derive.external_cluster_ip ||
 		     derive.source_range_all_types || derive.lb_mode_annotation);
 	assert_int_equal(derive.lb_mode, LB_MODE_HYBRID);

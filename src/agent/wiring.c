@@ -98,7 +98,6 @@ static void set_service_plan(const struct settings *settings, struct derive_conf
 	struct service_settings services;
 
 	service_settings_get(settings, &services);
-	config->enable_services = true;
 	config->enable_node_port = services.node_port;
 	config->enable_external_ips = services.external_ips;
 	config->enable_host_port = services.host_port;

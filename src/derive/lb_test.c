@@ -39,7 +39,6 @@ static int setup(void **state)
 		.cluster_name = "default",
 		.enable_ipv4 = true,
 		.enable_ipv6 = true,
-		.enable_services = true,
 		.enable_node_port = true,
 		.node_port_min = 30000,
 		.node_port_max = 32767,

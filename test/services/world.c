@@ -68,7 +68,6 @@ struct lb_world *lb_world_new(uint64_t seed)
 		.cluster_name = "default",
 		.enable_ipv4 = CHANCE(world, 90),
 		.enable_ipv6 = CHANCE(world, 90),
-		.enable_services = true,
 		.enable_node_port = CHANCE(world, 80),
 		.enable_external_ips = CHANCE(world, 80),
 		.enable_host_port = CHANCE(world, 80),
