@@ -171,9 +171,8 @@ static void test_wiring(void **state)
 			      &config, &error),
 			 0);
 	wiring_init_datapath(config_get_settings(config), 1ULL << 30, &datapath);
-	assert_true(datapath.node.enable_services && datapath.node.enable_node_port &&
-		    datapath.node.enable_socket_lb && datapath.node.enable_socket_lb_pods &&
-		    datapath.node.protect_node_ports);
+	assert_true(datapath.node.enable_node_port && datapath.node.enable_socket_lb &&
+		    datapath.node.enable_socket_lb_pods && datapath.node.protect_node_ports);
 	assert_false(datapath.node.reject_without_backend);
 	assert_int_equal(datapath.node.dsr_dispatch, DSR_DISPATCH_IPIP);
 	assert_false(datapath.node.enable_dsr_options);

@@ -202,7 +202,6 @@ static void set_services(const struct settings *settings, struct node_config *no
 	node->ct_timeout_service_tcp_closing =
 		seconds(settings->bpf_ct_timeout_service_tcp_grace_ns);
 	node->ct_timeout_service_any = seconds(settings->bpf_ct_timeout_service_any_ns);
-	node->enable_services = true;
 	node->enable_node_port = services.node_port;
 	node->enable_socket_lb = services.socket_lb;
 	node->enable_socket_lb_pods = services.socket_lb_pods;
