@@ -177,6 +177,85 @@ static void expect_problem(const struct fixture *fixture, const char *text)
 	g_ptr_array_unref(problems);
 }
 
+/* At port 80 of 10.0.0.9, by one of the two. */
+static void put_claim(const struct fixture *fixture, const char *name, bool as_cluster_ip)
+{
+	struct service *service = (struct service *)row_new(&service_class);
+	GArray **addrs = as_cluster_ip ? &service->cluster_ips : &service->external_ips;
+	struct addr addr = addr_in(10, 9);
+	struct txn *txn = txn_new(fixture->store);
+
+	object_meta_init_namespaced(&service->meta, "default", name);
+	*addrs = g_array_new(false, false, sizeof(struct addr));
+	g_array_append_val(*addrs, addr);
+	service_add_port(service, &(struct service_port){.protocol = IPPROTO_TCP, .port = 80});
+	service_share(service);
+	txn_put(txn, fixture->tables.services, &service->row);
+	txn_commit(txn);
+	store_settle(fixture->store);
+}
+
+static void expect_owner(const struct fixture *fixture, const char *key, uint8_t type)
+{
+	const struct lb_service *row =
+		(const struct lb_service *)table_get(fixture->tables.lb_services, key, strlen(key));
+
+	assert_int_equal(table_n_rows(fixture->tables.lb_services), 1);
+	assert_non_null(row);
+	assert_int_equal(row->n_frontends, 2); /* the other is the wildcard */
+	assert_int_equal(row->frontends[1].type, type);
+}
+
+/* Whoever may make a Service must not take another's cluster address by externalIPs. */
+static void external_ips_take_no_cluster_ip(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->config.enable_external_ips = true;
+	put_claim(fixture, "a", false);
+	expect_owner(fixture, "default/a:80/TCP/4", LB_TYPE_EXTERNAL_IP);
+	put_claim(fixture, "z", true);
+	expect_owner(fixture, "default/z:80/TCP/4", LB_TYPE_CLUSTER_IP);
+	expect_problem(fixture, "Service default/a does not get 10.0.0.9:80, which Service "
+				"default/z has: give one of the two another address or port");
+	/* Both by externalIPs: the first by name has it. */
+	put_claim(fixture, "z", false);
+	expect_owner(fixture, "default/a:80/TCP/4", LB_TYPE_EXTERNAL_IP);
+	put_claim(fixture, "z", true);
+	expect_owner(fixture, "default/z:80/TCP/4", LB_TYPE_CLUSTER_IP);
+}
+
+static void equal_source_ranges_are_one(void **state)
+{
+	struct fixture *fixture = *state;
+	struct service *service = (struct service *)row_new(&service_class);
+	static const char *const texts[] = {"10.0.0.0/8", "192.0.2.0/24", "10.0.0.0/8"};
+	struct txn *txn = txn_new(fixture->store);
+	const struct lb_service *row;
+	struct addr addr = addr_in(10, 9);
+
+	fixture->config.source_range_all_types = true;
+	object_meta_init_namespaced(&service->meta, "default", "a");
+	service->cluster_ips = g_array_new(false, false, sizeof(struct addr));
+	g_array_append_val(service->cluster_ips, addr);
+	service->source_ranges = g_array_new(false, false, sizeof(struct cidr));
+	for (unsigned int i = 0; i < G_N_ELEMENTS(texts); i++) {
+		struct cidr range;
+
+		assert_int_equal(cidr_parse(texts[i], &range), 0);
+		g_array_append_val(service->source_ranges, range);
+	}
+	service_add_port(service, &(struct service_port){.protocol = IPPROTO_TCP, .port = 80});
+	service_share(service);
+	txn_put(txn, fixture->tables.services, &service->row);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	row = (const struct lb_service *)table_get(
+		fixture->tables.lb_services, "default/a:80/TCP/4", strlen("default/a:80/TCP/4"));
+	assert_non_null(row);
+	assert_int_equal(row->n_source_ranges, 2);
+}
+
 static void ports_that_have_no_effect(void **state)
 {
 	struct fixture *fixture = *state;
@@ -300,6 +379,7 @@ int main(void)
 		TEST(a_slice_touches_its_row),         TEST(a_conflict_touches_two_rows),
 		TEST(ports_that_have_no_effect),       TEST(a_service_that_nobody_reaches),
 		TEST(a_redirect_outside_its_prefixes), TEST(nothing_is_left),
+		TEST(external_ips_take_no_cluster_ip), TEST(equal_source_ranges_are_one),
 	};
 #undef TEST
 

@@ -52,7 +52,7 @@ struct lb_service {
 	bool needs_maglev;                        /* some front end chooses by a table */
 	const struct lb_plan_frontend *frontends; /* sorted by address and port */
 	const struct lb_plan_backend *backends;   /* sorted by address and port, no two alike */
-	const struct cidr *source_ranges;         /* sorted */
+	const struct cidr *source_ranges;         /* sorted, no two alike */
 };
 
 extern const struct row_class lb_service_class;

@@ -200,18 +200,42 @@ static void ask_service(const struct question *question, const struct service *s
 
 /* ---- answers ---- */
 
+static bool is_of_one_owner(const struct want *a, const struct want *b)
+{
+	size_t n_bytes = strcspn(a->key, ":");
+
+	return a->rank == b->rank && n_bytes == strcspn(b->key, ":") &&
+	       !strncmp(a->key, b->key, n_bytes);
+}
+
+/* Of its own wants an owner has the one of its first port. */
+static bool is_surpassed(const GArray *wants, const struct want *want)
+{
+	for (unsigned int i = 0; i < wants->len; i++) {
+		const struct want *other = &g_array_index(wants, struct want, i);
+
+		if (is_of_one_owner(other, want) && other->order < want->order)
+			return true;
+	}
+	return false;
+}
+
+/* What the cluster has given goes before what anybody may write. */
+static int strength_of(int type)
+{
+	return type == LB_TYPE_EXTERNAL_IP                              ? 3
+	       : type == LB_TYPE_LOAD_BALANCER                          ? 2
+	       : type == LB_TYPE_NODE_PORT || type == LB_TYPE_HOST_PORT ? 1
+									: 0;
+}
+
 static bool comes_first(const struct want *a, const struct want *b)
 {
-	g_autofree char *owner_a = g_strndup(a->key, strcspn(a->key, ":"));
-	g_autofree char *owner_b = g_strndup(b->key, strcspn(b->key, ":"));
-	int order;
-
 	if (a->rank != b->rank)
 		return a->rank < b->rank;
-	if (!strcmp(owner_a, owner_b) && a->order != b->order)
-		return a->order < b->order;
-	order = strcmp(a->key, b->key);
-	return order ? order < 0 : a->type < b->type;
+	if (strength_of(a->type) != strength_of(b->type))
+		return strength_of(a->type) < strength_of(b->type);
+	return strcmp(a->key, b->key) < 0;
 }
 
 static void clear_want(void *pointer)
@@ -255,7 +279,7 @@ static char *ask(const struct lb_world *world, const struct addr *addr, uint16_t
 	for (unsigned int i = 0; i < wants->len; i++) {
 		const struct want *want = &g_array_index(wants, struct want, i);
 
-		if (!first || comes_first(want, first))
+		if (!is_surpassed(wants, want) && (!first || comes_first(want, first)))
 			first = want;
 	}
 	if (!first)
