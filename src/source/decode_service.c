@@ -56,6 +56,9 @@ static void decode_port(const struct field *item, bool is_alone, struct service 
 		field_want(&name_field, "1 to 63 of a-z, 0-9 and '-' (RFC 1123)");
 	else if (!port.name && !is_alone)
 		field_add_problem(&name_field, "is missing: several ports need names");
+	if (port.node_port && service->type != SERVICE_NODE_PORT &&
+	    service->type != SERVICE_LOAD_BALANCER)
+		field_add_problem(&node_port, "is only for the types NodePort and LoadBalancer");
 	check_port(item, &port, service);
 	service_add_port(service, &port);
 }
@@ -151,12 +154,14 @@ static void decode_source_ranges(const struct field *spec, struct service *servi
 
 	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
 		const char *text = field_required_text(&item);
+		g_autofree char *bare = g_strdup(text);
 		struct cidr cidr;
 
 		if (!text)
 			continue;
-		/* As in a policy, bits of the host have no meaning. */
-		if (!strchr(text, '/') || cidr_parse(text, &cidr) == -EINVAL) {
+		/* Kubernetes accepts blanks around it. As in a policy, bits of the host have no meaning. */
+		g_strstrip(bare);
+		if (!strchr(bare, '/') || cidr_parse(bare, &cidr) == -EINVAL) {
 			field_want(&item, "an IPv4 or IPv6 prefix such as 10.0.0.0/24");
 			continue;
 		}
