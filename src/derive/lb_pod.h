@@ -5,7 +5,7 @@
 #include "src/derive/lb_draft.h"
 #include "src/derive/lb_node.h"
 #include "src/model/pod.h"
-#include "src/model/service.h"
+#include "src/model/endpoint_slice.h"
 
 struct lb_pods;
 

@@ -11,6 +11,7 @@
 #include "src/base/intern.h"
 #include "src/model/lb.h"
 #include "src/model/local_redirect.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/service.h"
 
 struct fixture {

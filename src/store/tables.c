@@ -19,6 +19,7 @@
 #include "src/model/pod.h"
 #include "src/model/policy.h"
 #include "src/model/rule_set.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/service.h"
 #include "src/model/service_request.h"
 #include "src/model/source_problem.h"
