@@ -189,6 +189,7 @@ static void ask_service(const struct question *question, const struct service *s
 	bool v4 = addr_is_v4(&question->addr);
 
 	if (service->type == SERVICE_EXTERNAL_NAME || service->headless ||
+	    label_set_find(service->meta.labels, NULL, "service.kubernetes.io/headless") ||
 	    g_strcmp0(label_set_find(service->meta.labels, NULL,
 				     "service.kubernetes.io/service-proxy-name"),
 		      question->world->config.service_proxy_name) != 0)
