@@ -109,13 +109,13 @@ static int type_of(const struct lb_world *world, const struct service *service,
 		return LB_TYPE_NODE_PORT;
 	if (number != port->port || delegated)
 		return 0;
-	if (world->config.enable_external_ips && !service->exposure &&
-	    reference_has(service->external_ips, addr))
-		return LB_TYPE_EXTERNAL_IP;
 	if (world->config.enable_node_port && service->type == SERVICE_LOAD_BALANCER &&
 	    shows(service, SERVICE_EXPOSE_LOAD_BALANCER) &&
 	    reference_has(service->ingress_ips, addr))
 		return LB_TYPE_LOAD_BALANCER;
+	if (world->config.enable_external_ips && !service->exposure &&
+	    reference_has(service->external_ips, addr))
+		return LB_TYPE_EXTERNAL_IP;
 	return 0;
 }
 
