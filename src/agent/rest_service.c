@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /service, /service/{id} and /lrp. */
+#include <arpa/inet.h>
 #include "src/agent/rest_private.h"
 #include "src/agent/service_json.h"
+#include "src/model/connection_text.h"
 
 static void reply_all(struct rest_call *call)
 {
@@ -16,13 +18,16 @@ void rest_service_list(struct rest_call *call)
 {
 	const char *frontend = http_request_query(call->request, "frontend");
 	struct service_end end;
+	__be16 port;
 
-	if (!frontend)
+	if (!frontend) {
 		reply_all(call);
-	else if (service_end_parse(frontend, &end))
+	} else if (connection_parse_end(frontend, &end.addr, &port)) {
 		rest_refuse(call, 400, "frontend \"%s\" is no address with a port", frontend);
-	else
+	} else {
+		end.port = ntohs(port);
 		rest_reply(call, 200, services_at_to_json(call->agent, &end));
+	}
 }
 
 void rest_service_get(struct rest_call *call)

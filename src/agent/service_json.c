@@ -254,27 +254,6 @@ void service_stream_free(void *data)
 
 /* ---- by address ---- */
 
-int service_end_parse(const char *text, struct service_end *ret_end)
-{
-	const char *colon = strrchr(text, ':');
-	g_autofree char *ip = NULL;
-	struct service_end end;
-	guint64 port;
-
-	if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 0, UINT16_MAX, &port, NULL))
-		return -EINVAL;
-	if (*text == '[')
-		ip = colon > text + 1 && colon[-1] == ']' ? g_strndup(text + 1, colon - text - 2)
-							  : g_strdup("");
-	else
-		ip = g_strndup(text, colon - text);
-	end.port = (uint16_t)port;
-	if (addr_parse(ip, &end.addr))
-		return -EINVAL;
-	*ret_end = end;
-	return 0;
-}
-
 struct search {
 	const struct service_end *end;
 	const struct lb_service *found;

@@ -15,8 +15,6 @@ struct service_end {
 	uint16_t port; /* host byte order */
 };
 
-/* "10.96.0.1:80" or "[fd00::1]:80". 0 or −EINVAL. */
-NODISCARD int service_end_parse(const char *text, struct service_end *ret_end);
 /* "default/web": whose it is; NULL: nobody's. g_free. */
 char *service_name_of(const struct agent *agent, const struct service_end *end);
 /* As services_to_json, of whatever protocol has it. */
