@@ -136,7 +136,7 @@ static size_t owner_len(const char *row_key)
 }
 
 /* A service has one slash in front of the colon; others, whatever their namespace is called, have two. */
-static enum lb_owner_kind kind_of(const char *row_key)
+enum lb_owner_kind lb_owner_kind_of(const char *row_key)
 {
 	size_t n_bytes = owner_len(row_key);
 	unsigned int n_slashes = 0;
@@ -153,7 +153,7 @@ static enum lb_owner_kind kind_of(const char *row_key)
 
 char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind)
 {
-	enum lb_owner_kind kind = kind_of(row_key);
+	enum lb_owner_kind kind = lb_owner_kind_of(row_key);
 	size_t n_prefix_bytes = strlen(prefixes[kind]);
 
 	*ret_kind = kind;
@@ -162,7 +162,7 @@ char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind)
 
 int lb_owner_compare_rows(const char *row_key_a, const char *row_key_b)
 {
-	enum lb_owner_kind a = kind_of(row_key_a), b = kind_of(row_key_b);
+	enum lb_owner_kind a = lb_owner_kind_of(row_key_a), b = lb_owner_kind_of(row_key_b);
 
 	return a != b ? (int)a - (int)b : strcmp(row_key_a, row_key_b);
 }
