@@ -130,12 +130,6 @@ static json_t *listed_to_json(const struct listed *entry)
 	return json_pack("{s:o, s:o, s:o}", "spec", spec, "status", status, "axoneme", own);
 }
 
-/* What is listed: of both what is set. */
-struct filter {
-	uint32_t id;                   /* 0: all */
-	const struct service_end *end; /* NULL: all */
-};
-
 static bool is_at(const struct listed *entry, const struct service_end *end)
 {
 	return entry->frontend->port == end->port && addr_equal(&entry->frontend->addr, &end->addr);
@@ -151,7 +145,31 @@ static GArray *list_sorted(const struct agent *agent)
 	return entries;
 }
 
-static json_t *filtered_to_json(const struct agent *agent, const struct filter *filter)
+json_t *services_to_json(const struct agent *agent, unsigned int n_max)
+{
+	g_autoptr(GArray) entries = list_sorted(agent);
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < MIN(entries->len, n_max); i++)
+		json_array_append_new(list,
+				      listed_to_json(&g_array_index(entries, struct listed, i)));
+	return list;
+}
+
+json_t *service_to_json(const struct agent *agent, uint32_t id)
+{
+	g_autoptr(GArray) entries = list_sorted(agent);
+
+	for (unsigned int i = 0; i < entries->len; i++) {
+		const struct listed *entry = &g_array_index(entries, struct listed, i);
+
+		if (entry->id == id)
+			return listed_to_json(entry);
+	}
+	return NULL;
+}
+
+json_t *services_at_to_json(const struct agent *agent, const struct service_end *end)
 {
 	g_autoptr(GArray) entries = list_sorted(agent);
 	json_t *list = json_array();
@@ -159,21 +177,10 @@ static json_t *filtered_to_json(const struct agent *agent, const struct filter *
 	for (unsigned int i = 0; i < entries->len; i++) {
 		const struct listed *entry = &g_array_index(entries, struct listed, i);
 
-		if ((!filter->id || entry->id == filter->id) &&
-		    (!filter->end || is_at(entry, filter->end)))
+		if (is_at(entry, end))
 			json_array_append_new(list, listed_to_json(entry));
 	}
 	return list;
-}
-
-json_t *services_to_json(const struct agent *agent, uint32_t id)
-{
-	return filtered_to_json(agent, &(const struct filter){.id = id});
-}
-
-json_t *services_at_to_json(const struct agent *agent, const struct service_end *end)
-{
-	return filtered_to_json(agent, &(const struct filter){.end = end});
 }
 
 /* ---- piece by piece: all of them as one tree are hundreds of megabytes ---- */
