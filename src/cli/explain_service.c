@@ -11,14 +11,6 @@ static const char *const states[] = {
 	[EXPLAIN_SERVICE_ANSWER] = "answer",
 };
 
-static char *format_end(const struct addr *addr, __be16 port)
-{
-	GString *text = g_string_new(NULL);
-
-	connection_append_end(text, addr, port);
-	return g_string_free(text, FALSE);
-}
-
 /* As GET /service says whose the front end is; NULL: it does not. */
 static json_t *find_name(const char *frontend, const struct explain_agent *agent)
 {
@@ -40,12 +32,12 @@ json_t *explain_service_to_json(const struct explain *explain, const struct expl
 
 	if (explain->service >= G_N_ELEMENTS(states) || !states[explain->service])
 		return NULL;
-	frontend = format_end(&explain->frontend_addr, explain->frontend_port);
+	frontend = connection_format_end(&explain->frontend_addr, explain->frontend_port);
 	json = json_pack("{s:s, s:s, s:b, s:b, s:b}", "state", states[explain->service], "frontend",
 			 frontend, "loopback", explain->service_is_loopback, "direct",
 			 explain->service_is_direct, "rejected", explain->service_is_rejected);
 	if (explain->backend_port) {
-		backend = format_end(&explain->backend_addr, explain->backend_port);
+		backend = connection_format_end(&explain->backend_addr, explain->backend_port);
 		json_object_set_new(json, "backend", json_string(backend));
 		json_object_set_new(json, "backend-id", json_integer(explain->backend));
 	}

@@ -179,14 +179,6 @@ const char *lb_protocol_text(uint8_t protocol)
 	return protocol ? protocol_format(protocol) : "ANY";
 }
 
-char *lb_format_end(const struct addr *addr, __be16 port)
-{
-	GString *text = g_string_new(NULL);
-
-	connection_append_end(text, addr, port);
-	return g_string_free(text, FALSE);
-}
-
 static void append_word(GString *text, bool on, const char *word)
 {
 	if (on)
@@ -226,7 +218,7 @@ char *lb_format_backend(const struct lb_view *view, uint32_t id)
 
 	if (!backend)
 		return g_strdup_printf("backend %u not found", id);
-	end = lb_format_end(&backend->addr, backend->port);
+	end = connection_format_end(&backend->addr, backend->port);
 	return g_strdup_printf("%s/%s", end, lb_protocol_text(backend->protocol));
 }
 
@@ -257,7 +249,7 @@ static uint32_t n_slots(const struct lb_view *view, uint32_t set)
 static char *group_key(const struct group *group)
 {
 	const struct lb_frontend_key *key = &group->frontend->key;
-	g_autofree char *end = lb_format_end(&key->addr, key->port);
+	g_autofree char *end = connection_format_end(&key->addr, key->port);
 
 	return g_strdup_printf("%s/%s%s", end, lb_protocol_text(key->protocol),
 			       group->scope == LB_SCOPE_INTERNAL ? "/i" : "");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/cli/service_text.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include "src/cli/json_get.h"
 #include "src/model/addr.h"
+#include "src/model/connection_text.h"
 
 /* ---- service list ---- */
 
@@ -113,58 +115,35 @@ void redirect_append_table(GString *table, const json_t *redirects)
 
 /* ---- service update ---- */
 
-/* "10.0.0.1:80", "[fd00::1]:80"; "/tcp" behind it may say the protocol. */
-static int parse_end(const char *text, char **ret_ip, unsigned int *ret_port, char **ret_protocol)
-{
-	g_autofree char *end = g_strndup(text, strcspn(text, "/"));
-	const char *slash = strchr(text, '/');
-	char *colon = strrchr(end, ':');
-	struct addr addr;
-	char *ip = end;
-	guint64 port;
-
-	if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 1, UINT16_MAX, &port, NULL))
-		return -EINVAL;
-	*colon = '\0';
-	if (*ip == '[' && colon > ip && colon[-1] == ']') {
-		colon[-1] = '\0';
-		ip++;
-	} else if (strchr(ip, ':')) {
-		return -EINVAL; /* "fd00::1:80" may be read two ways */
-	}
-	if (addr_parse(ip, &addr))
-		return -EINVAL;
-	*ret_ip = g_strdup(ip);
-	*ret_port = (unsigned int)port;
-	*ret_protocol = slash ? g_ascii_strup(slash + 1, -1) : NULL;
-	return 0;
-}
-
 static bool is_protocol(const char *protocol)
 {
 	return !strcmp(protocol, "TCP") || !strcmp(protocol, "UDP") || !strcmp(protocol, "SCTP");
 }
 
-/* {ip, port, protocol}, of the flag's value. */
+/* {ip, port, protocol}, of the flag's value; "/tcp" behind it may say the protocol. */
 static json_t *parse_address(const char *flag, const char *text, const char *protocol,
 			     GError **error)
 {
-	g_autofree char *ip = NULL, *own = NULL;
-	unsigned int port = 0;
+	g_autofree char *end = g_strndup(text, strcspn(text, "/"));
+	const char *slash = strchr(text, '/');
+	char ip[ADDR_TEXT_BYTES];
+	struct addr addr;
+	__be16 port;
 
-	if (parse_end(text, &ip, &port, &own)) {
+	if (connection_parse_end(end, &addr, &port) || !port) {
 		(void)!error_set(error, EINVAL,
 				 "--%s: \"%s\" is no address with a port, such as 10.0.0.1:80 or "
 				 "[fd00::1]:80",
 				 flag, text);
 		return NULL;
 	}
-	if (own && strcmp(own, protocol) != 0) {
+	if (slash && g_ascii_strcasecmp(slash + 1, protocol) != 0) {
 		(void)!error_set(error, EINVAL, "--%s: \"%s\" is not of the protocol %s", flag,
 				 text, protocol);
 		return NULL;
 	}
-	return json_pack("{s:s, s:i, s:s}", "ip", ip, "port", port, "protocol", protocol);
+	return json_pack("{s:s, s:i, s:s}", "ip", addr_format(&addr, ip), "port", ntohs(port),
+			 "protocol", protocol);
 }
 
 static const char *nth(const GPtrArray *list, guint i)

@@ -152,7 +152,7 @@ static size_t owner_len(const char *row_key)
 }
 
 /* A service has one slash in front of the colon; others, whatever their namespace is called, have two. */
-static enum lb_owner_kind kind_of(const char *row_key)
+enum lb_owner_kind lb_owner_kind_of(const char *row_key)
 {
 	size_t n_bytes = owner_len(row_key);
 	unsigned int n_slashes = 0;
@@ -169,7 +169,7 @@ static enum lb_owner_kind kind_of(const char *row_key)
 
 char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind)
 {
-	enum lb_owner_kind kind = kind_of(row_key);
+	enum lb_owner_kind kind = lb_owner_kind_of(row_key);
 	size_t n_prefix_bytes = strlen(prefixes[kind]);
 
 	*ret_kind = kind;
@@ -189,7 +189,7 @@ static int rank_of(enum lb_type type)
 
 int lb_bid_compare(const struct lb_bid *a, const struct lb_bid *b)
 {
-	int order = (int)kind_of(a->row_key) - (int)kind_of(b->row_key);
+	int order = (int)lb_owner_kind_of(a->row_key) - (int)lb_owner_kind_of(b->row_key);
 
 	if (!order)
 		order = rank_of(a->type) - rank_of(b->type);
