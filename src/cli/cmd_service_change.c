@@ -82,15 +82,12 @@ static const struct cli_flag update_flags[] = {
 	{"k8s-external", 0, CLI_FLAG_BOOL, "Make it an external address", &update.external},
 	{"k8s-load-balancer", 0, CLI_FLAG_BOOL, "Make it a LoadBalancer", &update.load_balancer},
 	{"k8s-host-port", 0, CLI_FLAG_BOOL, "Make it a HostPort", &update.host_port},
-	{"k8s-cluster-internal", 0, CLI_FLAG_BOOL, "For clients inside alone",
-	 &update.cluster_internal},
 	{"k8s-ext-traffic-policy", 0, CLI_FLAG_TEXT,
 	 "Back ends for clients outside: Cluster or Local (default Cluster)",
 	 &update.external_policy, "Cluster Local"},
 	{"k8s-int-traffic-policy", 0, CLI_FLAG_TEXT,
 	 "Back ends for clients inside: Cluster or Local (default Cluster)",
 	 &update.internal_policy, "Cluster Local"},
-	{"local-redirect", 0, CLI_FLAG_BOOL, "Make it a local redirect", &update.local_redirect},
 	{NULL},
 };
 

@@ -51,8 +51,6 @@ static void append_service(GString *table, const json_t *service, bool preferred
 	g_string_append_printf(table, "%lld\t", json_get_number(spec, "id", NULL));
 	append_end(table, json_get(spec, "frontend-address", NULL));
 	append_protocol(table, json_get(spec, "frontend-address", NULL));
-	if (!strcmp(json_get_text(spec, "frontend-address", "scope", NULL), "internal"))
-		g_string_append(table, "/i");
 	g_string_append_printf(table, "\t%s\t", json_get_text(spec, "flags", "type", NULL));
 	json_array_foreach(backends, i, backend)
 	{
@@ -203,9 +201,10 @@ static const char *type_text(const struct service_update *update)
 		bool on;
 		const char *type;
 	} types[] = {
-		{update->node_port, "NodePort"},           {update->external, "ExternalIPs"},
-		{update->load_balancer, "LoadBalancer"},   {update->host_port, "HostPort"},
-		{update->local_redirect, "LocalRedirect"},
+		{update->node_port, "NodePort"},
+		{update->external, "ExternalIPs"},
+		{update->load_balancer, "LoadBalancer"},
+		{update->host_port, "HostPort"},
 	};
 	const char *type = NULL;
 
@@ -233,8 +232,8 @@ static json_t *flags_to_json(const struct service_update *update, GError **error
 
 	if (!type)
 		(void)!error_set(error, EINVAL,
-				 "--k8s-node-port, --k8s-external, --k8s-load-balancer, "
-				 "--k8s-host-port and --local-redirect exclude each other");
+				 "--k8s-node-port, --k8s-external, --k8s-load-balancer and "
+				 "--k8s-host-port exclude each other");
 	else if (!external || !internal)
 		(void)!error_set(error, EINVAL,
 				 "--k8s-ext-traffic-policy, --k8s-int-traffic-policy: want Cluster "
@@ -261,8 +260,6 @@ json_t *service_update_to_json(const struct service_update *update, GError **err
 		frontend = parse_address("frontend", update->frontend, protocol, error);
 	if (!frontend)
 		return NULL;
-	json_object_set_new(frontend, "scope",
-			    json_string(update->cluster_internal ? "internal" : "external"));
 	backends = json_array();
 	flags = add_backends(update, protocol, backends, error) ? NULL
 								: flags_to_json(update, error);

@@ -23,8 +23,6 @@ struct service_update {
 	bool external;
 	bool load_balancer;
 	bool host_port;
-	bool local_redirect;
-	bool cluster_internal;       /* clients inside alone are meant */
 	const char *external_policy; /* NULL: Cluster */
 	const char *internal_policy;
 };

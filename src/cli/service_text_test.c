@@ -89,7 +89,7 @@ static void test_update(void **state)
 	json_auto_t *want = json_loads(
 		"{\"id\": 7, \"frontend-address\": {\"ip\": \"192.0.2.1\", \"port\": 53, "
 		"\"protocol\": "
-		"\"UDP\", \"scope\": \"external\"}, \"backend-addresses\": [{\"ip\": \"10.0.0.5\", "
+		"\"UDP\"}, \"backend-addresses\": [{\"ip\": \"10.0.0.5\", "
 		"\"port\": 80, \"protocol\": \"UDP\", \"weight\": 10, \"state\": \"active\"}, "
 		"{\"ip\": "
 		"\"10.0.0.6\", \"port\": 81, \"protocol\": \"UDP\", \"weight\": 0, \"state\": "
