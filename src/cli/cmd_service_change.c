@@ -66,7 +66,7 @@ static int run_update(int argc, char *const argv[])
 }
 
 static const struct cli_flag update_flags[] = {
-	{"id", 0, CLI_FLAG_NUMBER, "Number of the service", &update.id, NULL, CLI_WORDS_SERVICES},
+	{"id", 0, CLI_FLAG_NUMBER, "Number of the service", &update.id, NULL, CLI_WORDS_REQUESTED},
 	{"frontend", 0, CLI_FLAG_TEXT,
 	 "Address and port that clients know, 10.0.0.1:80 or [fd00::1]:80", &update.frontend},
 	{"protocol", 0, CLI_FLAG_TEXT, "tcp, udp or sctp (default tcp)", &update.protocol,
@@ -134,8 +134,7 @@ static int delete_all(void)
 		g_autofree char *id =
 			g_strdup_printf("%lld", json_get_number(service, "spec", "id", NULL));
 
-		if (json_is_true(json_get(service, "axoneme", "requested", NULL)) &&
-		    delete_one(id) != EXIT_SUCCESS)
+		if (service_is_requested(service) && delete_one(id) != EXIT_SUCCESS)
 			status = EXIT_FAILURE;
 	}
 	return status;
@@ -159,6 +158,6 @@ const struct cli_command cmd_service_delete = {
 	.n_args_max = 1,
 	.help = "Delete a service that was made by hand",
 	.flags = delete_flags,
-	.words = CLI_WORDS_SERVICES,
+	.words = CLI_WORDS_REQUESTED,
 	.run = run_delete,
 };

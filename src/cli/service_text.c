@@ -7,7 +7,7 @@
 #include "src/model/addr.h"
 #include "src/model/connection_text.h"
 
-/* ---- service list ---- */
+/* ---- a service ---- */
 
 /* "10.0.0.1:80", "[fd00::1]:80". */
 static void append_end(GString *text, const json_t *address)
@@ -25,6 +25,35 @@ static void append_protocol(GString *text, const json_t *address)
 	if (*protocol)
 		g_string_append_printf(text, "/%s", protocol);
 }
+
+char *service_format_name(const json_t *service)
+{
+	const json_t *flags = json_get(service, "spec", "flags", NULL);
+	const char *namespace = json_get_text(flags, "namespace", NULL);
+	const char *name = json_get_text(flags, "name", NULL);
+
+	return *name ? g_strconcat(namespace, *namespace ? "/" : "", name, NULL) : NULL;
+}
+
+char *service_format_frontend(const json_t *service)
+{
+	const json_t *address = json_get(service, "spec", "frontend-address", NULL);
+	g_autofree char *name = service_format_name(service);
+	GString *text = g_string_new(NULL);
+
+	append_end(text, address);
+	append_protocol(text, address);
+	if (name)
+		g_string_append_printf(text, " %s", name);
+	return g_string_free(text, FALSE);
+}
+
+bool service_is_requested(const json_t *service)
+{
+	return json_is_true(json_get(service, "axoneme", "requested", NULL));
+}
+
+/* ---- service list ---- */
 
 static void append_backend(GString *table, size_t number, const json_t *backend, bool preferred)
 {
