@@ -137,6 +137,20 @@ def test_update_and_delete(shop):
     assert len(services(shop)) == 6
 
 
+def test_numbers_that_nobody_sees(shop):
+    """An address's other ports have a number, too: it is given up to who asks for it."""
+    def others():
+        return {row[0]: int(re.search(r"\((\d+)\)", row[1])[1])
+                for row in rows(shop.cli("bpf", "lb", "list").stdout) if "wildcard" in row[-1]}
+    number = others()["10.96.0.7:0/ANY"]
+    assert number not in {each["spec"]["id"] for each in services(shop)}
+    shop.cli("service", "update", "--id", str(number), "--frontend", "192.0.2.98:80")
+    assert rows(shop.cli("service", "get", str(number)).stdout) == [
+        [str(number), "192.0.2.98:80/TCP", "ClusterIP"]]
+    assert others()["10.96.0.7:0/ANY"] != number
+    shop.cli("service", "delete", str(number))
+
+
 @pytest.mark.parametrize("argv, why", [
     (["update", "--frontend", "10.0.0.1:80"], "--id"),
     (["update", "--id", "5", "--frontend", "fd00::1:80"], "no address with a port"),
