@@ -88,7 +88,7 @@ static bool read_backend(const void *key, const void *value, void *data)
 	memcpy(&entry.value, value, sizeof(entry.value));
 	reading->maps->n_entries[PLAN_MAP_cilium_lb_backends]++;
 	lb_number_adopt_backend(reading->maps, entry.id);
-	if (get_service(reading, entry.value.service))
+	if (entry.id && get_service(reading, entry.value.service))
 		g_array_append_val(reading->backends, entry);
 	else
 		add_stray(reading->maps, PLAN_MAP_cilium_lb_backends, key);

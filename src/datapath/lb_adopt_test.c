@@ -291,7 +291,8 @@ static void what_makes_no_sense_is_put_right(void **state)
 	const struct lb_slot slot = {9};
 	const struct lb_set empty = {0};
 	const struct lb_backend backend = {0}, twice = *node_backend(node, 1);
-	const uint32_t set = LB_SET(5, 0), no_set = LB_SET(0, 0), id = 50, other_id = 51;
+	const uint32_t set = LB_SET(5, 0), no_set = LB_SET(0, 0), id = 50, other_id = 51, no_id = 0;
+	struct lb_backend without_id = twice;
 	const struct lb_frontend_key key = {addr_of("10.96.9.9"), htons(1), IPPROTO_UDP, {0}};
 	const struct lb_frontend frontend = {.id = 1, .service = 0};
 
@@ -305,6 +306,8 @@ static void what_makes_no_sense_is_put_right(void **state)
 	dp->ops->map_update(dp, SETS, &no_set, &empty);
 	dp->ops->map_update(dp, BACKENDS, &id, &backend);
 	dp->ops->map_update(dp, BACKENDS, &other_id, &twice);
+	without_id.addr = addr_of("10.0.0.9");
+	dp->ops->map_update(dp, BACKENDS, &no_id, &without_id);
 	dp->ops->map_update(dp, FRONTENDS, &key, &frontend);
 	node_restart(node);
 	node_put(node, &web);
