@@ -373,6 +373,24 @@ static void test_long_list_of_ports_stays(void **state)
 	set_ports("");
 }
 
+/* Where the state directory outlives a boot, what was before us then is not put back now. */
+static void test_another_boot_counts_for_nothing(void **state)
+{
+	struct world *world = *state;
+	g_autofree char *path = g_build_filename(state_dir, "reserved-ports", NULL);
+
+	world->config.reserve_node_ports = true;
+	world->config.node.node_port_min = 30000;
+	world->config.node.node_port_max = 32767;
+	assert_true(g_file_set_contents(path, "another-boot\n30000-32767\n31000\n", -1, NULL));
+	set_ports("8080");
+	restart(world);
+	assert_ports("8080,30000-32767");
+	assert_int_equal(world->dp->ops->purge(world->dp, NULL), 0);
+	assert_ports("8080");
+	set_ports("");
+}
+
 static unsigned int n_entries_of(const char *path)
 {
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
@@ -463,6 +481,7 @@ int main(void)
 		TEST(test_routes_of_others_stay),
 		TEST(test_ports_are_reserved),
 		TEST(test_long_list_of_ports_stays),
+		TEST(test_another_boot_counts_for_nothing),
 		TEST(test_purge_leaves_nothing),
 		TEST(test_strict_filter_moves_to_the_devices),
 		TEST(test_runtime),
