@@ -67,12 +67,9 @@ static int compare_backends(const void *pointer_a, const void *pointer_b)
 	return order ? order : (int)a->port - (int)b->port;
 }
 
-static int compare_cidrs(const void *pointer_a, const void *pointer_b)
+static int compare_cidrs(const void *a, const void *b)
 {
-	const struct cidr *a = pointer_a, *b = pointer_b;
-	int order = addr_compare(&a->addr, &b->addr);
-
-	return order ? order : (int)a->prefix_len - (int)b->prefix_len;
+	return cidr_compare(a, b);
 }
 
 void lb_draft_sort(struct lb_draft *draft)
@@ -121,9 +118,8 @@ static void sort_ranges(GArray *ranges)
 	for (unsigned int i = 0; i < ranges->len; i++) {
 		struct cidr *all = (struct cidr *)(void *)ranges->data;
 
-		if (n && !compare_cidrs(&all[i], &all[n - 1]))
-			continue;
-		all[n++] = all[i];
+		if (!n || !cidr_equal(&all[i], &all[n - 1]))
+			all[n++] = all[i];
 	}
 	g_array_set_size(ranges, n);
 }
@@ -140,7 +136,7 @@ struct lb_service *lb_draft_finish(struct lb_draft *draft)
 	if (draft->source_ranges) {
 		sort_ranges(draft->source_ranges);
 		fields->source_ranges = (const struct cidr *)(void *)draft->source_ranges->data;
-		fields->n_source_ranges = MIN(draft->source_ranges->len, UINT16_MAX);
+		fields->n_source_ranges = draft->source_ranges->len;
 	}
 	return lb_service_new(draft->key, fields);
 }
