@@ -47,7 +47,7 @@ static void fields_of_services(void **state)
 		"  externalTrafficPolicy: Local\n  internalTrafficPolicy: Local\n"
 		"  healthCheckNodePort: 31000\n  publishNotReadyAddresses: true\n"
 		"  allocateLoadBalancerNodePorts: false\n  trafficDistribution: PreferClose\n"
-		"  loadBalancerSourceRanges: [10.0.0.1/8, \"fd00::/8\"]\n"
+		"  loadBalancerSourceRanges: [\" 10.0.0.1/8\\t\", \"fd00::/8 \"]\n"
 		"status:\n  loadBalancer:\n    ingress:\n"
 		"    - {ip: 203.0.113.1, ipMode: VIP, ports: []}\n"
 		"    - {ip: \"2001:db8::2\"}\n    - {ip: 203.0.113.9, ipMode: Proxy}\n"
