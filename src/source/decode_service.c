@@ -167,6 +167,17 @@ static void decode_ingress(const struct field *object, struct service *service)
 	}
 }
 
+/*
+ * As in a policy, bits of the host have no meaning. Kubernetes lets spaces stand around: an annotation said it
+ * once.
+ */
+static bool parse_source_range(const char *text, struct cidr *cidr)
+{
+	g_autofree char *trimmed = g_strstrip(g_strdup(text));
+
+	return strchr(trimmed, '/') && cidr_parse(trimmed, cidr) != -EINVAL;
+}
+
 static void decode_source_ranges(const struct field *spec, struct service *service)
 {
 	struct field list = field_member(spec, "loadBalancerSourceRanges");
