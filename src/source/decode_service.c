@@ -168,8 +168,7 @@ static void decode_ingress(const struct field *object, struct service *service)
 }
 
 /*
- * As in a policy, bits of the host have no meaning. Kubernetes lets spaces stand around: an annotation said it
- * once.
+ * As in a policy, bits of the host have no meaning. Kubernetes accepts blanks around it.
  */
 static bool parse_source_range(const char *text, struct cidr *cidr)
 {
@@ -186,14 +185,11 @@ static void decode_source_ranges(const struct field *spec, struct service *servi
 		return;
 	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
 		const char *text = field_required_text(&item);
-		g_autofree char *bare = g_strdup(text);
 		struct cidr cidr;
 
 		if (!text)
 			continue;
-		/* Kubernetes accepts blanks around it. As in a policy, bits of the host have no meaning. */
-		g_strstrip(bare);
-		if (!strchr(bare, '/') || cidr_parse(bare, &cidr) == -EINVAL) {
+		if (!parse_source_range(text, &cidr)) {
 			field_want(&item, "an IPv4 or IPv6 prefix such as 10.0.0.0/24");
 			continue;
 		}
