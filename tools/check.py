@@ -139,7 +139,7 @@ def suites(jobs):
         ("unit under the sanitizers", lambda: meson_test("build-asan", SANITIZED)),
         ("network", lambda: pytest("build-check")),
         ("network under the sanitizers", lambda: pytest(
-            "build-asan", "-m", "core", env={**SANITIZED, "AXONEME_TEST_PATIENCE": "4"})),
+            "build-asan", "-m", "core", env={**SANITIZED, "AXONEME_TEST_PATIENCE": "2"})),
     ]
 
 

@@ -14,7 +14,7 @@ from harness.node import ROOT
 
 def start_and_fail(node):
     node.start_agent(wait=False)
-    assert node.agent.wait(timeout=10) != 0
+    assert node.wait_ended() != 0
     return node.log()
 
 

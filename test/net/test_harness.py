@@ -3,6 +3,8 @@
 
 import os
 
+import pytest
+
 from harness import probe
 from harness.site import FAR, FAR_ROUTER, WORLD, Site
 from scapy.layers.inet import UDP
@@ -56,3 +58,19 @@ def test_sockets_of_a_node_with_a_cgroup(family):
     path = node.cgroup.path
     site.close()
     assert not path.exists()
+
+
+def test_waiting_outlasts_whatever_is_raised(monkeypatch):
+    """What is raised meanwhile is no failure, but is told when it never ends."""
+    raised = iter([ConnectionRefusedError(), KeyError("x"), AssertionError(), IndexError(), StopIteration()])
+
+    def condition():
+        for error in raised:
+            raise error
+        return "done"
+
+    assert probe.eventually(condition) == "done"
+    monkeypatch.setattr(probe.patience, "FACTOR", 1)
+    with pytest.raises(AssertionError, match="the end not true within 0.1 s") as told:
+        probe.eventually(lambda: {}["missing"], 0.1, "the end")
+    assert isinstance(told.value.__cause__, KeyError)

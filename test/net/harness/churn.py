@@ -28,7 +28,7 @@ class Churn:
         """Dicts: opened, answers [(time, server)], ended, error (None: all was answered); CLOCK_MONOTONIC."""
         self.process.terminate()
         result = json.loads(self.process.stdout.read())
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
         return result
 
 

@@ -13,6 +13,8 @@ import subprocess
 import threading
 import time
 
+from . import patience
+
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 IPPROTO_SCTP = 132
 ANY = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}
@@ -79,7 +81,7 @@ class Server:
         self.close()
 
 
-def connect(namespace, kind, address, port, timeout=3, source=None, protocol=0):
+def connect(namespace, kind, address, port, timeout=patience.stretch(3), source=None, protocol=0):
     """A connected socket in the namespace."""
     client = namespace.socket(family_of(address), kind, protocol)
     client.settimeout(timeout)
@@ -116,7 +118,7 @@ def talk(namespace, kind, address, port, payload=b"hello", **kwargs):
 def ping(namespace, address, *options, count=1, seconds=10):
     """True when every echo request was answered."""
     done = namespace.exec("ping", "-n", "-q", "-i", "0.02", "-c", count, "-W", seconds, *options,
-                          address, check=False, timeout=count + 10 * seconds)
+                          address, check=False, timeout=count + patience.stretch(2 * seconds))
     return done.returncode == 0 and " 0% packet loss" in done.stdout
 
 
@@ -141,7 +143,7 @@ def _offender(control):
     return None
 
 
-def icmp_error(client, seconds=2):
+def icmp_error(client, seconds=patience.stretch(2)):
     """The next ICMP error about what a UDP socket sent, or None."""
     poller = select.poll()
     poller.register(client, 0)
@@ -172,14 +174,21 @@ def hops(namespace, address, port=33434, most=8):
 
 
 def eventually(condition, seconds=5, what="condition"):
-    """Waits until the function returns something true. Returns that."""
+    """
+    Waits until the function returns something true, and returns that. What it raises counts as not yet: a port
+    that nobody has opened, an object that is not there, an assertion about both of two things.
+    """
+    seconds = patience.stretch(seconds)
     deadline = time.monotonic() + seconds
     while True:
-        result = condition()
-        if result:
-            return result
+        error = None
+        try:
+            if result := condition():
+                return result
+        except Exception as raised:  # told below, if it never ends
+            error = raised
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} not true within {seconds} s")
+            raise AssertionError(f"{what} not true within {seconds:g} s") from error
         time.sleep(0.01)
 
 
