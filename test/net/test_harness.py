@@ -24,13 +24,13 @@ def test_hops_names_the_routers(site, family):
     assert FAR_ROUTER[family]
 
 
-def test_capture_sees_packets_as_on_a_wire(site, family, tmp_path):
+def test_capture_sees_packets_as_on_a_wire(site, family):
     node = site.node(start=False)
     probe.set_offload(node, "eth0", False)
     with probe.Server(site.far, family, probe.UDP) as server, \
-            probe.capture(site.far, "eth0", f"udp dst port {server.port}", tmp_path / "p") as end:
+            probe.capture(site.far, "eth0", f"udp dst port {server.port}") as seen:
         probe.talk(node, probe.UDP, FAR[family], server.port, b"seen")
-        packets = end()
+        packets = seen()
     assert len(packets) == 1
     assert bytes(packets[0][UDP].payload) == b"seen"
 
@@ -74,3 +74,11 @@ def test_waiting_outlasts_whatever_is_raised(monkeypatch):
     with pytest.raises(AssertionError, match="the end not true within 0.1 s") as told:
         probe.eventually(lambda: {}["missing"], 0.1, "the end")
     assert isinstance(told.value.__cause__, KeyError)
+
+
+def test_capture_keeps_what_it_has_seen(site, family):
+    with probe.Server(site.far, family, probe.UDP) as server, \
+            probe.capture(site.far, "eth0", f"udp dst port {server.port}") as seen:
+        for n in 1, 2:
+            probe.talk(site.world, probe.UDP, FAR[family], server.port, b"seen")
+            assert len(seen()) == n

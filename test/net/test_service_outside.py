@@ -168,16 +168,15 @@ def packets(capture):
 
 
 @pytest.mark.kernel
-def test_dsr_returns_from_the_server_to_the_client(dsr_site, family, kind, tmp_path):
+def test_dsr_returns_from_the_server_to_the_client(dsr_site, family, kind):
     """Seen at both nodes' devices: the request comes by node 1, the answer leaves node 2 as node 1's."""
     site = dsr_site
     front, far = site.nodes[0].addresses[family], FAR[family]
     with contextlib.ExitStack() as stack:
-        ends = [stack.enter_context(probe.capture(node, "eth0", f"host {far}", tmp_path / f"n{i}.pcap"))
-                for i, node in enumerate(site.nodes)]
+        seen = [stack.enter_context(probe.capture(node, "eth0", f"host {far}")) for node in site.nodes]
         with Conversation(site.namespaces["far"], kind, front, 30002) as client:
             assert {client.ask() for _ in range(5)} == {Answer("server2", far)}
-        first, second = (packets(end()) for end in ends)
+        first, second = (packets(each()) for each in seen)
     assert (far, front) in first
     assert (front, far) not in first, "the answer came back by node 1"
     assert (front, far) in second

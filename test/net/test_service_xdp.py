@@ -141,19 +141,17 @@ def test_direct_return(direct, family, kind):
 
 
 @pytest.mark.kernel
-def test_direct_return_takes_its_way(direct, family, kind, tmp_path):
+def test_direct_return_takes_its_way(direct, family, kind):
     """To the server in a packet of the balancer's; back past the balancer, whose kernel sees neither."""
     node, ipv6 = direct.node, family == socket.AF_INET6
     with contextlib.ExitStack() as stack:
-        seen = stack.enter_context(probe.capture(node, "eth0", f"host {FAR[family]}",
-                                                 tmp_path / "node.pcap"))
-        came = [stack.enter_context(probe.capture(server, "eth0", "ip6 proto 41" if ipv6 else "ip proto 4",
-                                                  tmp_path / f"{name}.pcap"))
-                for name, server in direct.servers.items()]
+        seen = stack.enter_context(probe.capture(node, "eth0", f"host {FAR[family]}"))
+        came = [stack.enter_context(probe.capture(server, "eth0", "ip6 proto 41" if ipv6 else "ip proto 4"))
+                for server in direct.servers.values()]
         for _ in range(10):
             assert isinstance(direct.ask(kind, family), Answer)
         assert not seen(), "XDP has left packets to the kernel"
-        packets = [packet for finish in came for packet in finish()]
+        packets = [packet for each in came for packet in each()]
     assert len(packets) >= 10
     for packet in packets:
         outer = packet[Ether].payload
@@ -170,11 +168,11 @@ def test_snat(snat, family, kind):
 
 
 @pytest.mark.kernel
-def test_snat_of_known_connections_is_done_in_xdp(snat, family, kind, tmp_path):
+def test_snat_of_known_connections_is_done_in_xdp(snat, family, kind):
     node = snat.node
     with Conversation(snat.site.far, kind, VIPS[family], PORT) as conversation:
         first = conversation.ask()
-        with probe.capture(node, "eth0", f"host {FAR[family]}", tmp_path / "node.pcap") as seen:
+        with probe.capture(node, "eth0", f"host {FAR[family]}") as seen:
             assert {conversation.ask() for _ in range(20)} == {first}
             assert not seen(), "XDP has left packets to the kernel"
 
