@@ -21,6 +21,7 @@ from scapy.layers.l2 import Ether
 from harness import objects, observe, probe, xdp_pass
 from harness.decap import Decapsulator
 from harness.namespace import Namespace
+from harness.node import READY_SECONDS
 from harness.site import FAR, Site
 from harness.whoami import REFUSED, SILENT, Answer, Conversation, Whoami, ask
 
@@ -86,7 +87,7 @@ class Balancer:
         for family in VIPS:
             for kind in KINDS.values():
                 probe.eventually(lambda: {getattr(self.ask(kind, family), "server", None)
-                                          for _ in range(12)} == set(self.servers), 10)
+                                          for _ in range(12)} == set(self.servers), 10, "all answer")
 
     def close(self):
         if hasattr(self, "node"):
@@ -201,7 +202,7 @@ def test_agent_is_killed_under_load(mode, request, family):
             assert isinstance(made.ask(probe.UDP, family), Answer)
             assert isinstance(made.ask(probe.TCP, family), Answer)
         made.node.start_agent(wait=False)
-        deadline, n = time.monotonic() + 10, 0
+        deadline, n = time.monotonic() + READY_SECONDS, 0
         while n < 50 or not is_ready(made.node):
             assert conversation.ask() == first
             assert isinstance(made.ask(probe.TCP, family), Answer)

@@ -156,6 +156,11 @@ class ServiceSite:
                 break
         return found
 
+    def settle(self):
+        """Until our agents have come to the end of the change whose first effect was seen: only then they answer."""
+        for node in self.nodes if not self.mode else ():
+            node.request("GET", "/v1/healthz")
+
     def until(self, client, address, port, servers, kind=probe.TCP, seconds=10):
         """Waits until exactly these servers answer, as far as many questions tell."""
         question = Question(client, "", kind, address, port, frozenset(servers))
@@ -163,6 +168,7 @@ class ServiceSite:
         while True:
             found = self.answers(question)
             if {getattr(answer, "server", answer) for answer in found} == set(servers):
+                self.settle()
                 return found
             assert time.monotonic() < deadline, f"{question}: {found}, not {servers}"
             time.sleep(0.02)
