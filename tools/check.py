@@ -99,7 +99,7 @@ def meson_test(name, env=None):
     return total if total.failed or not status else total + Count(failed=1)
 
 
-def pytest(name, *options, env=None, minutes=35):
+def pytest(name, *options, env=None, minutes=60):
     report = ROOT / name / "pytest.xml"
     report.unlink(missing_ok=True)
     status = run([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *options,
