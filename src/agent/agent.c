@@ -492,7 +492,8 @@ static bool save_backend_health(void *data)
 
 	if (!backend_health_file_save(agent->run_state, &agent->tables, &error))
 		return true;
-	log_warning("health", "The next agent will not know which back ends are down, will try again",
+	log_warning("health",
+		    "The next agent will not know which back ends are down, will try again",
 		    "error=%s", error->message);
 	return false;
 }
