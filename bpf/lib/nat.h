@@ -358,6 +358,7 @@ static __noinline int nat_receive_error(struct __sk_buff *skb, struct packet *pa
 	entry = nat_get(&key);
 	if (!entry)
 		return 0;
+	packet->nat_generation = entry->generation;
 	to.addr = entry->addr;
 	to.port = entry->port;
 	ret = rewrite_inner(skb, &packet->flow, &inner, &to);

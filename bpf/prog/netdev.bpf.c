@@ -154,8 +154,7 @@ static __always_inline const struct endpoint_info *netdev_opener(const struct pa
 {
 	const struct endpoint_info *opener = endpoint_get(&packet->flow.daddr);
 
-	if (!opener || endpoint_is_host(opener) || !packet->nat_reply ||
-	    opener->generation == packet->nat_generation)
+	if (!opener || endpoint_is_host(opener) || opener->generation == packet->nat_generation)
 		return opener;
 	return NULL;
 }

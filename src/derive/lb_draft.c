@@ -79,12 +79,9 @@ static int compare_backends(const void *pointer_a, const void *pointer_b)
 	return order ? order : (int)a->port - (int)b->port;
 }
 
-static int compare_cidrs(const void *pointer_a, const void *pointer_b)
+static int compare_cidrs(const void *a, const void *b)
 {
-	const struct cidr *a = pointer_a, *b = pointer_b;
-	int order = addr_compare(&a->addr, &b->addr);
-
-	return order ? order : (int)a->prefix_len - (int)b->prefix_len;
+	return cidr_compare(a, b);
 }
 
 void lb_draft_sort(struct lb_draft *draft)
@@ -133,9 +130,8 @@ static void sort_ranges(GArray *ranges)
 	for (unsigned int i = 0; i < ranges->len; i++) {
 		struct cidr *all = (struct cidr *)(void *)ranges->data;
 
-		if (n && !compare_cidrs(&all[i], &all[n - 1]))
-			continue;
-		all[n++] = all[i];
+		if (!n || !cidr_equal(&all[i], &all[n - 1]))
+			all[n++] = all[i];
 	}
 	g_array_set_size(ranges, n);
 }
@@ -152,7 +148,7 @@ struct lb_service *lb_draft_finish(struct lb_draft *draft)
 	if (draft->source_ranges) {
 		sort_ranges(draft->source_ranges);
 		fields->source_ranges = (const struct cidr *)(void *)draft->source_ranges->data;
-		fields->n_source_ranges = MIN(draft->source_ranges->len, UINT16_MAX);
+		fields->n_source_ranges = draft->source_ranges->len;
 	}
 	return lb_service_new(draft->key, fields);
 }
@@ -164,7 +160,7 @@ static size_t owner_len(const char *row_key)
 }
 
 /* A service has one slash in front of the colon; others, whatever their namespace is called, have two. */
-static enum lb_owner_kind kind_of(const char *row_key)
+enum lb_owner_kind lb_owner_kind_of(const char *row_key)
 {
 	size_t n_bytes = owner_len(row_key);
 	unsigned int n_slashes = 0;
@@ -181,7 +177,7 @@ static enum lb_owner_kind kind_of(const char *row_key)
 
 char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind)
 {
-	enum lb_owner_kind kind = kind_of(row_key);
+	enum lb_owner_kind kind = lb_owner_kind_of(row_key);
 	size_t n_prefix_bytes = strlen(prefixes[kind]);
 
 	*ret_kind = kind;
@@ -190,7 +186,7 @@ char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind)
 
 int lb_bid_compare(const struct lb_bid *a, const struct lb_bid *b)
 {
-	int order = (int)kind_of(a->row_key) - (int)kind_of(b->row_key);
+	int order = (int)lb_owner_kind_of(a->row_key) - (int)lb_owner_kind_of(b->row_key);
 
 	if (!order)
 		order = rank_of(a->type) - rank_of(b->type);

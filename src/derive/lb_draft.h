@@ -43,7 +43,9 @@ void lb_draft_sort_backends(struct lb_draft *draft);
 /* Without wildcards there: the row that the draft is now. */
 struct lb_service *lb_draft_finish(struct lb_draft *draft);
 
-/* Whose row it is, by its key: kind, and the owner's key, which the caller frees with g_free. */
+/* Whose row it is, by its key. */
+enum lb_owner_kind lb_owner_kind_of(const char *row_key);
+/* The same: kind, and the owner's key, which the caller frees with g_free. */
 char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind);
 
 /* A row that wants a front end, as what. */

@@ -428,11 +428,8 @@ void lb_rows_foreach(const struct lb_rows *rows,
 /* A service whose address is redirected is as its owner wants it. */
 static bool is_redirected(const char *loser, const char *winner)
 {
-	enum lb_owner_kind loser_kind, winner_kind;
-
-	g_free(lb_owner_of(loser, &loser_kind));
-	g_free(lb_owner_of(winner, &winner_kind));
-	return winner_kind == LB_OWNER_REDIRECT && loser_kind != LB_OWNER_REDIRECT;
+	return lb_owner_kind_of(winner) == LB_OWNER_REDIRECT &&
+	       lb_owner_kind_of(loser) != LB_OWNER_REDIRECT;
 }
 
 struct conflict_walk {
