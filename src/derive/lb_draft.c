@@ -47,7 +47,7 @@ void lb_draft_add_frontend(struct lb_draft *draft, const struct addr *addr, uint
 	g_array_append_val(draft->frontends, frontend);
 }
 
-/* What the cluster gives goes before what is written into a Service; the other kinds have one type each. */
+/* What the cluster gives goes before what is written into a Service. */
 static int rank_of(enum lb_type type)
 {
 	static const uint8_t ranks[] = {
