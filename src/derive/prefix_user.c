@@ -5,8 +5,8 @@
 #include "src/base/intern.h"
 #include "src/derive/selector_use.h"
 #include "src/model/cidr_group.h"
-#include "src/model/policy.h"
 #include "src/model/endpoint_slice.h"
+#include "src/model/policy.h"
 #include "src/model/service.h"
 
 /* In front of the row's key in the key of a user. */

@@ -7,10 +7,10 @@
 #include "src/model/backend_health.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/local_redirect.h"
 #include "src/model/node.h"
 #include "src/model/pod.h"
-#include "src/model/endpoint_slice.h"
 #include "src/model/service.h"
 #include "src/model/service_request.h"
 
