@@ -48,6 +48,7 @@ static bool compare_service(const struct row *row, void *data)
 	return !conflict->service;
 }
 
+/* An address's other ports have numbers that nobody sees: they give way. */
 static bool compare_entry(const void *key_data, const void *value_data, void *data)
 {
 	const struct lb_frontend_key *key = key_data;
@@ -55,7 +56,7 @@ static bool compare_entry(const void *key_data, const void *value_data, void *da
 	struct conflict *conflict = data;
 
 	conflict->id_is_taken =
-		value->id == conflict->request->id &&
+		value->id == conflict->request->id && !(value->flags & LB_FRONTEND_F_WILDCARD) &&
 		!is_wanted(conflict->request, &key->addr, ntohs(key->port), key->protocol);
 	return !conflict->id_is_taken;
 }

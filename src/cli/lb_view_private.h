@@ -34,6 +34,7 @@ struct lb_view {
 	GHashTable *n_slots; /* set to number */
 	GHashTable *slots;   /* slot_key() to id */
 	GHashTable *by_id;   /* number of a back end to its place in backends + 1 */
+	GHashTable *outside; /* numbers of services that clients outside may use */
 };
 
 int lb_compare_numbers(uint32_t a, uint32_t b);

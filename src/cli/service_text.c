@@ -7,7 +7,7 @@
 #include "src/model/addr.h"
 #include "src/model/connection_text.h"
 
-/* ---- service list ---- */
+/* ---- a service ---- */
 
 /* "10.0.0.1:80", "[fd00::1]:80". */
 static void append_end(GString *text, const json_t *address)
@@ -25,6 +25,35 @@ static void append_protocol(GString *text, const json_t *address)
 	if (*protocol)
 		g_string_append_printf(text, "/%s", protocol);
 }
+
+char *service_format_name(const json_t *service)
+{
+	const json_t *flags = json_get(service, "spec", "flags", NULL);
+	const char *namespace = json_get_text(flags, "namespace", NULL);
+	const char *name = json_get_text(flags, "name", NULL);
+
+	return *name ? g_strconcat(namespace, *namespace ? "/" : "", name, NULL) : NULL;
+}
+
+char *service_format_frontend(const json_t *service)
+{
+	const json_t *address = json_get(service, "spec", "frontend-address", NULL);
+	g_autofree char *name = service_format_name(service);
+	GString *text = g_string_new(NULL);
+
+	append_end(text, address);
+	append_protocol(text, address);
+	if (name)
+		g_string_append_printf(text, " %s", name);
+	return g_string_free(text, FALSE);
+}
+
+bool service_is_requested(const json_t *service)
+{
+	return json_is_true(json_get(service, "axoneme", "requested", NULL));
+}
+
+/* ---- service list ---- */
 
 static void append_backend(GString *table, size_t number, const json_t *backend, bool preferred)
 {
@@ -51,8 +80,6 @@ static void append_service(GString *table, const json_t *service, bool preferred
 	g_string_append_printf(table, "%lld\t", json_get_number(spec, "id", NULL));
 	append_end(table, json_get(spec, "frontend-address", NULL));
 	append_protocol(table, json_get(spec, "frontend-address", NULL));
-	if (!strcmp(json_get_text(spec, "frontend-address", "scope", NULL), "internal"))
-		g_string_append(table, "/i");
 	g_string_append_printf(table, "\t%s\t", json_get_text(spec, "flags", "type", NULL));
 	json_array_foreach(backends, i, backend)
 	{
@@ -203,9 +230,10 @@ static const char *type_text(const struct service_update *update)
 		bool on;
 		const char *type;
 	} types[] = {
-		{update->node_port, "NodePort"},           {update->external, "ExternalIPs"},
-		{update->load_balancer, "LoadBalancer"},   {update->host_port, "HostPort"},
-		{update->local_redirect, "LocalRedirect"},
+		{update->node_port, "NodePort"},
+		{update->external, "ExternalIPs"},
+		{update->load_balancer, "LoadBalancer"},
+		{update->host_port, "HostPort"},
 	};
 	const char *type = NULL;
 
@@ -233,8 +261,8 @@ static json_t *flags_to_json(const struct service_update *update, GError **error
 
 	if (!type)
 		(void)!error_set(error, EINVAL,
-				 "--k8s-node-port, --k8s-external, --k8s-load-balancer, "
-				 "--k8s-host-port and --local-redirect exclude each other");
+				 "--k8s-node-port, --k8s-external, --k8s-load-balancer and "
+				 "--k8s-host-port exclude each other");
 	else if (!external || !internal)
 		(void)!error_set(error, EINVAL,
 				 "--k8s-ext-traffic-policy, --k8s-int-traffic-policy: want Cluster "
@@ -261,8 +289,6 @@ json_t *service_update_to_json(const struct service_update *update, GError **err
 		frontend = parse_address("frontend", update->frontend, protocol, error);
 	if (!frontend)
 		return NULL;
-	json_object_set_new(frontend, "scope",
-			    json_string(update->cluster_internal ? "internal" : "external"));
 	backends = json_array();
 	flags = add_backends(update, protocol, backends, error) ? NULL
 								: flags_to_json(update, error);

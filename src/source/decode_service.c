@@ -60,6 +60,9 @@ static void decode_port(const struct field *item, bool is_alone, struct service 
 		field_want(&name_field, "1 to 63 of a-z, 0-9 and '-' (RFC 1123)");
 	else if (!port.name && !is_alone)
 		field_add_problem(&name_field, "is missing: several ports need names");
+	if (port.node_port && service->type != SERVICE_NODE_PORT &&
+	    service->type != SERVICE_LOAD_BALANCER)
+		field_add_problem(&node_port, "is only for the types NodePort and LoadBalancer");
 	check_port(item, &port, service);
 	service_add_port(service, &port);
 }
@@ -164,6 +167,16 @@ static void decode_ingress(const struct field *object, struct service *service)
 	}
 }
 
+/*
+ * As in a policy, bits of the host have no meaning. Kubernetes accepts blanks around it.
+ */
+static bool parse_source_range(const char *text, struct cidr *cidr)
+{
+	g_autofree char *trimmed = g_strstrip(g_strdup(text));
+
+	return strchr(trimmed, '/') && cidr_parse(trimmed, cidr) != -EINVAL;
+}
+
 static void decode_source_ranges(const struct field *spec, struct service *service)
 {
 	struct field list = field_member(spec, "loadBalancerSourceRanges");
@@ -176,8 +189,7 @@ static void decode_source_ranges(const struct field *spec, struct service *servi
 
 		if (!text)
 			continue;
-		/* As in a policy, bits of the host have no meaning. */
-		if (!strchr(text, '/') || cidr_parse(text, &cidr) == -EINVAL) {
+		if (!parse_source_range(text, &cidr)) {
 			field_want(&item, "an IPv4 or IPv6 prefix such as 10.0.0.0/24");
 			continue;
 		}

@@ -47,7 +47,7 @@ static void fields_of_services(void **state)
 		"  externalTrafficPolicy: Local\n  internalTrafficPolicy: Local\n"
 		"  healthCheckNodePort: 31000\n  publishNotReadyAddresses: true\n"
 		"  allocateLoadBalancerNodePorts: false\n  trafficDistribution: PreferClose\n"
-		"  loadBalancerSourceRanges: [10.0.0.1/8, \"fd00::/8\"]\n"
+		"  loadBalancerSourceRanges: [10.0.0.1/8, \" fd00::/8 \"]\n"
 		"status:\n  loadBalancer:\n    ingress:\n"
 		"    - {ip: 203.0.113.1, ipMode: VIP, ports: []}\n"
 		"    - {ip: \"2001:db8::2\"}\n    - {ip: 203.0.113.9, ipMode: Proxy}\n"
@@ -112,7 +112,10 @@ static const struct {
 	 "ports[1]: has the name of a port before it, \"a\""},
 	{"ports: [{port: 1, name: a}, {port: 1, name: b}]",
 	 "ports[1]: has protocol and number of a port before it, 1"},
-	{"ports: [{port: 1, name: a, nodePort: 9}, {port: 2, name: b, nodePort: 9}]",
+	{"ports: [{port: 1, nodePort: 30080}]",
+	 "ports[0].nodePort: is only for the types NodePort and LoadBalancer"},
+	{"type: NodePort, ports: [{port: 1, name: a, nodePort: 9}, {port: 2, name: b, nodePort: "
+	 "9}]",
 	 "ports[1]: has protocol and nodePort of a port before it, 9"},
 	{"sessionAffinity: Client", "sessionAffinity: got \"Client\", want None or ClientIP"},
 	{"sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}",
