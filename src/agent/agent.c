@@ -470,8 +470,12 @@ static const struct step {
 
 static void warn_no_effect(const struct config_value *value, void *data)
 {
-	log_warning("config", "This version does not act on the key", "key=%s value=%s place=%s",
-		    value->key, value->text, value->place);
+	if (value->has_effect)
+		log_warning("config", "A key has no effect beside kube-proxy-replacement",
+			    "key=%s value=%s place=%s", value->key, value->text, value->place);
+	else
+		log_warning("config", "This version does not act on the key",
+			    "key=%s value=%s place=%s", value->key, value->text, value->place);
 }
 
 static void warn_old_word(const char *key, const char *hint, void *data)
