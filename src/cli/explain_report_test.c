@@ -349,7 +349,13 @@ static void test_service(void **state)
 	explain->backend_port = htons(8080);
 	explain->backend = 4;
 	check_service(&report, "\nservice     shop/web 10.96.0.1:80: would go to the back end "
-			       "10.0.0.2:8080, another connection perhaps to another\n");
+			       "10.0.0.2:8080; another connection perhaps to another\n");
+	explain->service_is_loopback = 1;
+	check_service(&report, "10.0.0.2:8080, which is the sender itself; another connection");
+	explain->service_is_loopback = 0;
+	/* An address of the node: the back end does not stand behind it as a masqueraded pod does. */
+	report.ends[1].where = EXPLAIN_THIS_NODE;
+	check_service(&report, ", a service, identity 301 (k8s:app=web)\nprogram ");
 	explain->service = EXPLAIN_SERVICE_KEPT;
 	explain->service_is_direct = 1;
 	check_service(&report,
@@ -361,7 +367,10 @@ static void test_service(void **state)
 	explain->service_is_loopback = 0;
 	explain->frontend_addr = addr("fd00::9");
 	explain->service = EXPLAIN_SERVICE_NOBODY;
+	explain->drop_reason = DROP_IS_A_CLUSTERIP;
 	explain->backend_port = 0;
+	check_service(&report, "\nservice     [fd00::9]:80: does not take this packet\n");
+	explain->drop_reason = DROP_SERVICE_BACKEND_NOT_FOUND;
 	check_service(&report,
 		      "\nservice     [fd00::9]:80: has no back end for this sender, who is "
 		      "told nothing\n");
