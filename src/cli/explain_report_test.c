@@ -9,6 +9,7 @@
 #include "abi/drop.h"
 #include "abi/event.h"
 #include "src/cli/explain_report.h"
+#include "src/cli/explain_service.h"
 
 /* ---- an agent that knows everything, or nothing ---- */
 
@@ -28,6 +29,8 @@ static const struct {
 	 "[{\"metadata\": {\"namespace\": \"shop\", \"name\": \"far\"}}]"},
 	{API_SERVICE_LIST, NULL, "frontend=10.96.0.1:80",
 	 "[{\"spec\": {\"flags\": {\"name\": \"web\", \"namespace\": \"shop\"}}}]"},
+	{API_HEALTHZ_GET, NULL, NULL,
+	 "{\"kube-proxy-replacement\": {\"features\": {\"socketLB\": {\"enabled\": true}}}}"},
 	{API_POLICY_RULES, NULL, "rule=77",
 	 "[{\"rule\": 77, \"policy\": \"CiliumNetworkPolicy/shop/web\", \"path\": "
 	 "\"spec.ingress[1]\","
@@ -382,12 +385,25 @@ static void test_service(void **state)
 	check_service(&report, "[fd00::9]:80: to the back end of a connection through it\n");
 }
 
+static void test_sockets(void **state)
+{
+	const struct explain_agent agent = {.ask = know}, ignorant = {.ask = know_nothing};
+	struct addr cluster_ip = addr("10.96.0.1"), other = addr("10.96.0.2");
+	g_autofree char *why = explain_service_at_socket(&cluster_ip, htons(80), &agent);
+
+	assert_true(g_str_has_prefix(why, "10.96.0.1:80 is the service shop/web: sockets"));
+	assert_null(explain_service_at_socket(&other, htons(80), &agent));
+	assert_null(explain_service_at_socket(&cluster_ip, htons(81), &agent));
+	assert_null(explain_service_at_socket(&cluster_ip, htons(80), &ignorant));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_service),      cmocka_unit_test(test_allowed),
-		cmocka_unit_test(test_default_deny), cmocka_unit_test(test_rules_that_refuse),
-		cmocka_unit_test(test_no_rules_yet), cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_sockets),           cmocka_unit_test(test_service),
+		cmocka_unit_test(test_allowed),           cmocka_unit_test(test_default_deny),
+		cmocka_unit_test(test_rules_that_refuse), cmocka_unit_test(test_no_rules_yet),
+		cmocka_unit_test(test_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,14 +14,34 @@ static const char *const states[] = {
 	[EXPLAIN_SERVICE_ANSWER] = "answer",
 };
 
-/* Whose the front end is, by the agent; NULL: it does not say. g_free. */
-static char *find_name(const char *frontend, const struct explain_agent *agent)
+/* Borrowed; NULL: the agent knows none. */
+static const json_t *find_service(const char *frontend, const struct explain_agent *agent)
 {
 	g_autofree char *encoded = g_uri_escape_string(frontend, ":", FALSE);
 	g_autofree char *query = g_strdup_printf("frontend=%s", encoded);
 
-	return service_format_name(
-		json_array_get(agent->ask(API_SERVICE_LIST, NULL, query, agent->data), 0));
+	return json_array_get(agent->ask(API_SERVICE_LIST, NULL, query, agent->data), 0);
+}
+
+char *explain_service_at_socket(const struct addr *addr, __be16 port,
+				const struct explain_agent *agent)
+{
+	g_autofree char *frontend = connection_format_end(addr, port);
+	g_autofree char *name = NULL;
+	const json_t *service;
+
+	if (!json_is_true(json_get(agent->ask(API_HEALTHZ_GET, NULL, NULL, agent->data),
+				   "kube-proxy-replacement", "features", "socketLB", "enabled",
+				   NULL)))
+		return NULL;
+	service = find_service(frontend, agent);
+	if (!service)
+		return NULL;
+	name = service_format_name(service);
+	return g_strdup_printf("%s is the service%s%s: sockets of the host connect to one of its "
+			       "back ends at once, so that no packet goes there; ask about a back "
+			       "end, which \"cilium service list\" shows",
+			       frontend, name ? " " : "", name ? name : "");
 }
 
 json_t *explain_service_to_json(const struct explain *explain, const struct explain_agent *agent)
@@ -44,7 +64,7 @@ json_t *explain_service_to_json(const struct explain *explain, const struct expl
 		json_object_set_new(json, "backend", json_string(backend));
 		json_object_set_new(json, "backend-id", json_integer(explain->backend));
 	}
-	name = find_name(frontend, agent);
+	name = service_format_name(find_service(frontend, agent));
 	if (name)
 		json_object_set_new(json, "name", json_string(name));
 	return json;
