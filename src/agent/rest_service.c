@@ -32,16 +32,14 @@ void rest_service_list(struct rest_call *call)
 
 void rest_service_get(struct rest_call *call)
 {
-	json_t *list, *service;
+	json_t *service;
 	guint64 id;
 
 	if (!g_ascii_string_to_unsigned(call->arg, 10, 1, UINT32_MAX, &id, NULL)) {
 		rest_refuse(call, 400, "service \"%s\" is not a number from 1 on", call->arg);
 		return;
 	}
-	list = services_to_json(call->agent, id);
-	service = json_incref(json_array_get(list, 0));
-	json_decref(list);
+	service = service_to_json(call->agent, id);
 	if (service)
 		rest_reply(call, 200, service);
 	else

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include "src/agent/service_requests.h"
 #include "src/api/service_spec.h"
+#include "src/derive/lb_draft.h"
 #include "src/model/lb.h"
 
 static bool parse_id(struct rest_call *call, uint32_t *ret_id)
@@ -38,7 +39,7 @@ static bool compare_service(const struct row *row, void *data)
 	const struct lb_service *service = (const struct lb_service *)row;
 	struct conflict *conflict = data;
 
-	if (g_str_has_prefix(service->key, "request/"))
+	if (lb_owner_kind_of(service->key) == LB_OWNER_REQUEST)
 		return true;
 	for (unsigned int i = 0; i < service->n_frontends; i++)
 		if (is_wanted(conflict->request, &service->frontends[i].addr,

@@ -197,7 +197,7 @@ def test_bpf_lb_ranges(shop):
         **service("open", ["10.96.0.8"], [{"port": 443}], type="LoadBalancer",
                   loadBalancerSourceRanges=["198.51.100.0/24"]),
         "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}})
-    probe.eventually(lambda: "203.0.113.7" in shop.cli("bpf", "lb", "list").stdout, 10, "it is there")
+    probe.eventually(lambda: id_of(shop, "203.0.113.7", 443), 10, "it is there")
     number = id_of(shop, "203.0.113.7", 443)
     text = shop.cli("bpf", "lb", "list", "--source-ranges").stdout
     assert text.startswith("SOURCE RANGE (REVNAT_ID)")
@@ -280,8 +280,8 @@ def test_lrp_list(shop):
             "podIPs": [{"ip": pod.address(socket.AF_INET)}, {"ip": pod.address(socket.AF_INET6)}],
             "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
     shop.put_manifest("meta.yaml", pod_object)
-    listed = probe.eventually(lambda: (lambda text: "169.254" in text and text)(
-        shop.cli("lrp", "list").stdout), 10, "the redirect is in force")
+    probe.eventually(lambda: "169.254" in shop.cli("lrp", "list").stdout, 10, "the redirect is in force")
+    listed = shop.cli("lrp", "list").stdout
     assert re.split(r" {3,}", listed.splitlines()[0].rstrip()) == [
         "LRP namespace", "LRP name", "FrontendType", "Matching Service"]
     assert rows(listed)[0][:3] == ["shop", "meta", "IP + port"]
@@ -303,8 +303,9 @@ def test_switches(shared_site, off):
                   sessionAffinity="ClientIP", internalTrafficPolicy="Local",
                   loadBalancerSourceRanges=["198.51.100.0/24"]),
         "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.9"}]}}})
-    text = probe.eventually(lambda: (lambda found: "203.0.113.9:80" in found and found)(
-        node.cli("bpf", "lb", "list").stdout), 10, "the service is in force")
+    probe.eventually(lambda: [each for each in services(node) if frontend(each) == ("203.0.113.9", 80)
+                              and each["status"].get("realized")], 10, "the service is in force")
+    text = node.cli("bpf", "lb", "list").stdout
     for key, flag in SWITCHES.items():
         assert (flag in text) == (key != off), (key, text)
 
