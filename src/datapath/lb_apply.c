@@ -218,7 +218,7 @@ static void add_coming_backends(struct lb_maps *maps, struct lb_work *work)
 	}
 }
 
-/* As they are to be in the end; those that have to stay for now take no new connection. */
+/* What the target has, as it says. What it has not leaves the sets, where its entry may not be deleted yet. */
 static void add_final_backends(struct lb_maps *maps, struct lb_work *work)
 {
 	for (uint32_t i = 0; i < work->n_backends; i++) {
@@ -365,11 +365,16 @@ static void write_what_comes(struct lb_maps *maps, GPtrArray *works)
 	foreach_work(maps, works, note_turned);
 }
 
-static void remove_what_goes(struct lb_maps *maps, GPtrArray *works)
+static void remove_frontends(struct lb_maps *maps, GPtrArray *works)
 {
 	foreach_work(maps, works, leave_wildcards);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_services, true, done_frontend_removed);
 	run(maps, works, add_frontend_removals);
+}
+
+static void remove_what_goes(struct lb_maps *maps, GPtrArray *works)
+{
+	remove_frontends(maps, works);
 	lb_slots_apply(maps, works, false);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_backends, false, done_backend);
 	run(maps, works, add_final_backends);
@@ -385,4 +390,10 @@ void lb_apply(struct lb_maps *maps, GPtrArray *works)
 	write_what_comes(maps, works);
 	remove_what_goes(maps, works);
 	memset(maps->n_pledged, 0, sizeof(maps->n_pledged));
+}
+
+void lb_apply_back(struct lb_maps *maps, GPtrArray *works)
+{
+	remove_frontends(maps, works);
+	lb_apply(maps, works);
 }

@@ -155,7 +155,7 @@ static void take_back(struct lb_maps *maps, GPtrArray *works, GPtrArray *rows)
 	}
 	if (!backs->len)
 		return;
-	lb_apply(maps, backs);
+	lb_apply_back(maps, backs);
 	for (guint i = 0; i < backs->len; i++)
 		lb_work_free(maps, backs->pdata[i]);
 	/* What this made room for is what did not fit. */

@@ -265,6 +265,11 @@ uint32_t *lb_service_slots(const struct kernel_service *service, enum lb_set_kin
 
 /* All steps, of all works at a time. A work that fails takes no further step. */
 void lb_apply(struct lb_maps *maps, GPtrArray *works);
+/*
+ * The same for works whose targets are what was in force before a failure: front ends that came go first, as they
+ * would lead to back ends that were never theirs.
+ */
+void lb_apply_back(struct lb_maps *maps, GPtrArray *works);
 struct lb_source_range_key lb_range_key(uint32_t number, const struct cidr *range);
 
 /* ---- lb_slots.c ---- */
