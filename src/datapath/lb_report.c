@@ -316,16 +316,5 @@ struct reconciler_service_statistics lb_maps_statistics(const struct lb_maps *ma
 void lb_tell_write(const struct lb_maps *maps, enum plan_map map, const void *key,
 		   const void *value, int err)
 {
-	static const uint8_t none[sizeof(struct lb_maglev_chunk)];
-	const struct map_layout *layout = map_layout_get(map);
-	struct reconciler_entry write = {.wanted = value, .error = -err};
-	struct plan_map_entry *entry;
-
-	if (!maps->on_write)
-		return;
-	entry = plan_map_entry_new(map, key, layout->n_key_bytes, value ? value : none,
-				   layout->n_value_bytes, 0);
-	write.entry = entry;
-	maps->on_write(&write, maps->on_write_data);
-	row_unref(&entry->row);
+	reconcile_tell_write(maps->on_write, maps->on_write_data, map, key, value, err);
 }

@@ -112,5 +112,9 @@ void reconcile_end_run(struct reconcile *reconcile, const GError *cause);
 /* Failing objects that the plan wants. */
 unsigned int reconcile_n_missing(const struct reconcile *reconcile);
 
+/* A write of an entry that no row of the plan is of. fn: NULL: nobody asked. value: NULL: removed. err: 0 or −errno. */
+void reconcile_tell_write(reconciler_write_fn fn, void *data, enum plan_map map, const void *key,
+			  const void *value, int err);
+
 /* For tests: the clock that intervals between tries are measured by. */
 void reconcilers_set_clock(struct reconcilers *reconcilers, int64_t (*now_ns)(void));
