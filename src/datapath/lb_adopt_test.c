@@ -30,7 +30,9 @@ static void a_restart_writes_nothing(void **state)
 /* A list of half a country: nothing here takes the square of its length. */
 static void many_ranges_are_kept(void **state)
 {
-	enum { N = 30000 };
+	enum {
+		N = 30000
+	};
 	struct draft web;
 	struct node *node = node_with_web(&web);
 	g_autofree struct cidr *ranges = g_new0(struct cidr, N);

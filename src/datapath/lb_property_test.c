@@ -413,9 +413,11 @@ static void check_ids(const struct test *test)
 	unsigned int n = 0;
 
 	for (unsigned int i = 0; i <= N_FRONTENDS; i++) {
-		const struct lb_frontend_key key = {
-			i < N_FRONTENDS ? frontend_addr(i) : addr_of(WILDCARD),
-			htons(i < N_FRONTENDS ? 80 : 0), i < N_FRONTENDS ? IPPROTO_TCP : 0, {0}};
+		const struct lb_frontend_key key = {i < N_FRONTENDS ? frontend_addr(i)
+								    : addr_of(WILDCARD),
+						    htons(i < N_FRONTENDS ? 80 : 0),
+						    i < N_FRONTENDS ? IPPROTO_TCP : 0,
+						    {0}};
 		const struct lb_frontend *frontend =
 			fake_map_value(test->node->dp, FRONTENDS, &key);
 

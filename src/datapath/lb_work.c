@@ -90,8 +90,8 @@ static void list_ranges(struct lb_work *work)
 					     &target->source_ranges[wanted]);
 		range->present = order <= 0;
 		range->wanted = order >= 0;
-		range->range = order <= 0 ? row->source_ranges[known]
-					  : target->source_ranges[wanted];
+		range->range =
+			order <= 0 ? row->source_ranges[known] : target->source_ranges[wanted];
 		known += range->present;
 		wanted += range->wanted;
 	}
