@@ -159,6 +159,12 @@ static bool done_frontend_removed(struct lb_work *work, uint32_t index, const vo
 	return false;
 }
 
+/* It waits for deletion to be allowed, also where a work that has failed takes back what it did. */
+static bool was_closed(const struct kernel_frontend *frontend)
+{
+	return frontend->owner && !frontend->value.service;
+}
+
 /* From the end: what is removed gives its place to the last. */
 static void add_frontend_removals(struct lb_maps *maps, struct lb_work *work)
 {
@@ -171,7 +177,7 @@ static void add_frontend_removals(struct lb_maps *maps, struct lb_work *work)
 		if (!is_unwanted(work, frontend))
 			continue;
 		work->held |= !work->may_delete;
-		if (work->may_delete)
+		if (work->may_delete && (maps->deletion_allowed || !was_closed(frontend)))
 			lb_batch_add(maps, &owner, &frontend->key, NULL);
 	}
 }
