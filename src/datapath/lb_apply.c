@@ -218,7 +218,10 @@ static void add_coming_backends(struct lb_maps *maps, struct lb_work *work)
 	}
 }
 
-/* As they are to be in the end; those that have to stay for now take no new connection. */
+/*
+ * Back ends as they are to be in the end. One that is wanted no more, but may not be deleted yet, leaves the sets:
+ * it takes no new connection.
+ */
 static void add_final_backends(struct lb_maps *maps, struct lb_work *work)
 {
 	for (uint32_t i = 0; i < work->n_backends; i++) {
