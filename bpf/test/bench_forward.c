@@ -14,7 +14,7 @@
 
 #include "bpf/test/bench_sender.h"
 
-/* Until no more comes back: the other side may be slower than the sender. */
+/* Until no more comes back: the other side may be slower than the sender. 0: nothing does. */
 static double measure(const struct sender *sender, int n)
 {
 	unsigned long long begin = sender_n_received(sender), last, now = begin;
@@ -28,7 +28,7 @@ static double measure(const struct sender *sender, int n)
 			end = sender_seconds();
 		usleep(2000);
 	} while (now != last);
-	return (double)(now - begin) / (end - start);
+	return now == begin ? 0 : (double)(now - begin) / (end - start);
 }
 
 int main(int argc, char **argv)
