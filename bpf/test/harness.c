@@ -77,7 +77,6 @@ struct node_config harness_config(void)
 		.enable_sctp = 1,
 		.world_identity4 = 9,
 		.world_identity6 = 10,
-		.enable_services = 1,
 		.enable_node_port = 1,
 		.enable_dsr_options = 1,
 		.reject_without_backend = 1,
