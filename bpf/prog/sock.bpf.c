@@ -10,8 +10,6 @@
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
-#define FAMILY_IPV4 2 /* AF_INET */
-
 /* Each word by itself: the kernel refuses other widths at some of these members. */
 #define READ(member)         (*(const volatile __u32 *)&(member))
 #define WRITE(member, value) (*(volatile __u32 *)&(member) = (value))
@@ -60,8 +58,7 @@ static __always_inline bool remember(const struct lb_socket_key *key, const stru
 	const struct lb_socket *before = bpf_map_lookup_elem(&cilium_lb_reverse_sk, key);
 
 	if (before && before->backend == now->backend && before->frontend == now->frontend &&
-	    before->addr.halves[0] == now->addr.halves[0] &&
-	    before->addr.halves[1] == now->addr.halves[1])
+	    addr_equal(&before->addr, &now->addr))
 		return true;
 	return !bpf_map_update_elem(&cilium_lb_reverse_sk, key, now, BPF_ANY);
 }
@@ -192,7 +189,7 @@ SEC("cgroup/sock_release") int cil_sock_release(struct bpf_sock *ctx)
 	struct lb_socket_key key = {};
 	__be32 last;
 
-	if (READ(ctx->family) == FAMILY_IPV4) {
+	if (READ(ctx->family) == AF_INET) {
 		last = READ(ctx->dst_ip4);
 		branch_mark(last, 4);
 		key.addr = addr_of_v4(last);
