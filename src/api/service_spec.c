@@ -58,8 +58,8 @@ static void decode_address(const struct field *parent, struct addr *ret_addr)
 	static const struct addr none4 = {.bytes = {[10] = 0xff, [11] = 0xff}};
 
 	if (text && (addr_parse(text, ret_addr) < 0 || addr_is_zero(ret_addr) ||
-		     addr_equal(ret_addr, &none4)))
-		field_want(&field, "an IPv4 or IPv6 address");
+		     addr_equal(ret_addr, &none4) || addr_is_group(ret_addr)))
+		field_want(&field, "the IPv4 or IPv6 address of a host");
 }
 
 static void decode_frontend(const struct field *root, struct service_request *request)

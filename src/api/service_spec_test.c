@@ -106,16 +106,23 @@ static const struct {
 	{"{\"frontend-address\": {}}",
 	 "frontend-address.ip: is missing; frontend-address.port: is missing"},
 	{"{\"frontend-address\": {\"ip\": \"0.0.0.0\", \"port\": 0}}",
-	 "frontend-address.ip: got \"0.0.0.0\", want an IPv4 or IPv6 address; "
+	 "frontend-address.ip: got \"0.0.0.0\", want the IPv4 or IPv6 address of a host; "
 	 "frontend-address.port: got the number 0, want a number from 1 to 65535"},
 	{"{\"frontend-address\": {\"ip\": \"::\", \"port\": 65536, \"scope\": \"internal\", "
 	 "\"protocol\": \"ICMP\"}}",
-	 "frontend-address.ip: got \"::\", want an IPv4 or IPv6 address; frontend-address.port: "
-	 "got "
+	 "frontend-address.ip: got \"::\", want the IPv4 or IPv6 address of a host; "
+	 "frontend-address.port: got "
 	 "the number 65536, want a number from 1 to 65535; frontend-address.protocol: got "
 	 "\"ICMP\", "
 	 "want TCP, UDP or SCTP; frontend-address.scope: got \"internal\", want external, which "
 	 "serves clients inside as well"},
+	{"{\"frontend-address\": {\"ip\": \"224.0.0.1\", \"port\": 1}}",
+	 "frontend-address.ip: got \"224.0.0.1\", want the IPv4 or IPv6 address of a host"},
+	{"{\"frontend-address\": {\"ip\": \"ff02::1\", \"port\": 1}}",
+	 "frontend-address.ip: got \"ff02::1\", want the IPv4 or IPv6 address of a host"},
+	{BACKENDS("{\"ip\": \"255.255.255.255\", \"port\": 1}"),
+	 "backend-addresses[0].ip: got \"255.255.255.255\", want the IPv4 or IPv6 address of a "
+	 "host"},
 	{BACKENDS("{}"),
 	 "backend-addresses[0].ip: is missing; backend-addresses[0].port: is missing; "
 	 "backend-addresses[0].ip: is not of the front end's family"},
