@@ -160,9 +160,30 @@ char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind)
 	return g_strndup(row_key + n_prefix_bytes, owner_len(row_key) - n_prefix_bytes);
 }
 
-int lb_owner_compare_rows(const char *row_key_a, const char *row_key_b)
+/*
+ * Nobody else can get a ClusterIP or a node port from the API server, nor the address of a load balancer from who
+ * keeps those; externalIPs are whatever the author of a Service likes, also an address of others.
+ */
+static unsigned int type_rank(uint8_t type)
+{
+	static const uint8_t strongest[] = {LB_TYPE_CLUSTER_IP, LB_TYPE_NODE_PORT,
+					    LB_TYPE_LOAD_BALANCER};
+	unsigned int rank = 0;
+
+	while (rank < G_N_ELEMENTS(strongest) && strongest[rank] != type)
+		rank++;
+	return rank;
+}
+
+int lb_owner_compare_claims(const char *row_key_a, uint8_t type_a, const char *row_key_b,
+			    uint8_t type_b)
 {
 	enum lb_owner_kind a = kind_of(row_key_a), b = kind_of(row_key_b);
+	unsigned int rank_a = type_rank(type_a), rank_b = type_rank(type_b);
 
-	return a != b ? (int)a - (int)b : strcmp(row_key_a, row_key_b);
+	if (a != b)
+		return (int)a - (int)b;
+	if (a == LB_OWNER_SERVICE && rank_a != rank_b)
+		return (int)rank_a - (int)rank_b;
+	return strcmp(row_key_a, row_key_b);
 }

@@ -45,5 +45,9 @@ struct lb_service *lb_draft_finish(struct lb_draft *draft);
 
 /* Whose row it is, by its key: kind, and the owner's key, which the caller frees with g_free. */
 char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind);
-/* The order in which rows take what two of them want: <0 where a is before b. */
-int lb_owner_compare_rows(const char *row_key_a, const char *row_key_b);
+/*
+ * The order in which rows take a front end that two of them want, each as one of a type (enum lb_type): <0 where a is
+ * before b. Of services' it goes to whoever was given the address before who only wrote it down.
+ */
+int lb_owner_compare_claims(const char *row_key_a, uint8_t type_a, const char *row_key_b,
+			    uint8_t type_b);

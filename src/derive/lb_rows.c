@@ -99,16 +99,34 @@ static void wake_loser(const char *row_key, void *data)
 
 /* ---- a replacement ---- */
 
-/* Whether the row of the key gets it. One that has it and comes later is to look again. */
+/* As what the row has the front end. */
+static uint8_t type_held(const struct lb_service *row, const struct lb_claim_key *key)
+{
+	for (unsigned int i = 0; i < row->n_frontends; i++)
+		if (row->frontends[i].port == key->port &&
+		    addr_equal(&row->frontends[i].addr, &key->addr))
+			return row->frontends[i].type;
+	return 0; /* what has a claim has the front end */
+}
+
+/* Whether the row of the key gets it as one of the type. One that has it and comes later is to look again. */
 static bool win(struct replacement *replacement, const char *row_key,
-		const struct lb_claim_key *key)
+		const struct lb_claim_key *key, uint8_t type)
 {
 	struct lb_rows *rows = replacement->rows;
 	const struct lb_service *holder = lb_claims_find(rows->claims, key);
+	uint8_t held;
 
-	if (!holder || is_of(replacement->owner, holder->key))
+	if (!holder)
 		return true;
-	if (lb_owner_compare_rows(row_key, holder->key) > 0)
+	held = type_held(holder, key);
+	if (is_of(replacement->owner, holder->key)) {
+		/* As another type it may no longer be the first. */
+		if (held != type)
+			lb_losses_foreach_of(rows->losses, key, wake_loser, rows);
+		return true;
+	}
+	if (lb_owner_compare_claims(row_key, type, holder->key, held) > 0)
 		return false;
 	lb_claims_remove(rows->claims, key, holder);
 	wake_owner_of(rows, holder->key);
@@ -158,7 +176,7 @@ static void decide_frontends(struct replacement *replacement, unsigned int i)
 
 		if (is_taken_before(replacement, i, &all[j]))
 			continue;
-		if (win(replacement, draft->key, &key))
+		if (win(replacement, draft->key, &key, all[j].type))
 			all[n++] = all[j];
 		else
 			g_array_append_val(losses, key);
@@ -196,7 +214,8 @@ static void guard_addr(struct replacement *replacement, unsigned int i,
 
 	if (is_guarded(replacement, i + 1, &wildcard))
 		return;
-	if (!ops->is_node_addr(&frontend->addr, ops->data) && win(replacement, draft->key, &key))
+	if (!ops->is_node_addr(&frontend->addr, ops->data) &&
+	    win(replacement, draft->key, &key, wildcard.type))
 		g_array_append_val(draft->frontends, wildcard);
 	else
 		g_array_append_val((GArray *)replacement->losses->pdata[i], key);
