@@ -150,6 +150,16 @@ static bool may_redirect(const struct derive_config *config, const struct addr *
 	return !cidrs;
 }
 
+/* Nobody else in a cluster acts on one: unlike a node port, it is not left to kube-proxy. */
+static void tell_switched_off(const struct derivation *derivation)
+{
+	g_ptr_array_add(
+		derivation->problems,
+		g_strdup_printf("CiliumLocalRedirectPolicy %s: nothing is redirected unless "
+				"enable-local-redirect-policy is true",
+				derivation->redirect->meta.key));
+}
+
 static void refuse_addr(const struct derivation *derivation)
 {
 	const struct local_redirect *redirect = derivation->redirect;
@@ -244,6 +254,8 @@ void lb_redirect_derive(const struct lb_redirect_source *source,
 			derive_service(&derivation);
 		else
 			derive_addr(&derivation);
+	} else {
+		tell_switched_off(&derivation);
 	}
 	g_array_unref(derivation.pods);
 }

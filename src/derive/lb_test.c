@@ -248,6 +248,26 @@ static void a_service_that_nobody_reaches(void **state)
 	expect_problem(fixture, NULL);
 }
 
+static void a_redirect_that_is_switched_off(void **state)
+{
+	const struct fixture *fixture = *state;
+	struct local_redirect *redirect = (struct local_redirect *)row_new(&local_redirect_class);
+	struct txn *txn = txn_new(fixture->store);
+
+	object_meta_init_namespaced(&redirect->meta, "default", "r");
+	redirect->addr = addr_in(169, 254 << 16 | 7);
+	txn_put(txn, fixture->tables.local_redirects, &redirect->row);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	expect_problem(fixture, "CiliumLocalRedirectPolicy default/r: nothing is redirected unless "
+				"enable-local-redirect-policy is true");
+	txn = txn_new(fixture->store);
+	txn_remove(txn, fixture->tables.local_redirects, "default/r", strlen("default/r"));
+	txn_commit(txn);
+	store_settle(fixture->store);
+	expect_problem(fixture, NULL);
+}
+
 static void a_redirect_outside_its_prefixes(void **state)
 {
 	struct fixture *fixture = *state;
@@ -365,13 +385,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_slice_touches_its_row),
-		TEST(a_conflict_touches_two_rows),
-		TEST(ports_that_have_no_effect),
-		TEST(a_service_that_nobody_reaches),
-		TEST(a_redirect_outside_its_prefixes),
-		TEST(an_address_is_whose_it_was_given),
-		TEST(nothing_is_left),
+		TEST(a_slice_touches_its_row),          TEST(a_conflict_touches_two_rows),
+		TEST(ports_that_have_no_effect),        TEST(a_service_that_nobody_reaches),
+		TEST(a_redirect_that_is_switched_off),  TEST(a_redirect_outside_its_prefixes),
+		TEST(an_address_is_whose_it_was_given), TEST(nothing_is_left),
 	};
 #undef TEST
 
