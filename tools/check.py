@@ -99,7 +99,7 @@ def meson_test(name, env=None):
     return total if total.failed or not status else total + Count(failed=1)
 
 
-def pytest(name, *options, env=None, minutes=35):
+def pytest(name, *options, env=None, minutes=60):
     report = ROOT / name / "pytest.xml"
     report.unlink(missing_ok=True)
     status = run([sys.executable, "-m", "pytest", "-q", f"--junitxml={report}", *options,
@@ -139,7 +139,7 @@ def suites(jobs):
         ("unit under the sanitizers", lambda: meson_test("build-asan", SANITIZED)),
         ("network", lambda: pytest("build-check")),
         ("network under the sanitizers", lambda: pytest(
-            "build-asan", "-m", "core", env={**SANITIZED, "AXONEME_TEST_PATIENCE": "4"})),
+            "build-asan", "-m", "core", env={**SANITIZED, "AXONEME_TEST_PATIENCE": "2"})),
     ]
 
 

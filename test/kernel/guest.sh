@@ -28,6 +28,6 @@ ip link del lxc0
 cd /axoneme || exit 1
 # The machine is emulated: everything takes ten times as long as it should.
 # shellcheck disable=SC2046 # a list of files
-AXONEME_BUILD=/axoneme/build AXONEME_TEST_PATIENCE=20 PYTHONDONTWRITEBYTECODE=1 \
+AXONEME_BUILD=/axoneme/build AXONEME_TEST_PATIENCE=4 PYTHONDONTWRITEBYTECODE=1 \
 	python3 -m pytest -q -m "core or kernel" --tb=short --color=no --durations=10 $(cat /tests) || fail "network tests"
 exit $failed

@@ -99,26 +99,26 @@ def wrong_checksums(packets, layer):
 
 @pytest.mark.core
 @pytest.mark.parametrize("kind", [probe.TCP, probe.UDP], ids=["tcp", "udp"])
-def test_checksums_on_the_wire(node, family, kind, tmp_path):
+def test_checksums_on_the_wire(node, family, kind):
     """What leaves the node, masqueraded, is right to the bit: seen with offloads off."""
     pod = node.pod("a")
     probe.set_offload(node, "eth0", False)
     layer = TcpHeader if kind == probe.TCP else UdpHeader
     with probe.Server(node.site.far, family, kind) as server, \
-            probe.capture(node.site.far, "eth0", f"dst port {server.port}", tmp_path / "p") as end:
+            probe.capture(node.site.far, "eth0", f"dst port {server.port}") as seen:
         for n_bytes in 1, 2, 3, 700, 1399:
             probe.talk(pod, kind, FAR[family], server.port, payload=BLOCK[:n_bytes])
-        packets = end()
+        packets = seen()
     assert len(packets) >= 5
     assert not wrong_checksums(packets, layer)
 
 
-def test_hop_limit_goes_down_once_per_hop(node, family, tmp_path):
+def test_hop_limit_goes_down_once_per_hop(node, family):
     """Two routers lie between a pod and the far host: the node and the world."""
     pod = node.pod("a")
-    with probe.capture(node.site.far, "eth0", "icmp or icmp6", tmp_path / "p") as end:
+    with probe.capture(node.site.far, "eth0", "icmp or icmp6") as seen:
         assert probe.ping(pod, FAR[family], "-t", "64")
-        packets = [packet for packet in end() if packet.haslayer(IP) or packet.haslayer(IPv6)]
+        packets = [packet for packet in seen() if packet.haslayer(IP) or packet.haslayer(IPv6)]
     source = node.addresses[family]
     limits = {packet[IP].ttl if family == socket.AF_INET else packet[IPv6].hlim
               for packet in packets

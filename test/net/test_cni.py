@@ -55,7 +55,7 @@ def test_first_packet_goes_at_once(shared_node, family):
     started = time.monotonic()
     with probe.Server(two, family, probe.TCP) as server:
         probe.talk(one, probe.TCP, two.address(family), server.port)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 0.95, "a lost packet is sent again after a second"
     one.delete()
     two.delete()
 
@@ -176,7 +176,7 @@ def test_agent_killed_while_pods_come_and_go(site):
     node.wait_ready()
     probe.eventually(lambda: not endpoints(node) and not list(node.dir.glob("run/deleteQueue/*")),
                      what="no endpoint is left")
-    assert "lxc" not in node.exec("ip", "-br", "link").stdout
+    probe.eventually(lambda: "lxc" not in node.exec("ip", "-br", "link").stdout, what="no interface is left")
 
 
 def test_del_while_the_agent_is_down(site):
@@ -202,7 +202,7 @@ def test_addresses_work_when_the_plugin_has_answered(site):
         for i in range(20):
             pod = node.sandbox(f"p{i}").add()
             with pod.socket(socket.AF_INET6, probe.UDP) as own:
-                own.settimeout(1)
+                own.settimeout(10)
                 own.bind(("::", 9))
                 own.sendto(b"to myself", (pod.ipv6, 9))
                 assert own.recv(100) == b"to myself"

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from harness import patience
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +141,9 @@ class Terminal:
         self.seen = ""
         os.write(self.fd, text.encode())
 
-    def shows(self, text, seconds=15):
+    def shows(self, text, seconds=5):
         """Whether it appears after what was typed last."""
-        end = time.monotonic() + seconds * float(os.environ.get("AXONEME_TEST_PATIENCE", "1"))
+        end = time.monotonic() + patience.stretch(seconds)
         while text not in self.seen and time.monotonic() < end:
             if select.select([self.fd], [], [], 0.2)[0]:
                 self.seen += os.read(self.fd, 4096).decode(errors="replace")

@@ -274,7 +274,7 @@ def test_killed_while_it_writes(node, call, value):
     assert "attached" in tracer.stderr.readline()
     done = node.cli("config", "set", "log-opt", texts["new"].strip(), check=False)
     tracer.communicate(timeout=10)
-    assert done.returncode != 0 and node.agent.wait(timeout=10) == -signal.SIGKILL
+    assert done.returncode != 0 and node.wait_ended() == -signal.SIGKILL
     assert (node.config_dir / "log-opt").read_text() == texts[value]
     node.start_agent()
     node.cli("config", "set", "log-opt", "level=info")

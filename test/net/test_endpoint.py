@@ -134,7 +134,7 @@ def set_option(node, number, *words):
     assert out == f"Endpoint {number} configuration updated successfully\n"
 
 
-def test_source_verification_of_one_endpoint(node, family, tmp_path):
+def test_source_verification_of_one_endpoint(node, family):
     """Off: what comes from a foreign address gets out. On again, over a restart: it is dropped."""
     pod, other = node.pod("a"), node.pod("b")
     number = pod.endpoint()["id"]
@@ -142,9 +142,9 @@ def test_source_verification_of_one_endpoint(node, family, tmp_path):
     set_option(node, number, "SourceIPVerification=disable")
     restart(node, True)
     assert options(node, number)["SourceIPVerification"] == "Disabled"
-    with probe.capture(other, "eth0", "port 4321", tmp_path / "p") as end:
+    with probe.capture(other, "eth0", "port 4321") as seen:
         inject(pod, family, packet)
-        assert len(end()) == 1
+        probe.eventually(lambda: len(seen()) == 1, what="one packet")
     for value in "enable", "default":
         set_option(node, number, f"SourceIPVerification={value}")
         before = observe.metric(node, "Invalid source ip", "egress")

@@ -71,7 +71,7 @@ def test_allowed(shop, family):
     assert re.search(r"allowed by rule CiliumNetworkPolicy shop/web spec.ingress\[0\] "
                      r"\(\S+/web.yaml:\d+\)\n +log: shop team\n", text)
     assert text.endswith("result      allowed: goes into the pod\n")
-    assert connects(shop.front, shop.web, family, 82)
+    assert connects(shop.front, shop.web, family, 82, 10)
 
 
 @pytest.mark.core

@@ -3,6 +3,8 @@
 
 import os
 
+import pytest
+
 from harness import probe
 from harness.site import FAR, FAR_ROUTER, WORLD, Site
 from scapy.layers.inet import UDP
@@ -22,13 +24,13 @@ def test_hops_names_the_routers(site, family):
     assert FAR_ROUTER[family]
 
 
-def test_capture_sees_packets_as_on_a_wire(site, family, tmp_path):
+def test_capture_sees_packets_as_on_a_wire(site, family):
     node = site.node(start=False)
     probe.set_offload(node, "eth0", False)
     with probe.Server(site.far, family, probe.UDP) as server, \
-            probe.capture(site.far, "eth0", f"udp dst port {server.port}", tmp_path / "p") as end:
+            probe.capture(site.far, "eth0", f"udp dst port {server.port}") as seen:
         probe.talk(node, probe.UDP, FAR[family], server.port, b"seen")
-        packets = end()
+        packets = seen()
     assert len(packets) == 1
     assert bytes(packets[0][UDP].payload) == b"seen"
 
@@ -56,3 +58,27 @@ def test_sockets_of_a_node_with_a_cgroup(family):
     path = node.cgroup.path
     site.close()
     assert not path.exists()
+
+
+def test_waiting_outlasts_whatever_is_raised(monkeypatch):
+    """What is raised meanwhile is no failure, but is told when it never ends."""
+    raised = iter([ConnectionRefusedError(), KeyError("x"), AssertionError(), IndexError(), StopIteration()])
+
+    def condition():
+        for error in raised:
+            raise error
+        return "done"
+
+    assert probe.eventually(condition) == "done"
+    monkeypatch.setattr(probe.patience, "FACTOR", 1)
+    with pytest.raises(AssertionError, match="the end not true within 0.1 s") as told:
+        probe.eventually(lambda: {}["missing"], 0.1, "the end")
+    assert isinstance(told.value.__cause__, KeyError)
+
+
+def test_capture_keeps_what_it_has_seen(site, family):
+    with probe.Server(site.far, family, probe.UDP) as server, \
+            probe.capture(site.far, "eth0", f"udp dst port {server.port}") as seen:
+        for n in 1, 2:
+            probe.talk(site.world, probe.UDP, FAR[family], server.port, b"seen")
+            assert len(seen()) == n

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from harness import observe, probe
+from harness import observe, patience, probe
 
 PORT = 9962
 WEB = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy",
@@ -197,12 +197,12 @@ def test_bpf_policy(shop):
     shop.start_agent()
 
 
-def reaches(client, server, port=80):
+def reaches(client, server, seconds=patience.stretch(2)):
     """Whether a connection to the pod's echo server is answered."""
     connection = client.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        connection.settimeout(0.4)
-        connection.connect((server.ipv4, port))
+        connection.settimeout(seconds)
+        connection.connect((server.ipv4, 80))
         return True
     except OSError:
         return False
@@ -213,7 +213,7 @@ def reaches(client, server, port=80):
 def test_modes_at_run_time(shop):
     other = shop.pod("other", {"app": "other"}, "shop")
     probe.Server(shop.web, socket.AF_INET, probe.TCP, port=80)
-    assert reaches(shop.front, shop.web) and not reaches(other, shop.web)
+    assert reaches(shop.front, shop.web) and not reaches(other, shop.web, 0.4)
     config = shop.cli("config").stdout
     assert re.search(r"^PolicyEnforcement +: default$", config, re.M)
     assert re.search(r"^PolicyAuditMode +: Disabled$", config, re.M)
@@ -224,16 +224,16 @@ def test_modes_at_run_time(shop):
                if line.startswith(f"{number} "))
     assert "Disabled (Audit)" in row
     shop.cli("endpoint", "config", number, "PolicyAuditMode=default")
-    assert not reaches(other, shop.web)
+    assert not reaches(other, shop.web, 0.4)
     shop.cli("config", "PolicyAuditMode=Enabled")
     assert reaches(other, shop.web)
     shop.cli("config", "PolicyAuditMode=Disabled", "PolicyEnforcement=never")
     assert reaches(other, shop.web)
     assert re.search(r"^PolicyEnforcement +: never$", shop.cli("config").stdout, re.M)
     shop.cli("config", "PolicyEnforcement=always")
-    assert not reaches(shop.front, shop.web), "nothing lets front out"
+    assert not reaches(shop.front, shop.web, 0.4), "nothing lets front out"
     shop.cli("config", "PolicyEnforcement=default")
-    assert reaches(shop.front, shop.web) and not reaches(other, shop.web)
+    assert reaches(shop.front, shop.web) and not reaches(other, shop.web, 0.4)
     done = shop.cli("config", "PolicyEnforcement=maybe", check=False)
     assert done.returncode == 1 and "default, always or never" in done.stderr
 
@@ -242,7 +242,7 @@ def test_metrics(shop):
     other = shop.pod("other", {"app": "other"}, "shop")
     probe.Server(shop.web, socket.AF_INET, probe.TCP, port=80)
     before = samples(shop)
-    assert reaches(shop.front, shop.web) and not reaches(other, shop.web)
+    assert reaches(shop.front, shop.web) and not reaches(other, shop.web, 0.4)
     after = samples(shop)
 
     def grown(name, labels=""):

@@ -139,7 +139,7 @@ def test_missed_and_said(site, name, config, words, family):
 def test_nothing_could_work_without(site, names, said):
     node = site.node(start=False)
     node.start_agent(wrapper=without(*names), wait=False)
-    assert node.agent.wait(timeout=10) != 0
+    assert node.wait_ended() != 0
     assert said in node.log() and "nothing works" in node.log()
     assert "cilium_host" not in node.exec("ip", "link").stdout
 
@@ -169,7 +169,7 @@ def test_mount_needs_sys_admin(site):
     node = site.node(start=False, bpf_root="/mnt/no-bpffs")
     node.exec("mount", "-t", "tmpfs", "tmpfs", "/mnt")
     node.start_agent(wrapper=having("net_admin", "bpf", "perfmon", "dac_override"), wait=False)
-    assert node.agent.wait(timeout=10) != 0
+    assert node.wait_ended() != 0
     assert "mounting a BPF file system" in node.log() and "CAP_SYS_ADMIN" in node.log()
 
 

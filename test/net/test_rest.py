@@ -521,8 +521,9 @@ def test_hostile_bytes(shared_node, name):
     before = taken(shared_node), len(list(descriptors.iterdir()))
     for _ in range(500):
         with socket.socket(socket.AF_UNIX, kind) as client:
-            client.settimeout(0.1)
+            client.settimeout(10)
             client.connect(str(path))
+            client.settimeout(0.1)
             # It may hang up before all is sent, or wait for what the noise announced.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
                 client.sendall(hostile(generator))
@@ -542,8 +543,8 @@ def test_silent_clients_do_not_keep_others_out(shared_node):
         silent[-1].sendall(b"GET /v1/healthz HTTP/1.1\r\nHost:")
     started = time.monotonic()
     assert shared_node.request("GET", "/v1/healthz")[0] == 200
-    assert time.monotonic() - started < 1
-    silent[0].settimeout(15)
+    assert time.monotonic() - started < 5
+    silent[0].settimeout(60)
     silent[0].recv(1000)  # an answer or the end: it is not kept for ever
     for each in silent:
         each.close()

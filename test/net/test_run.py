@@ -93,7 +93,7 @@ def test_signals_go_on_to_the_command(shared_node, number):
     pids = [int(pid) for pid in shared_node.exec(
         "pgrep", "-f", f"^{shared_node.program('cilium')} run --name web").stdout.split()]
     os.kill(pids[0], number)
-    assert pod.process.wait(timeout=5) == 42
+    assert pod.process.wait(timeout=60) == 42
     assert not pods_of(shared_node)
     pod.close()
 

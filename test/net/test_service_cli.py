@@ -85,6 +85,11 @@ def test_service_list(shop):
     assert [int(row[0]) for row in rows(table)] == sorted(int(row[0]) for row in rows(table))
 
 
+def complete(node, *words):
+    """{candidate: help} for the word that is begun."""
+    return dict(line.split("\t") for line in node.cli("__complete", *words).stdout.splitlines())
+
+
 def test_service_get(shop):
     number = id_of(shop, "10.96.0.7", 80)
     assert rows(shop.cli("service", "get", str(number)).stdout)[0][:3] == [
@@ -120,9 +125,30 @@ def test_update_and_delete(shop):
     assert refused.returncode == 1 and "shop/web" in refused.stderr
     shop.cli("service", "update", "--id", "702", "--frontend", "[2001:db8::99]:53", "--protocol",
              "udp", "--backends", "[fd00::5]:53")
+    # So those are offered that hands made.
+    assert complete(shop, "service", "delete", "") == {"700": "192.0.2.99:80/TCP",
+                                                       "702": "[2001:db8::99]:53/UDP"}
+    assert complete(shop, "service", "update", "--id=70") == {"--id=700": "192.0.2.99:80/TCP",
+                                                              "--id=702": "[2001:db8::99]:53/UDP"}
+    offered = complete(shop, "service", "get", "")
+    assert len(offered) == 8 and offered[other] == "10.96.0.7:80/TCP shop/web"
     assert shop.cli("service", "delete", "700").stdout == "Service 700 deleted successfully\n"
     assert shop.cli("service", "delete", "--all").stdout == "Service 702 deleted successfully\n"
     assert len(services(shop)) == 6
+
+
+def test_numbers_that_nobody_sees(shop):
+    """An address's other ports have a number, too: it is given up to who asks for it."""
+    def others():
+        return {row[0]: int(re.search(r"\((\d+)\)", row[1])[1])
+                for row in rows(shop.cli("bpf", "lb", "list").stdout) if "wildcard" in row[-1]}
+    number = others()["10.96.0.7:0/ANY"]
+    assert number not in {each["spec"]["id"] for each in services(shop)}
+    shop.cli("service", "update", "--id", str(number), "--frontend", "192.0.2.98:80")
+    assert rows(shop.cli("service", "get", str(number)).stdout) == [
+        [str(number), "192.0.2.98:80/TCP", "ClusterIP"]]
+    assert others()["10.96.0.7:0/ANY"] != number
+    shop.cli("service", "delete", str(number))
 
 
 @pytest.mark.parametrize("argv, why", [
@@ -171,7 +197,7 @@ def test_bpf_lb_ranges(shop):
         **service("open", ["10.96.0.8"], [{"port": 443}], type="LoadBalancer",
                   loadBalancerSourceRanges=["198.51.100.0/24"]),
         "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}})
-    probe.eventually(lambda: "203.0.113.7" in shop.cli("bpf", "lb", "list").stdout, 10, "it is there")
+    probe.eventually(lambda: id_of(shop, "203.0.113.7", 443), 10, "it is there")
     number = id_of(shop, "203.0.113.7", 443)
     text = shop.cli("bpf", "lb", "list", "--source-ranges").stdout
     assert text.startswith("SOURCE RANGE (REVNAT_ID)")
@@ -251,8 +277,8 @@ def test_lrp_list(shop):
             "podIPs": [{"ip": pod.address(socket.AF_INET)}, {"ip": pod.address(socket.AF_INET6)}],
             "phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
     shop.put_manifest("meta.yaml", pod_object)
-    listed = probe.eventually(lambda: (lambda text: "169.254" in text and text)(
-        shop.cli("lrp", "list").stdout), 10, "the redirect is in force")
+    probe.eventually(lambda: "169.254" in shop.cli("lrp", "list").stdout, 10, "the redirect is in force")
+    listed = shop.cli("lrp", "list").stdout
     assert re.split(r" {3,}", listed.splitlines()[0].rstrip()) == [
         "LRP namespace", "LRP name", "FrontendType", "Matching Service"]
     assert rows(listed)[0][:3] == ["shop", "meta", "IP + port"]
@@ -274,8 +300,9 @@ def test_switches(shared_site, off):
                   sessionAffinity="ClientIP", internalTrafficPolicy="Local",
                   loadBalancerSourceRanges=["198.51.100.0/24"]),
         "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.9"}]}}})
-    text = probe.eventually(lambda: (lambda found: "203.0.113.9:80" in found and found)(
-        node.cli("bpf", "lb", "list").stdout), 10, "the service is in force")
+    probe.eventually(lambda: [each for each in services(node) if frontend(each) == ("203.0.113.9", 80)
+                              and each["status"].get("realized")], 10, "the service is in force")
+    text = node.cli("bpf", "lb", "list").stdout
     for key, flag in SWITCHES.items():
         assert (flag in text) == (key != off), (key, text)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who asks whether services are healthy: load balancers outside, old probes, and the agent itself."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -18,7 +19,7 @@ HEALTH_PORT = 31999
 def get(namespace, address, port, path="/"):
     """(status, headers, decoded body) of an HTTP server, seen from the namespace; None: nobody listens."""
     try:
-        with probe.connect(namespace, probe.TCP, address, port, timeout=3) as client:
+        with probe.connect(namespace, probe.TCP, address, port) as client:
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             answer = http.client.HTTPResponse(client)
             answer.begin()
@@ -95,15 +96,13 @@ def test_health_check_node_port(balanced):
 def test_health_check_node_port_that_is_taken(balanced):
     """It is a failing job, tried again until it works."""
     node = balanced.nodes[0]
-    squatter = node.socket(socket.AF_INET6, socket.SOCK_STREAM)
-    squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    squatter.bind(("::", HEALTH_PORT))
-    squatter.listen()
-    put_local(balanced, balanced.endpoints("server1"))
-    probe.eventually(lambda: "default/local" in (controller(node, "health-check-node-ports")
-                                                 or {}).get("last-failure-msg", ""),
-                     what="the status says whose port it is")
-    squatter.close()
+    with node.socket(socket.AF_INET6, socket.SOCK_STREAM) as squatter:
+        squatter.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        squatter.bind(("::", HEALTH_PORT))
+        squatter.listen()
+        put_local(balanced, balanced.endpoints("server1"))
+        probe.eventually(lambda: "default/local" in controller(node, "health-check-node-ports")["last-failure-msg"],
+                         what="the status says whose port it is")
     probe.eventually(lambda: health(balanced, 1) == (200, 1), seconds=15, what="it is tried again")
     assert not controller(node, "health-check-node-ports")["consecutive-failure-count"]
 
@@ -128,8 +127,9 @@ def test_healthz_of_kube_proxy(site, family):
 
 # The agent's own health checks.
 
-CHECK = {"axoneme.io/health-check": "tcp", "axoneme.io/health-check-interval": "200ms",
-         "axoneme.io/health-check-timeout": "90ms"}
+# Who answers late because the machine is slow must not count as dead.
+CHECK = {"axoneme.io/health-check": "tcp", "axoneme.io/health-check-interval": "600ms",
+         "axoneme.io/health-check-timeout": "590ms"}
 VIPS = ["172.20.0.41", "fd00:20::41"]
 
 
@@ -146,7 +146,8 @@ def states(node):
             for each in service["spec"]["backend-addresses"]}
 
 
-def servers_seen(site, family, n=20):
+def servers_seen(site, family, n=40):
+    """Who answers n questions: one of two is missed once in 10^11 times."""
     answers = {site.ask("client1", probe.TCP, VIPS[family == socket.AF_INET6], 80) for _ in range(n)}
     return {getattr(answer, "server", answer) for answer in answers}
 
@@ -168,9 +169,8 @@ def test_dead_back_end_is_out_and_back(balanced, family):
     """Two intervals after its death nobody new is sent to it; when it answers it is back."""
     node = balanced.nodes[0]
     put_checked(balanced, "server1", "server2")
-    probe.eventually(lambda: servers_seen(balanced, family) == {"server1", "server2"}, seconds=10,
-                     what="both serve")
-    assert not quarantined(node)
+    probe.eventually(lambda: servers_seen(balanced, family) == {"server1", "server2"}
+                     and not quarantined(node), seconds=10, what="both serve")
     dead = {f"{balanced.address('server2', each)} 8080" for each in (socket.AF_INET, socket.AF_INET6)}
     set_service(balanced, 2, False)
     try:
@@ -186,7 +186,7 @@ def test_dead_back_end_is_out_and_back(balanced, family):
 def test_dead_back_end_is_out_over_a_restart(balanced):
     """The next agent does not send anybody to it before it has asked."""
     node = balanced.nodes[0]
-    put_checked(balanced, "server1", "server2", **{"axoneme.io/health-check-interval": "1s"})
+    put_checked(balanced, "server1", "server2", **{"axoneme.io/health-check-interval": "2s"})
     set_service(balanced, 2, False)
     try:
         probe.eventually(lambda: len(quarantined(node)) == 2, seconds=10, what="server2 is out")
@@ -221,23 +221,28 @@ def test_health_check_of_http(balanced):
                 peer, _ = listener.accept()
             except OSError:
                 return
-            with peer:
+            # Who asked may have gone.
+            with contextlib.suppress(OSError), peer:
                 peer.recv(1000)
                 peer.sendall(b"HTTP/1.1 " + answers["status"] + b"\r\nContent-Length: 0\r\n\r\n")
 
     listener = balanced.namespaces["server1"].socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("0.0.0.0", 8099))
     listener.listen(64)
     thread = threading.Thread(target=serve, args=(listener,), daemon=True)
     thread.start()
-    balanced.put_service("checked", VIPS[:1], [objects.port(80, 8099)],
-                         [objects.endpoint(balanced.address("server1", socket.AF_INET), "node1")],
-                         annotations={**CHECK, "axoneme.io/health-check": "http:/ready"})
-    probe.eventually(lambda: states(node), what="the service is there")
-    answers["status"] = b"503 Service Unavailable"
-    probe.eventually(lambda: len(quarantined(node)) == 1, seconds=10, what="503 is no health")
-    node.wait_log("A back end does not answer", "HTTP status 503")
-    answers["status"] = b"204 No Content"
-    probe.eventually(lambda: not quarantined(node), seconds=10, what="204 is")
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
+    try:
+        balanced.put_service("checked", VIPS[:1], [objects.port(80, 8099)],
+                             [objects.endpoint(balanced.address("server1", socket.AF_INET), "node1")],
+                             annotations={**CHECK, "axoneme.io/health-check": "http:/ready"})
+        probe.eventually(lambda: states(node), what="the service is there")
+        answers["status"] = b"503 Service Unavailable"
+        probe.eventually(lambda: len(quarantined(node)) == 1, seconds=10, what="503 is no health")
+        node.wait_log("A back end does not answer", "HTTP status 503")
+        answers["status"] = b"204 No Content"
+        probe.eventually(lambda: not quarantined(node), seconds=10, what="204 is")
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()

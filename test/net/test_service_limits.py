@@ -4,8 +4,6 @@
 import contextlib
 import random
 import socket
-import threading
-import time
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
@@ -20,6 +18,7 @@ from harness.whoami import SILENT, Conversation
 
 N_KEPT = 1000
 TABLE = 16_384
+N_ROUNDS = 20
 NO_PORT = "No mapping for NAT masquerade"
 N_PORTS = 1024  # above the range of node ports
 
@@ -67,12 +66,9 @@ class Flood:
             raw.bind(("eth0", 0))
             return ":".join(f"{byte:02x}" for byte in raw.getsockname()[4])
 
-    def send(self, n, seconds=0):
+    def send(self, n):
         """Each from an address and a port of its own; no header checksum is asked for on the way."""
-        begin = time.monotonic()
-        for i in range(n):
-            if i % 64 == 0:
-                time.sleep(max(0.0, begin + seconds * i / n - time.monotonic()))
+        for _ in range(n):
             self.frame[self.address_at] = self.random.randrange(10, 250)
             self.frame[self.port_at:self.port_at + 2] = self.random.randrange(1024, 65536).to_bytes(2, "big")
             with contextlib.suppress(OSError):
@@ -83,8 +79,15 @@ class Flood:
 
 
 def kept(site, stack, kind, target, n):
-    return [stack.enter_context(Conversation(site.namespaces["far"], kind, *target, timeout=2))
-            for _ in range(n)]
+    return [stack.enter_context(Conversation(site.namespaces["far"], kind, *target)) for _ in range(n)]
+
+
+def answer_of(client):
+    """Who answers, None: nobody does. A datagram that comes right behind a flood may be lost before any program."""
+    for _ in range(1 if client.socket.type == probe.TCP else 3):
+        with contextlib.suppress(OSError):
+            return client.ask().server
+    return None
 
 
 def ask_all(clients, servers):
@@ -93,10 +96,7 @@ def ask_all(clients, servers):
     for i, client in enumerate(clients):
         if client is None:
             continue
-        try:
-            answer = client.ask().server
-        except OSError:
-            answer = None
+        answer = answer_of(client)
         if servers[i] not in (None, answer):
             clients[i], lost = None, lost + 1
         servers[i] = answer
@@ -106,7 +106,7 @@ def ask_all(clients, servers):
 def test_table_of_connections_is_full(site, family):
     """
     A node's table has two entries for a connection to a service. Twice as many half-open ones as there is room for,
-    in some seconds: of 1,000 that are open and speak, at most one is lost.
+    while 1,000 that are open speak twenty times: at most one of those is lost.
     """
     target = site.nodes[0].addresses[family], 30002
     with contextlib.ExitStack() as stack:
@@ -114,14 +114,10 @@ def test_table_of_connections_is_full(site, family):
         servers = [None] * N_KEPT
         ask_all(clients, servers)
         flood = stack.enter_context(contextlib.closing(Flood(site, family, probe.TCP, 30001)))
-        sender = threading.Thread(target=flood.send, args=(TABLE, 5))
-        sender.start()
-        lost, rounds = 0, 0
-        while sender.is_alive() or rounds < 2:
+        lost = 0
+        for _ in range(N_ROUNDS):
+            flood.send(TABLE // N_ROUNDS)
             lost += ask_all(clients, servers)
-            rounds += 1
-        sender.join()
-        lost += ask_all(clients, servers)
         assert lost <= N_KEPT / 1000, f"{lost} of {N_KEPT} connections were lost"
     assert site.ask("far", probe.TCP, *target) != SILENT
 

@@ -15,7 +15,7 @@ from harness.objects import port
 from harness.service_set import CLUSTER, INGRESS, KINDS
 from harness.service_site import ServiceSite
 from harness.site import FAR
-from harness.whoami import REFUSED, SILENT, Answer, Conversation
+from harness.whoami import QUIET_SECONDS, REFUSED, SILENT, Answer, Conversation
 
 UNREACHABLE = {socket.AF_INET: (3, 3), socket.AF_INET6: (1, 4)}
 FAMILY_NAME = {socket.AF_INET: "IPv4", socket.AF_INET6: "IPv6"}
@@ -102,8 +102,8 @@ def test_large_transfers(site, family):
                          [port(80, listener.port, "TCP", 30020)], site.endpoints("server2"),
                          type="NodePort")
         payload = bytes(range(256)) * 4096
-        probe.eventually(lambda: not probe.refused(lambda: probe.talk(
-            site.namespaces["far"], probe.TCP, node.addresses[family], 30020)))
+        probe.eventually(lambda: probe.talk(site.namespaces["far"], probe.TCP, node.addresses[family], 30020),
+                         what="the service serves")
         probe.talk(site.namespaces["far"], probe.TCP, node.addresses[family], 30020, payload)
     site.remove("large.yaml")
 
@@ -134,26 +134,30 @@ def test_source_ranges(site, family, kind):
     node, reason = site.nodes[0], "Denied by LB src range check"
     before = observe.metric(node, reason, "ingress")
     _, balancer = front_ends(site, 6, family)
-    assert site.ask("far", kind, *balancer) == SILENT
+    assert site.ask("far", kind, *balancer, timeout=QUIET_SECONDS) == SILENT
     assert observe.metric(node, reason, "ingress") > before
 
 
 def test_cluster_address_is_not_for_outside(site, family, kind):
-    assert site.ask("far", kind, CLUSTER[FAMILY_NAME[family]].format(1), 80) == SILENT
+    assert site.ask("far", kind, CLUSTER[FAMILY_NAME[family]].format(1), 80, timeout=QUIET_SECONDS) == SILENT
 
 
 def test_affinity(site, family, kind):
     """A client keeps its server, and chooses anew when it was away for longer than the timeout."""
     target = front_ends(site, 5, family)[0]
-    chosen = set()
-    for _ in range(16):
+    chosen, n_judged = set(), 0
+    for _ in range(40):  # the other one is missed once in 10^11 times
+        begin = time.monotonic()
         answers = {site.ask("far", kind, *target).server for _ in range(10)}
-        assert len(answers) == 1, answers
+        # The table counts whole seconds: of the two of the timeout one is sure.
+        if time.monotonic() - begin < 1:
+            assert len(answers) == 1, answers
+            n_judged += 1
         chosen |= answers
-        if len(chosen) == 2:
+        if len(chosen) == 2 and n_judged:
             break
-        time.sleep(3.2)  # the table counts whole seconds
-    assert chosen == {"server1", "server2"}
+        time.sleep(3.2)
+    assert chosen == {"server1", "server2"} and n_judged
 
 
 def packets(capture):
@@ -168,16 +172,15 @@ def packets(capture):
 
 
 @pytest.mark.kernel
-def test_dsr_returns_from_the_server_to_the_client(dsr_site, family, kind, tmp_path):
+def test_dsr_returns_from_the_server_to_the_client(dsr_site, family, kind):
     """Seen at both nodes' devices: the request comes by node 1, the answer leaves node 2 as node 1's."""
     site = dsr_site
     front, far = site.nodes[0].addresses[family], FAR[family]
     with contextlib.ExitStack() as stack:
-        ends = [stack.enter_context(probe.capture(node, "eth0", f"host {far}", tmp_path / f"n{i}.pcap"))
-                for i, node in enumerate(site.nodes)]
+        seen = [stack.enter_context(probe.capture(node, "eth0", f"host {far}")) for node in site.nodes]
         with Conversation(site.namespaces["far"], kind, front, 30002) as client:
             assert {client.ask() for _ in range(5)} == {Answer("server2", far)}
-        first, second = (packets(end()) for end in ends)
+        first, second = (packets(each()) for each in seen)
     assert (far, front) in first
     assert (front, far) not in first, "the answer came back by node 1"
     assert (front, far) in second
@@ -189,7 +192,9 @@ def test_dsr_large_answer(dsr_site, family):
         client.socket.sendall(b"?\n" * 20_000)
         n_bytes = 0
         while n_bytes < 20_000 * len("server2 x 1\n"):
-            n_bytes += len(client.socket.recv(65536))
+            data = client.socket.recv(65536)
+            assert data, f"the connection ended after {n_bytes} bytes"
+            n_bytes += len(data)
 
 
 def test_dsr_near_server_is_the_same(dsr_site, family, kind):
@@ -208,12 +213,15 @@ def test_host_ports(site, family, kind):
         "status": {"podIP": server.ipv4, "podIPs": [{"ip": server.ipv4}, {"ip": server.ipv6}]}})
     (node.manifest_dir / "default-server1.yaml").unlink(missing_ok=True)
     address = node.addresses[family]
-    probe.eventually(lambda: isinstance(site.ask("far", kind, address, 8500), Answer),
-                     what=f"hostPort of {kind_name}")
-    for client in "far", "host1", "client1", "client2":
-        assert getattr(site.ask(client, kind, address, 8500), "server", None) == "server1", client
-    node.put_pod_manifest("server1", {"name": "server1"})
-    site.remove("default-hostport.yaml")
+    try:
+        probe.eventually(lambda: isinstance(site.ask("far", kind, address, 8500), Answer),
+                         what=f"hostPort of {kind_name}")
+        site.settle()
+        for client in "far", "host1", "client1", "client2":
+            assert getattr(site.ask(client, kind, address, 8500), "server", None) == "server1", client
+    finally:
+        node.put_pod_manifest("server1", {"name": "server1"})
+        site.remove("default-hostport.yaml")
 
 
 def test_service_removed(site, family, kind):

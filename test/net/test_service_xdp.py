@@ -21,6 +21,7 @@ from scapy.layers.l2 import Ether
 from harness import objects, observe, probe, xdp_pass
 from harness.decap import Decapsulator
 from harness.namespace import Namespace
+from harness.node import READY_SECONDS
 from harness.site import FAR, Site
 from harness.whoami import REFUSED, SILENT, Answer, Conversation, Whoami, ask
 
@@ -86,7 +87,7 @@ class Balancer:
         for family in VIPS:
             for kind in KINDS.values():
                 probe.eventually(lambda: {getattr(self.ask(kind, family), "server", None)
-                                          for _ in range(12)} == set(self.servers), 10)
+                                          for _ in range(12)} == set(self.servers), 10, "all answer")
 
     def close(self):
         if hasattr(self, "node"):
@@ -141,19 +142,17 @@ def test_direct_return(direct, family, kind):
 
 
 @pytest.mark.kernel
-def test_direct_return_takes_its_way(direct, family, kind, tmp_path):
+def test_direct_return_takes_its_way(direct, family, kind):
     """To the server in a packet of the balancer's; back past the balancer, whose kernel sees neither."""
     node, ipv6 = direct.node, family == socket.AF_INET6
     with contextlib.ExitStack() as stack:
-        seen = stack.enter_context(probe.capture(node, "eth0", f"host {FAR[family]}",
-                                                 tmp_path / "node.pcap"))
-        came = [stack.enter_context(probe.capture(server, "eth0", "ip6 proto 41" if ipv6 else "ip proto 4",
-                                                  tmp_path / f"{name}.pcap"))
-                for name, server in direct.servers.items()]
+        seen = stack.enter_context(probe.capture(node, "eth0", f"host {FAR[family]}"))
+        came = [stack.enter_context(probe.capture(server, "eth0", "ip6 proto 41" if ipv6 else "ip proto 4"))
+                for server in direct.servers.values()]
         for _ in range(10):
             assert isinstance(direct.ask(kind, family), Answer)
         assert not seen(), "XDP has left packets to the kernel"
-        packets = [packet for finish in came for packet in finish()]
+        packets = [packet for each in came for packet in each()]
     assert len(packets) >= 10
     for packet in packets:
         outer = packet[Ether].payload
@@ -170,11 +169,11 @@ def test_snat(snat, family, kind):
 
 
 @pytest.mark.kernel
-def test_snat_of_known_connections_is_done_in_xdp(snat, family, kind, tmp_path):
+def test_snat_of_known_connections_is_done_in_xdp(snat, family, kind):
     node = snat.node
     with Conversation(snat.site.far, kind, VIPS[family], PORT) as conversation:
         first = conversation.ask()
-        with probe.capture(node, "eth0", f"host {FAR[family]}", tmp_path / "node.pcap") as seen:
+        with probe.capture(node, "eth0", f"host {FAR[family]}") as seen:
             assert {conversation.ask() for _ in range(20)} == {first}
             assert not seen(), "XDP has left packets to the kernel"
 
@@ -203,7 +202,7 @@ def test_agent_is_killed_under_load(mode, request, family):
             assert isinstance(made.ask(probe.UDP, family), Answer)
             assert isinstance(made.ask(probe.TCP, family), Answer)
         made.node.start_agent(wait=False)
-        deadline, n = time.monotonic() + 10, 0
+        deadline, n = time.monotonic() + READY_SECONDS, 0
         while n < 50 or not is_ready(made.node):
             assert conversation.ask() == first
             assert isinstance(made.ask(probe.TCP, family), Answer)

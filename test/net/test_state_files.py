@@ -149,7 +149,7 @@ def test_file_that_is_a_link(node, precious, which, name):
     plant(node, path, name, precious / "file")
     node.start_agent(wait=False)
     if name == "sysctls":
-        assert node.agent.wait(timeout=10) != 0
+        assert node.wait_ended() != 0
         assert "sysctls" in node.log() and "symbolic link" in node.log()
         return
     wait_serving(node)
@@ -218,7 +218,7 @@ def test_directory_that_others_can_change(site, which, bad):
     else:
         os.chmod(path.parent, 0o777)
     node.start_agent(wait=False)
-    assert node.agent.wait(timeout=10) != 0
+    assert node.wait_ended() != 0
     said = "belongs to the user 12345" if bad == "owner" else "chmod go-w"
     assert said in node.log() and str(path.parent) in node.log(), node.log()
     assert "cilium_host" not in node.exec("ip", "link").stdout
@@ -257,7 +257,7 @@ def test_planted_pin(node, precious):
     node.exec("mv", f"{globals_dir}/cilium_lxc", f"{globals_dir}/elsewhere")
     node.exec("ln", "-s", "elsewhere", f"{globals_dir}/cilium_lxc")
     node.start_agent(wait=False)
-    assert node.agent.wait(timeout=10) != 0
+    assert node.wait_ended() != 0
     assert "symbolic link" in node.log() and "cilium_lxc" in node.log()
     node.exec("rm", f"{globals_dir}/cilium_lxc", f"{globals_dir}/elsewhere")
     node.start_agent()
@@ -269,7 +269,7 @@ def test_bpffs_directory_of_somebody_else(site):
     node.exec("sh", "-e", stdin="chmod 1777 /sys/fs/bpf\nmkdir /sys/fs/bpf/tc\n"
               "chown 12345 /sys/fs/bpf/tc\n")
     node.start_agent(wait=False)
-    assert node.agent.wait(timeout=10) != 0
+    assert node.wait_ended() != 0
     assert "belongs to the user 12345" in node.log()
 
 
@@ -380,7 +380,7 @@ def test_default_group_need_not_exist(node):
 def test_unknown_socket_group_is_refused(site):
     node = site.node(start=False, socket_group="no-such-group")
     node.start_agent(wait=False)
-    assert node.agent.wait(timeout=10) != 0
+    assert node.wait_ended() != 0
     assert "socket-group" in node.log() and "no-such-group" in node.log()
     assert not node.socket_path.exists()
 

@@ -145,7 +145,7 @@ def test_newer_file_is_refused(node, name, family):
     path.write_text(json.dumps({**json.loads(good), "version": 99, "unknown": {"a": 1}}))
     before = contents(node.state_dir, node.lib_dir), maps(node), programs(node)
     node.start_agent(wait=False)
-    assert node.agent.wait(timeout=10) != 0
+    assert node.wait_ended() != 0
     assert str(path) in node.log() and "version 99" in node.log() and "newer" in node.log()
     after = contents(node.state_dir, node.lib_dir), maps(node), programs(node)
     assert after[1:] == before[1:]

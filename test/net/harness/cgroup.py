@@ -56,7 +56,7 @@ class Cgroup:
                 child = Cgroup.__new__(Cgroup)
                 child.path = below
                 child.close()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.path.rmdir()

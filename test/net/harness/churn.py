@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """
 Clients that open connections to a service all the time, keep each for a while and say which server answered.
-As a program: `churn.py KIND ADDRESS PORT CONCURRENT PAUSE_MS ASKS`; on SIGTERM it lets those that are open
-come to their end and prints every connection as JSON.
+As a program: `churn.py KIND ADDRESS PORT CONCURRENT PAUSE_MS ASKS ENOUGH`; prints a line when ENOUGH connections
+have ended; on SIGTERM it lets those that are open come to their end and prints every connection as JSON.
 """
 
 import json
@@ -15,20 +15,23 @@ import sys
 import time
 
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
-SILENT_SECONDS = 3.5  # the second retransmission of a SYN is due after three
+SILENT_SECONDS = 10  # the third retransmission of a SYN is due after seven
 
 
 class Churn:
-    def __init__(self, namespace, kind, address, port, concurrent=40, pause_ms=20, asks=5):
+    def __init__(self, namespace, kind, address, port, concurrent=40, pause_ms=20, asks=5, enough=1):
         self.process = namespace.popen(
             sys.executable, str(pathlib.Path(__file__).resolve()), kind, address, port, concurrent,
-            pause_ms, asks, stdout=subprocess.PIPE, text=True)
+            pause_ms, asks, enough, stdout=subprocess.PIPE, text=True)
+
+    def has_enough(self):
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
 
     def stop(self):
         """Dicts: opened, answers [(time, server)], ended, error (None: all was answered); CLOCK_MONOTONIC."""
         self.process.terminate()
-        result = json.loads(self.process.stdout.read())
-        self.process.wait(timeout=10)
+        result = json.loads(self.process.stdout.read().splitlines()[-1])
+        self.process.wait(timeout=60)
         return result
 
 
@@ -92,21 +95,20 @@ class Connection:
                 self.end(str(error))
 
 
-def run(kind, address, concurrent, pause, asks):
+def run(kind, address, concurrent, pause, asks, enough):
     stopping = []
     signal.signal(signal.SIGTERM, lambda *_: stopping.append(1))
-    live, done, opened = {}, [], 0
+    live, done = {}, []
     poller = select.epoll()
     begin = time.monotonic()
     while live or not stopping:
         # They begin one after the other, not in step.
         while not stopping and len(live) < min(concurrent, 1 + (time.monotonic() - begin) * concurrent):
             connection = Connection(kind, address, pause, asks)
-            opened += 1
             if connection.record["error"] is not None:
                 done.append(connection.record)
                 time.sleep(0.01)
-                continue
+                break
             live[connection.fileno()] = connection
             poller.register(connection.fileno(),
                             select.EPOLLIN if connection.is_connected else select.EPOLLOUT)
@@ -122,12 +124,16 @@ def run(kind, address, concurrent, pause, asks):
             if connection.fileno() < 0:
                 done.append(connection.record)
                 del live[number]
+        if enough and len(done) >= enough:
+            print("enough", flush=True)
+            enough = 0
     print(json.dumps(done), flush=True)
 
 
 def main():
-    kind, address, port, concurrent, pause_ms, asks = sys.argv[1:]
-    run(KINDS[kind], (address, int(port)), int(concurrent), int(pause_ms) / 1000, int(asks))
+    kind, address, port, concurrent, pause_ms, asks, enough = sys.argv[1:]
+    run(KINDS[kind], (address, int(port)), int(concurrent), int(pause_ms) / 1000, int(asks),
+        int(enough))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import threading
 
+from . import patience
 from .cgroup import SocketMaker
 
 CLONE_NEWNET = 0x40000000
@@ -78,7 +79,7 @@ class Namespace:
     def _env(self, env):
         return dict(os.environ, **{MARK: self.name}, **(env or {}))
 
-    def exec(self, *argv, check=True, stdin=None, timeout=30, env=None):
+    def exec(self, *argv, check=True, stdin=None, timeout=patience.stretch(30), env=None):
         """Runs a program in the namespace to its end. Output is text in .stdout and .stderr."""
         done = subprocess.run(
             self._argv(argv), input=stdin if stdin is not None else "", text=True,

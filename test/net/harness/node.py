@@ -13,12 +13,13 @@ import time
 
 import yaml
 
+from . import patience
 from .cgroup import Cgroup
 from .namespace import Namespace
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 PROGRAMS = {"cilium-agent": "src/agent", "cilium-cni": "src/cni", "cilium": "src/cli"}
-READY_SECONDS = 10 * float(os.environ.get("AXONEME_TEST_PATIENCE", "1"))
+READY_SECONDS = patience.stretch(10)
 
 
 def default_build():
@@ -69,7 +70,7 @@ class Pod(Namespace):
 
     def finish_cni(self, process, check=True):
         """Waits for a started call. Returns what it printed, decoded."""
-        stdout, stderr = process.communicate(timeout=90)
+        stdout, stderr = process.communicate(timeout=patience.stretch(30))
         if check and process.returncode != 0:
             raise AssertionError(f"CNI call of {self.name} failed: {stdout}{stderr}")
         return json.loads(stdout) if stdout.strip() else None
@@ -125,7 +126,7 @@ class RunPod(Namespace):
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = process.stdout.readline()
         if not line.strip().isdigit():
-            process.wait(timeout=10)
+            process.wait(timeout=READY_SECONDS)
             raise AssertionError(f"cilium run: {line}{process.stderr.read()}")
         self = cls.of_process(f"{node.name}-{name}", int(line), cgroup=node.cgroup)
         self.node, self.process, self.pod_name = node, process, name
@@ -148,7 +149,7 @@ class RunPod(Namespace):
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=READY_SECONDS)
         self.close()
 
 
@@ -239,19 +240,23 @@ class Node(Namespace):
 
     def kill_agent(self):
         self.agent.kill()
-        self.agent.wait(timeout=10)
+        self.agent.wait(timeout=READY_SECONDS)
 
     def stop_agent(self):
         """SIGTERM. Returns the exit status."""
         self.agent.terminate()
-        return self.agent.wait(timeout=10)
+        return self.wait_ended()
+
+    def wait_ended(self):
+        """Until the agent has ended by itself. Returns the exit status."""
+        return self.agent.wait(timeout=READY_SECONDS)
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def wait_log(self, *words, since=0, seconds=5):
         """Waits for a log line that holds all words. Returns it."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience.stretch(seconds)
         while time.monotonic() < deadline:
             for line in self.log()[since:].splitlines():
                 if all(word in line for word in words):
@@ -271,7 +276,7 @@ class Node(Namespace):
             connection.close()
         return answer.status, json.loads(text) if text.strip() else None
 
-    def cli(self, *argv, check=True, timeout=30):
+    def cli(self, *argv, check=True, timeout=patience.stretch(30)):
         """The cilium program. Returns .stdout, .stderr, .returncode."""
         return self.exec(self.program("cilium"), *argv, check=check, timeout=timeout)
 

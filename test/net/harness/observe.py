@@ -8,6 +8,8 @@ import select
 import subprocess
 import time
 
+from . import patience
+
 # Columns are separated by at least two spaces, words inside a cell by one.
 CELL = re.compile(r"\s{2,}")
 
@@ -48,11 +50,12 @@ class Monitor:
     def _take(self, text):
         self.text += text
 
-    def wait_listening(self, seconds=10):
+    def wait_listening(self, seconds=patience.stretch(10)):
         """Until it says that it listens: at its start, and after each restart of the agent."""
         said = []
         self._read(self.process.stderr, said.append, lambda: "Press Ctrl-C" in "".join(said),
                    seconds)
+        assert "Press Ctrl-C" in "".join(said), f"monitor does not listen: {said}"
 
     def read_until(self, enough, seconds=5):
         """Adds what it prints to .text until enough() or the time is over."""
@@ -63,7 +66,7 @@ class Monitor:
         def found():
             return [line for line in self.text.splitlines() if all(word in line for word in words)]
 
-        self.read_until(found, seconds)
+        self.read_until(found, patience.stretch(seconds))
         assert found(), f"monitor shows no line with {words}:\n{self.text}"
         return found()[0]
 

@@ -45,10 +45,10 @@ def number(pod):
     return pod.endpoint()["id"]
 
 
-def connects(client, server, family, port):
+def connects(client, server, family, port, seconds=0.4):
     """Whether a packet to the port gets there: where nothing listens, a reset says so."""
     with client.socket(family, socket.SOCK_STREAM) as connection:
-        connection.settimeout(0.4)
+        connection.settimeout(seconds)
         try:
             connection.connect((server.address(family), port))
         except ConnectionRefusedError:

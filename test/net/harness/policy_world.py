@@ -8,7 +8,7 @@ import json
 import socket
 import subprocess
 
-from . import probe
+from . import patience, probe
 from .site import FAR
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
@@ -65,7 +65,7 @@ class Prober:
 
     def __exit__(self, *_):
         self.process.stdin.close()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=patience.stretch(10))
         self.process.stdout.close()
 
 

@@ -6,12 +6,13 @@ import ctypes
 import errno
 import fcntl
 import select
-import signal
 import socket
 import struct
 import subprocess
 import threading
 import time
+
+from . import patience
 
 TCP, UDP = socket.SOCK_STREAM, socket.SOCK_DGRAM
 IPPROTO_SCTP = 132
@@ -22,6 +23,8 @@ IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_PMTUDISC_DONT, IP_MTU = 10, 2, 0, 14
 IPV6_MTU_DISCOVER, IPV6_MTU = 23, 24
 MSG_ERRQUEUE = 0x2000
 SIOCETHTOOL = 0x8946
+SO_ATTACH_FILTER, SO_RCVBUFFORCE = 26, 33
+SOL_PACKET, PACKET_STATISTICS, ETH_P_ALL = 263, 6, 3
 ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO = 0x17, 0x1F, 0x24
 
 
@@ -79,7 +82,7 @@ class Server:
         self.close()
 
 
-def connect(namespace, kind, address, port, timeout=3, source=None, protocol=0):
+def connect(namespace, kind, address, port, timeout=patience.stretch(3), source=None, protocol=0):
     """A connected socket in the namespace."""
     client = namespace.socket(family_of(address), kind, protocol)
     client.settimeout(timeout)
@@ -116,7 +119,7 @@ def talk(namespace, kind, address, port, payload=b"hello", **kwargs):
 def ping(namespace, address, *options, count=1, seconds=10):
     """True when every echo request was answered."""
     done = namespace.exec("ping", "-n", "-q", "-i", "0.02", "-c", count, "-W", seconds, *options,
-                          address, check=False, timeout=count + 10 * seconds)
+                          address, check=False, timeout=count + patience.stretch(2 * seconds))
     return done.returncode == 0 and " 0% packet loss" in done.stdout
 
 
@@ -141,7 +144,7 @@ def _offender(control):
     return None
 
 
-def icmp_error(client, seconds=2):
+def icmp_error(client, seconds=patience.stretch(2)):
     """The next ICMP error about what a UDP socket sent, or None."""
     poller = select.poll()
     poller.register(client, 0)
@@ -172,14 +175,21 @@ def hops(namespace, address, port=33434, most=8):
 
 
 def eventually(condition, seconds=5, what="condition"):
-    """Waits until the function returns something true. Returns that."""
+    """
+    Waits until the function returns something true, and returns that. What it raises counts as not yet: a port
+    that nobody has opened, an object that is not there, an assertion about both of two things.
+    """
+    seconds = patience.stretch(seconds)
     deadline = time.monotonic() + seconds
     while True:
-        result = condition()
-        if result:
-            return result
+        error = None
+        try:
+            if result := condition():
+                return result
+        except Exception as raised:  # told below, if it never ends
+            error = raised
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} not true within {seconds} s")
+            raise AssertionError(f"{what} not true within {seconds:g} s") from error
         time.sleep(0.01)
 
 
@@ -192,28 +202,41 @@ def refused(call):
     return False
 
 
+def compiled(expression):
+    """A filter in tcpdump's language, as SO_ATTACH_FILTER takes it: the buffer that it points to must stay."""
+    done = subprocess.run(["tcpdump", "-ddd", "-y", "EN10MB", "-s", "65535", expression], check=True, text=True,
+                          capture_output=True)
+    lines = [tuple(map(int, line.split())) for line in done.stdout.splitlines()[1:]]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+    return code, struct.pack("HP", len(lines), ctypes.addressof(code))
+
+
 @contextlib.contextmanager
-def capture(namespace, device, expression, path):
-    """Yields a function that ends the capture and returns its packets (scapy)."""
-    process = namespace.popen("tcpdump", "-n", "-U", "--immediate-mode", "-s", "0", "-i", device,
-                              "-w", path, expression, stderr=subprocess.PIPE, text=True)
-    line = process.stderr.readline()
-    assert "listening on" in line, line
+def capture(namespace, device, expression):
+    """
+    Yields a function that returns the packets (scapy) that the device has seen since then. What has been
+    answered has been seen; for anything else it must be asked until it is there.
+    """
+    from scapy.layers.l2 import Ether
 
-    def finish():
-        from scapy.utils import rdpcap
-        time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=5)
-        return rdpcap(str(path))
+    with namespace.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        code, program = compiled(expression)
+        raw.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
+        raw.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 26)
+        raw.setblocking(False)
+        raw.bind((device, ETH_P_ALL))
 
-    try:
-        yield finish
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        process.stderr.close()
+        packets = []
+
+        def seen():
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    packets.append(Ether(raw.recv(1 << 17)))
+            lost = struct.unpack("II", raw.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))[1]
+            assert not lost, f"{lost} packets did not fit into the capture's buffer"
+            return packets
+
+        yield seen
 
 
 def set_offload(namespace, device, enabled):

@@ -12,7 +12,7 @@ import dataclasses
 import socket
 import time
 
-from . import objects, plain, probe
+from . import objects, patience, plain, probe
 from .kube_proxy import KubeProxy
 from .site import Site, TALKATIVE
 from .whoami import Answer, Whoami, ask
@@ -148,22 +148,27 @@ class ServiceSite:
 
     def answers(self, question, most=400):
         """All different answers; ends early when every server has been seen."""
-        found, seconds = set(), 1.8
+        found = set()
         for number in range(most if len(question.servers) > 1 else 2):
-            found.add(self.ask(question.client, question.kind, question.address, question.port,
-                               timeout=seconds))
+            found.add(self.ask(question.client, question.kind, question.address, question.port))
             servers = {answer.server for answer in found if isinstance(answer, Answer)}
             if (servers == question.servers and number > 0) or not servers:
                 break
         return found
 
+    def settle(self):
+        """Until our agents have come to the end of the change whose first effect was seen: only then they answer."""
+        for node in self.nodes if not self.mode else ():
+            node.request("GET", "/v1/healthz")
+
     def until(self, client, address, port, servers, kind=probe.TCP, seconds=10):
         """Waits until exactly these servers answer, as far as many questions tell."""
         question = Question(client, "", kind, address, port, frozenset(servers))
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience.stretch(seconds)
         while True:
             found = self.answers(question)
             if {getattr(answer, "server", answer) for answer in found} == set(servers):
+                self.settle()
                 return found
             assert time.monotonic() < deadline, f"{question}: {found}, not {servers}"
             time.sleep(0.02)

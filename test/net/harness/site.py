@@ -15,6 +15,7 @@ import shutil
 import socket
 import time
 
+from . import patience
 from .namespace import Namespace, marked_processes, temporary_directory
 from .node import Node
 
@@ -90,7 +91,7 @@ class Site:
         self.world.close()
         self.far.close()
         shutil.rmtree(self.tmp)
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + patience.stretch(5)
         while (left := marked_processes(self.prefix)) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not left, f"processes outlived their site: {left}"

@@ -13,10 +13,12 @@ import struct
 import subprocess
 import sys
 
-from . import probe
+from . import patience, probe
 
-IPV6_PKTINFO = 50
+IPV6_PKTINFO, SO_RCVBUFFORCE = 50, 33
 REFUSED, SILENT = "refused", "silent"
+QUIET_SECONDS = 1.8
+BUFFER_BYTES = 1 << 24  # a burst of datagrams waits for a server that is not running just then
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Whoami:
 
     def close(self):
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=patience.stretch(10))
 
 
 def parse(data):
@@ -45,10 +47,11 @@ def parse(data):
     return Answer(server, peer)
 
 
-def ask(namespace, kind, address, port, timeout=1.8, source=None):
+def ask(namespace, kind, address, port, timeout=patience.stretch(1), source=None):
     """
     An Answer, or REFUSED (an ICMP error or a reset), or SILENT. An error that comes back while connect() still
-    has the socket counts only for the next SYN, which goes out after a second.
+    has the socket counts only for the next SYN, which goes out after a second: whoever expects silence waits
+    for QUIET_SECONDS at least.
     """
     try:
         with probe.connect(namespace, kind, address, port, timeout=timeout, source=source) as client:
@@ -64,7 +67,7 @@ def ask(namespace, kind, address, port, timeout=1.8, source=None):
 class Conversation:
     """A kept connection: says who answers each time."""
 
-    def __init__(self, namespace, kind, address, port, timeout=2):
+    def __init__(self, namespace, kind, address, port, timeout=patience.stretch(2)):
         self.socket = probe.connect(namespace, kind, address, port, timeout=timeout)
 
     def ask(self):
@@ -97,6 +100,7 @@ def open_port(kind, port):
     if kind == socket.SOCK_STREAM:
         server.listen(1024)
     else:
+        server.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES)
         server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
     return server
 
