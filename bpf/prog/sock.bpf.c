@@ -63,8 +63,17 @@ static __always_inline bool remember(const struct lb_socket_key *key, const stru
 	return !bpf_map_update_elem(&cilium_lb_reverse_sk, key, now, BPF_ANY);
 }
 
-/* connect(), or sendto() of a datagram. */
-static __always_inline int translate(struct bpf_sock_addr *ctx, bool v6)
+/* A socket that is connected anew, to what had been the back end of a service for it, means that by itself. */
+static __always_inline void forget(struct bpf_sock_addr *ctx, const struct lb_socket *direct)
+{
+	struct lb_socket_key key = {.addr = direct->addr, .port = direct->port};
+
+	key.cookie = bpf_get_socket_cookie(ctx);
+	bpf_map_delete_elem(&cilium_lb_reverse_sk, &key);
+}
+
+/* connect(), or sendto() of a datagram, which connects nothing. */
+static __always_inline int translate(struct bpf_sock_addr *ctx, bool v6, bool connects)
 {
 	__u8 protocol = socket_protocol(READ(ctx->protocol));
 	struct lb_socket_key key = {};
@@ -81,8 +90,11 @@ static __always_inline int translate(struct bpf_sock_addr *ctx, bool v6)
 				&caller))
 		return SOCKET_GO_ON;
 	frontend = socket_frontend_get(&seen.addr, seen.port, protocol, caller.is_host);
-	if (!frontend || socket_skips(&caller, &seen.addr, seen.port, protocol))
+	if (!frontend || socket_skips(&caller, &seen.addr, seen.port, protocol)) {
+		if (connects)
+			forget(ctx, &seen);
 		return SOCKET_GO_ON;
+	}
 	if (!frontend->service)
 		return refuse(&caller);
 	seen.backend = service_choose(frontend, LB_SCOPE_INTERNAL, NULL, &caller.client, false);
@@ -127,22 +139,22 @@ static __always_inline int protect(struct bpf_sock *ctx, const struct addr *addr
 
 SEC("cgroup/connect4") int cil_sock4_connect(struct bpf_sock_addr *ctx)
 {
-	return translate(ctx, false);
+	return translate(ctx, false, true);
 }
 
 SEC("cgroup/connect6") int cil_sock6_connect(struct bpf_sock_addr *ctx)
 {
-	return translate(ctx, true);
+	return translate(ctx, true, true);
 }
 
 SEC("cgroup/sendmsg4") int cil_sock4_sendmsg(struct bpf_sock_addr *ctx)
 {
-	return translate(ctx, false);
+	return translate(ctx, false, false);
 }
 
 SEC("cgroup/sendmsg6") int cil_sock6_sendmsg(struct bpf_sock_addr *ctx)
 {
-	return translate(ctx, true);
+	return translate(ctx, true, false);
 }
 
 SEC("cgroup/recvmsg4") int cil_sock4_recvmsg(struct bpf_sock_addr *ctx)
