@@ -8,6 +8,7 @@ server1 and server2 are pods that listen on SERVER_PORTS, host1 and host2 are pr
 network on HOST_PORT. All say who they are and whom they see.
 """
 
+import contextlib
 import dataclasses
 import socket
 import time
@@ -102,9 +103,9 @@ class ServiceSite:
                 assert probe.ping(self.site.far, node.addresses[family])
 
     def close(self):
-        for proxy in self.proxies:
-            proxy.close()
-        self.site.close()
+        with contextlib.closing(self.site), contextlib.ExitStack() as stack:
+            for proxy in self.proxies:
+                stack.callback(proxy.close)
 
     def address(self, name, family):
         namespace = self.namespaces[name]
