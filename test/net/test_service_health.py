@@ -13,6 +13,8 @@ import pytest
 from harness import objects, probe
 from harness.service_site import ServiceSite
 
+pytestmark = pytest.mark.core
+
 HEALTH_PORT = 31999
 
 
@@ -187,9 +189,8 @@ def test_dead_back_end_is_out_over_a_restart(balanced):
     set_service(balanced, 2, False)
     try:
         probe.eventually(lambda: len(quarantined(node)) == 2, seconds=10, what="server2 is out")
-        probe.eventually(lambda: (node.state_dir / "state/backend-health.json").exists()
-                         and "refused" in (node.state_dir / "state/backend-health.json").read_text(),
-                         what="it is written down")
+        probe.eventually(lambda: (node.state_dir / "state/backend-health.json").read_text().count("refused") == 2,
+                         what="both families of it are written down")
         node.kill_agent()
         node.start_agent()
         assert len(quarantined(node)) == 2
