@@ -9,6 +9,8 @@ import pytest
 
 from harness import objects, observe, probe
 
+pytestmark = pytest.mark.core
+
 VIP = {socket.AF_INET: "10.96.0.7", socket.AF_INET6: "fd00:96::7"}
 MAGLEV_SIZE = 251
 

@@ -8,6 +8,8 @@ import pytest
 from harness import probe
 from harness.service_site import ServiceSite
 
+pytestmark = pytest.mark.core
+
 ADDRESSES = {socket.AF_INET: "172.20.7.1", socket.AF_INET6: "fd00:20::7:1"}
 NUMBERS = {socket.AF_INET: 7001, socket.AF_INET6: 7002}
 
