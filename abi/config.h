@@ -36,9 +36,8 @@ struct node_config {
 	__u8 enable_ct_accounting;
 	__u8 enable_sctp;
 	__u8 enable_host_firewall;
-	/* Services: of endpoints, packet by packet; and of clients outside. */
-	__u8 enable_services;
-	__u8 enable_node_port;
+	/* Services; of endpoints they always are, packet by packet. */
+	__u8 enable_node_port;       /* of clients outside, too */
 	__u8 enable_socket_lb;       /* programs on sockets translate … */
 	__u8 enable_socket_lb_pods;  /* … also those of endpoints */
 	__u8 reject_without_backend; /* answer ICMP; else drop */
@@ -46,6 +45,7 @@ struct node_config {
 	__u8 protect_node_ports;     /* bind() to a port of a service is refused */
 	__u8 has_set_retval;         /* the kernel has bpf_set_retval() */
 	__u8 enable_dsr_options;     /* what DSR_DISPATCH_OPTION of other nodes says counts */
+	__u8 pad;
 	/* Of addresses that no ipcache entry knows: 2, or with both families enabled 9 and 10. */
 	__u32 world_identity4;
 	__u32 world_identity6;

@@ -6,7 +6,7 @@
  *
  *	cilium_lb_services   address, port, protocol ─► struct lb_frontend: service, which set for whom
  *	cilium_lb_sets       set ─► how many slots
- *	cilium_lb_slots      set, slot ─► backend id               (random choice)
+ *	cilium_lb_slots      set, slot ─► backend id               (by hash, or drawn)
  *	cilium_lb_maglev     set, chunk ─► backend ids             (Maglev's table, in chunks)
  *	cilium_lb_backends   backend id ─► address, port, state
  *

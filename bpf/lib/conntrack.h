@@ -157,7 +157,7 @@ static __noinline int ct_explain(struct __sk_buff *skb, struct packet *packet,
 	int ret;
 
 	explain_connection(is_judged ? found : found + 1, forward);
-	if (service_is_on() && entry->flags & CT_F_SERVICE)
+	if (entry->flags & CT_F_SERVICE)
 		ct_note_service(packet, entry,
 				forward == (packet == subject) ? 0 : PACKET_SERVICE_REVERSE);
 	if (!forward || packet != subject)
@@ -200,7 +200,7 @@ __weak __attribute__((noinline)) int ct_related(struct __sk_buff *skb)
 	/* The error may come from anybody on the way. */
 	ipcache_resolve(inner, SRC);
 	ipcache_resolve(inner, DST);
-	if (service_is_on() && unlikely(entry->flags & CT_F_LOOPBACK))
+	if (unlikely(entry->flags & CT_F_LOOPBACK))
 		ct_resolve_loopback(inner);
 	if (!ct_entry_matches(entry, inner, ct_source_side(&inner->flow)))
 		return 0;
@@ -215,7 +215,7 @@ __weak __attribute__((noinline)) int ct_related(struct __sk_buff *skb)
 			return ret;
 	}
 	packet->via_stack = !!(entry->flags & CT_F_VIA_STACK);
-	if (service_is_on() && entry->flags & CT_F_SERVICE)
+	if (entry->flags & CT_F_SERVICE)
 		ct_note_service(packet, entry, ct_inner_service(entry, inner));
 	return 1;
 }
@@ -261,7 +261,7 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb);
 	}
-	if (unlikely(packet->service & PACKET_SERVICE_FORWARD) && service_is_on() &&
+	if (unlikely(packet->service & PACKET_SERVICE_FORWARD) &&
 	    ct_is_of_another_service(packet, entry, side)) {
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb);

@@ -142,12 +142,6 @@ static __always_inline void ct_check_interval(struct packet *packet, struct ct_e
 
 /* ---- entries of CT_KIND_SERVICE ---- */
 
-/* Packets of services pass the programs of this node at all. */
-static __always_inline bool service_is_on(void)
-{
-	return node_config.enable_services || node_config.enable_node_port;
-}
-
 /* The client has sent its last, or the back end will have no more of it. */
 static __always_inline bool service_is_closing(const struct ct_entry *entry)
 {
@@ -252,7 +246,7 @@ static __always_inline void ct_touch(struct packet *packet, struct ct_entry *ent
 		ct_check_interval(packet, entry, now);
 		how |= PACKET_SERVICE_TICK;
 	}
-	if (unlikely(flags & CT_F_SERVICE) && service_is_on())
+	if (unlikely(flags & CT_F_SERVICE))
 		ct_note_service(packet, entry, how);
 	ct_account(entry, n_bytes, packet);
 }

@@ -186,9 +186,8 @@ static __noinline int nat_send_error(struct __sk_buff *skb, struct packet *packe
 	}
 	if (ct_entry_from_initiator(ct, ct_source_side(&inner->flow))) {
 		/* A better way to the back end is none to the front end. */
-		if (!service_is_on() || !(ct->flags & CT_F_SERVICE) ||
-		    (packet->flow.protocol == IPPROTO_ICMP &&
-		     packet->flow.icmp_type == ICMP4_REDIRECT))
+		if (!(ct->flags & CT_F_SERVICE) || (packet->flow.protocol == IPPROTO_ICMP &&
+						    packet->flow.icmp_type == ICMP4_REDIRECT))
 			return 0;
 		return nat_send_answer(skb, packet, ct);
 	}
@@ -240,9 +239,7 @@ static __noinline int nat_send(struct __sk_buff *skb, struct packet *packet,
 	if (!ct)
 		return nat_enabled(packet) ? DROP(NAT, CT_MAP_INSERTION_FAILED) : 0;
 	if (!ct_entry_from_initiator(ct, ct_source_side(&packet->flow)))
-		return service_is_on() && ct->flags & CT_F_SERVICE
-			       ? nat_send_answer(skb, packet, ct)
-			       : 0;
+		return ct->flags & CT_F_SERVICE ? nat_send_answer(skb, packet, ct) : 0;
 	if (ct->nat == CT_NAT_NONE || !nat_enabled(packet))
 		return 0;
 	/* Not for ever: the device may yet be given one. */
@@ -284,7 +281,7 @@ static __noinline bool nat_host_collides(const struct packet *packet)
 static __always_inline int nat_answer_of_host(struct __sk_buff *skb, struct packet *packet,
 					      struct ct_entry *ct)
 {
-	if (!service_is_on() || !(ct->flags & CT_F_SERVICE))
+	if (!(ct->flags & CT_F_SERVICE))
 		return 0;
 	if (!node_config.enable_host_firewall)
 		ct_touch(packet, ct, ct_source_side(&packet->flow), skb->len);
@@ -361,6 +358,7 @@ static __noinline int nat_receive_error(struct __sk_buff *skb, struct packet *pa
 	entry = nat_get(&key);
 	if (!entry)
 		return 0;
+	packet->nat_generation = entry->generation;
 	to.addr = entry->addr;
 	to.port = entry->port;
 	ret = rewrite_inner(skb, &packet->flow, &inner, &to);

@@ -93,8 +93,8 @@ struct packet {
 	__u8 nat_reply; /* came to a masqueraded port: nat_addr and nat_port, now replaced */
 	__u8 service;   /* enum packet_service */
 	/* What stands from here on is not zero before it is set. */
-	__be16 nat_port; /* with nat_reply */
-	__u32 nat_generation;
+	__be16 nat_port;      /* with nat_reply */
+	__u32 nat_generation; /* once nat_receive() has returned 1 */
 	struct addr nat_addr;
 	/* With service: the front end; as what the packet goes to its back end, with FORWARD. */
 	struct addr service_addr;
@@ -141,7 +141,6 @@ static __always_inline struct packet *packet_inner_get(void)
 
 static __always_inline struct packet *packet_clear(struct packet *packet)
 {
-
 	if (packet)
 		__builtin_memset(packet, 0, offsetof(struct packet, nat_port));
 	return packet;

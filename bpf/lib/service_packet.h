@@ -170,7 +170,7 @@ __weak __attribute__((noinline)) int service_reverse(struct __sk_buff *skb)
 /* Whether the packet is to be reversed before it goes to its receiver. */
 static __always_inline bool service_is_reverse(const struct packet *packet)
 {
-	return unlikely(packet->service & PACKET_SERVICE_REVERSE) && service_is_on();
+	return unlikely(packet->service & PACKET_SERVICE_REVERSE);
 }
 
 static __always_inline int service_reverse_due(struct __sk_buff *skb, const struct packet *packet)

@@ -23,5 +23,5 @@ static __noinline int service_reject(struct __sk_buff *skb, const struct packet 
 
 static __always_inline bool service_is_rejected(const struct packet *packet, int verdict)
 {
-	return service_is_on() && unlikely(verdict < 0) && packet->service & PACKET_SERVICE_REJECT;
+	return unlikely(verdict < 0) && packet->service & PACKET_SERVICE_REJECT;
 }

@@ -143,8 +143,12 @@ socket_node_port_get(const struct addr *addr, __be16 port, __u8 protocol, bool i
 static __always_inline const struct lb_frontend *
 socket_frontend_get(const struct addr *addr, __be16 port, __u8 protocol, bool is_host)
 {
-	const struct lb_frontend *frontend = service_frontend_get(addr, port, protocol);
+	const struct lb_frontend *frontend;
 
+	/* Who connects there means itself; the entry is that of socket_surrogate_get(). */
+	if (addr_is_any(addr) && !is_host)
+		return NULL;
+	frontend = service_frontend_get(addr, port, protocol);
 	/* The loopback addresses of an endpoint are its own. */
 	if (frontend)
 		return frontend->flags & LB_FRONTEND_F_LOOPBACK && !is_host ? NULL : frontend;

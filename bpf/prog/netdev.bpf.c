@@ -154,8 +154,7 @@ static __always_inline const struct endpoint_info *netdev_opener(const struct pa
 {
 	const struct endpoint_info *opener = endpoint_get(&packet->flow.daddr);
 
-	if (!opener || endpoint_is_host(opener) || !packet->nat_reply ||
-	    opener->generation == packet->nat_generation)
+	if (!opener || endpoint_is_host(opener) || opener->generation == packet->nat_generation)
 		return opener;
 	return NULL;
 }
@@ -189,7 +188,7 @@ static __always_inline int netdev_receive_host(struct __sk_buff *skb, struct pac
 
 	if (node_config.enable_host_firewall)
 		ret = host_firewall_receive(skb, packet, parsed);
-	else if (service_is_on() && packet->service)
+	else if (packet->service)
 		ret = netdev_track_host(skb, packet);
 	return ret < 0 ? ret : TC_ACT_OK;
 }

@@ -37,7 +37,7 @@ static __always_inline int pod_resolve_self(struct __sk_buff *skb, struct packet
 /* Where no endpoint of this node is: another node, the world, or the sender's stand-in. 0, or a drop. */
 static __noinline int pod_resolve_remote(struct __sk_buff *skb, struct packet *packet)
 {
-	if (service_is_on() && service_is_loopback(packet, &packet->flow.daddr))
+	if (service_is_loopback(packet, &packet->flow.daddr))
 		return pod_resolve_self(skb, packet);
 	ipcache_resolve_remote(packet, DST);
 	return 0;
@@ -47,7 +47,7 @@ static __noinline int pod_resolve_remote(struct __sk_buff *skb, struct packet *p
 static __always_inline int pod_send_to_service(struct __sk_buff *skb,
 					       const struct endpoint_info *destination)
 {
-	if (!node_config.enable_services || likely(destination && !endpoint_is_host(destination)))
+	if (likely(destination && !endpoint_is_host(destination)))
 		return 0;
 	return service_forward(skb, LB_SCOPE_INTERNAL | (destination ? SERVICE_TO_NODE : 0));
 }
@@ -90,7 +90,7 @@ static __always_inline int pod_send(struct __sk_buff *skb, struct packet *packet
 	if (unlikely(ret < 0))
 		return ret;
 
-	if (unlikely(packet->service & PACKET_SERVICE_LOOPBACK) && service_is_on())
+	if (unlikely(packet->service & PACKET_SERVICE_LOOPBACK))
 		return deliver_to_sender(skb, packet);
 	if (destination && endpoint_is_host(destination))
 		return deliver_to_stack(skb, packet, TRACE_TO_HOST);

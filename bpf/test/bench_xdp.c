@@ -79,7 +79,6 @@ static struct node_config config_of(__u8 dispatch)
 {
 	struct node_config config = harness_config();
 
-	config.enable_services = 1;
 	config.enable_node_port = 1;
 	config.enable_ct_accounting = 0;
 	config.dsr_dispatch = dispatch;

@@ -37,7 +37,6 @@ static const uint8_t option6[] = {2, 0x1b, 20, 0, 80, 0, 0, 0x20, 0x01, 0x0d, 0x
 
 static void node_port(struct node_config *config)
 {
-	config->enable_services = 1;
 	config->enable_node_port = 1;
 	config->reject_without_backend = 1;
 	config->node_port_min = 30000;

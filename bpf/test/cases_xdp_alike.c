@@ -31,7 +31,6 @@ static unsigned int draw(unsigned int n)
 
 static void options(struct node_config *config)
 {
-	config->enable_services = 1;
 	config->enable_node_port = 1;
 	config->reject_without_backend = 1;
 	config->node_port_min = 30000;

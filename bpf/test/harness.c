@@ -77,7 +77,6 @@ struct node_config harness_config(void)
 		.enable_sctp = 1,
 		.world_identity4 = 9,
 		.world_identity6 = 10,
-		.enable_services = 1,
 		.enable_node_port = 1,
 		.enable_dsr_options = 1,
 		.reject_without_backend = 1,
@@ -268,6 +267,20 @@ int harness_program_fd(struct harness *harness, enum test_program program)
 	return bpf_program__fd(programs[program]);
 }
 
+#define SCRATCH_BYTES_MAX 512
+
+void harness_soil(struct harness *harness)
+{
+	const struct bpf_map *map = harness->skel->maps.packet_scratch;
+	static __u8 soil[CPUS_MAX * SCRATCH_BYTES_MAX];
+	int n_cpus = libbpf_num_possible_cpus();
+
+	CHECK(n_cpus > 0 && n_cpus <= CPUS_MAX && bpf_map__value_size(map) <= SCRATCH_BYTES_MAX);
+	memset(soil, 0xa5, (size_t)n_cpus * SCRATCH_BYTES_MAX);
+	for (__u32 i = 0; i < bpf_map__max_entries(map); i++)
+		CHECK(!bpf_map_update_elem(bpf_map__fd(map), &i, soil, BPF_ANY));
+}
+
 struct run harness_run(struct harness *harness, enum test_program program,
 		       const struct frame *frame, __u32 ifindex, __u32 mark, __u32 gso_size)
 {
@@ -278,6 +291,7 @@ struct run harness_run(struct harness *harness, enum test_program program,
 		    .ctx_size_in = sizeof(skb), .ctx_out = &skb, .ctx_size_out = sizeof(skb),
 		    .repeat = 1);
 
+	harness_soil(harness);
 	CHECK(!bpf_prog_test_run_opts(harness_program_fd(harness, program), &opts));
 	run.verdict = opts.retval;
 	run.out.n_bytes = opts.data_size_out;

@@ -102,6 +102,11 @@ void harness_unload(struct harness *harness);
 /* Empties what the programs fill, and sets what the agent would have put into the rest. */
 void harness_reset(struct harness *harness);
 
+/*
+ * Fills the memory of the packet before with what no packet leaves there, so that a program that reads what it has
+ * not set goes wrong each time. harness_run() does this itself.
+ */
+void harness_soil(struct harness *harness);
 /* mark and gso_size: 0 mostly. */
 struct run harness_run(struct harness *harness, enum test_program program,
 		       const struct frame *frame, __u32 ifindex, __u32 mark, __u32 gso_size);

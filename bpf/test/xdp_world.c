@@ -184,6 +184,7 @@ struct run xdp_world_run(struct harness *harness, const struct frame *frame, __u
 		    .data_out = run.out.data, .data_size_out = sizeof(run.out.data), .ctx_in = &md,
 		    .ctx_size_in = sizeof(md), .repeat = 1);
 
+	harness_soil(harness);
 	if (bpf_prog_test_run_opts(bpf_program__fd(harness->skel->progs.cil_xdp_entry), &opts)) {
 		perror("running cil_xdp_entry");
 		abort();

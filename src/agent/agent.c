@@ -485,14 +485,17 @@ static int serve_metrics(struct agent *agent, GError **error)
 	return 0;
 }
 
-static void save_backend_health(void *data)
+static bool save_backend_health(void *data)
 {
 	struct agent *agent = data;
 	g_autoptr(GError) error = NULL;
 
-	if (backend_health_file_save(agent->run_state, &agent->tables, &error))
-		log_warning("health", "The next agent will not know which back ends are down",
-			    "error=%s", error->message);
+	if (!backend_health_file_save(agent->run_state, &agent->tables, &error))
+		return true;
+	log_warning("health",
+		    "The next agent will not know which back ends are down, will try again",
+		    "error=%s", error->message);
+	return false;
 }
 
 static void probe_backends(struct agent *agent)

@@ -9,6 +9,7 @@
 #include "src/base/log.h"
 #include "src/model/lb.h"
 #include "src/model/service.h"
+#include "src/store/keyed_set.h"
 
 /* Probes that begin in one turn of the loop: a turn stays far below a millisecond. */
 #define BURST 32
@@ -20,6 +21,7 @@
 #define COMMIT_DELAY_MAX_MS 500
 #define COMMIT_SHARE        5
 #define SAVE_DELAY_MS       1000
+#define SAVE_RETRY_MS       3000
 
 /* A probe under way. */
 struct flight {
@@ -34,8 +36,9 @@ struct backend_probes {
 	struct probe_schedule *schedule;
 	GHashTable *services; /* char *: keys of those whose back ends are asked */
 	GHashTable *rows;     /* key of lb_services to GPtrArray of struct probe_target */
-	GPtrArray *verdicts;  /* struct backend_health, to be put or, without a reason, removed */
-	GHashTable *flights;  /* struct flight, a set */
+	/* struct backend_health by key, a reference each: to be put or, without a reason, removed. */
+	struct keyed_set verdicts;
+	GHashTable *flights; /* struct flight, a set */
 	uv_timer_t due, commit, save;
 	unsigned int n_handles; /* still open */
 	uint64_t n_good, n_bad;
@@ -52,6 +55,21 @@ static const struct backend_health *find_row(const struct backend_probes *probes
 							sizeof(*key));
 }
 
+/* By what is in the table, or is about to be. */
+static bool is_known_down(const struct backend_probes *probes, const struct backend_health_key *key)
+{
+	const struct backend_health *verdict = keyed_set_get(&probes->verdicts, key, sizeof(*key));
+
+	return verdict ? verdict->reason != NULL : find_row(probes, key) != NULL;
+}
+
+static void verdict_key(const void *item, struct row_key *ret_key)
+{
+	const struct backend_health *verdict = item;
+
+	*ret_key = (struct row_key){&verdict->key, sizeof(verdict->key)};
+}
+
 static void on_commit(uv_timer_t *timer);
 
 /* reason NULL: it is down no longer. */
@@ -63,7 +81,8 @@ static void note_verdict(struct backend_probes *probes, const struct backend_hea
 	row->key = *key;
 	row->since_ns = clock_realtime_ns();
 	row->reason = g_strdup(reason);
-	g_ptr_array_add(probes->verdicts, row);
+	/* Of two about the same the last one counts. */
+	row_unref(keyed_set_put(&probes->verdicts, row));
 	if (!uv_is_active((uv_handle_t *)&probes->commit))
 		uv_timer_start(&probes->commit, on_commit, probes->commit_delay_ms, 0);
 }
@@ -72,25 +91,40 @@ static void on_save(uv_timer_t *timer)
 {
 	struct backend_probes *probes = timer->data;
 
-	probes->parts.save(probes->parts.data);
+	if (!probes->parts.save(probes->parts.data))
+		uv_timer_start(timer, on_save, SAVE_RETRY_MS, 0);
 }
 
-/* In the order in which they came: the last one of a key counts. */
+struct commit {
+	struct table *table;
+	struct txn *txn;
+};
+
+static bool add_to_commit(void *item, void *data)
+{
+	struct backend_health *verdict = item;
+	const struct commit *commit = data;
+
+	if (verdict->reason) {
+		txn_put(commit->txn, commit->table, &verdict->row);
+	} else {
+		txn_remove(commit->txn, commit->table, &verdict->key, sizeof(verdict->key));
+		row_unref(&verdict->row);
+	}
+	return true;
+}
+
 static void commit_verdicts(struct backend_probes *probes)
 {
-	struct table *table = probes->parts.tables->backend_health;
-	struct txn *txn = txn_new(probes->parts.store);
+	struct commit commit = {
+		.table = probes->parts.tables->backend_health,
+		.txn = txn_new(probes->parts.store),
+	};
 
-	for (unsigned int i = 0; i < probes->verdicts->len; i++) {
-		struct backend_health *row = probes->verdicts->pdata[i];
-
-		if (row->reason)
-			txn_put(txn, table, row_ref(&row->row));
-		else
-			txn_remove(txn, table, &row->key, sizeof(row->key));
-	}
-	txn_commit(txn);
-	g_ptr_array_set_size(probes->verdicts, 0);
+	keyed_set_foreach(&probes->verdicts, add_to_commit, &commit);
+	keyed_set_fini(&probes->verdicts);
+	keyed_set_init(&probes->verdicts, verdict_key);
+	txn_commit(commit.txn);
 	if (probes->parts.save && !uv_is_active((uv_handle_t *)&probes->save))
 		uv_timer_start(&probes->save, on_save, SAVE_DELAY_MS, 0);
 }
@@ -124,9 +158,11 @@ static void arm(struct backend_probes *probes)
 		uv_timer_stop(&probes->due);
 		return;
 	}
-	/* The loop's own time may be that of the last turn; one millisecond late is no harm. */
-	uv_timer_start(&probes->due, on_due,
-		       next_ns > now_ns ? (next_ns - now_ns) / NSEC_PER_MSEC + 1 : 0, 0);
+	/*
+	 * The loop's own time may be that of the last turn; one millisecond late is no harm. And never 0: a timer that
+	 * is due again at once runs in the same turn.
+	 */
+	uv_timer_start(&probes->due, on_due, MAX(next_ns - now_ns, 0) / NSEC_PER_MSEC + 1, 0);
 }
 
 static void log_verdict(const struct probe_target *target, const char *failure)
@@ -224,8 +260,7 @@ static void remove_target(struct backend_probes *probes, struct probe_target *ta
 		probe_cancel(flight->probe);
 		g_hash_table_remove(probes->flights, flight);
 	}
-	/* Also what is about to be put. */
-	if (find_row(probes, &key) || probes->verdicts->len)
+	if (is_known_down(probes, &key))
 		note_verdict(probes, &key, NULL);
 }
 
@@ -261,7 +296,7 @@ static GPtrArray *put_targets(struct backend_probes *probes, const struct lb_ser
 		key = backend_health_key_new(&backend->addr, backend->port, row->protocol,
 					     service->meta.key);
 		g_ptr_array_add(targets, probe_schedule_put(probes->schedule, &key, service->health,
-							    find_row(probes, &key), now_ns));
+							    is_known_down(probes, &key), now_ns));
 	}
 	return targets;
 }
@@ -342,11 +377,6 @@ static void on_change(struct watch *watch, void *data)
 
 /* ---- */
 
-static void unref_row(void *row)
-{
-	row_unref(row);
-}
-
 static void init_timer(struct backend_probes *probes, uv_timer_t *timer)
 {
 	uv_timer_init(probes->parts.loop, timer);
@@ -365,7 +395,7 @@ struct backend_probes *backend_probes_new(const struct backend_probes_parts *par
 	probes->services = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	probes->rows = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
 					     (GDestroyNotify)g_ptr_array_unref);
-	probes->verdicts = g_ptr_array_new_with_free_func(unref_row);
+	keyed_set_init(&probes->verdicts, verdict_key);
 	probes->flights = g_hash_table_new_full(NULL, NULL, g_free, NULL);
 	init_timer(probes, &probes->due);
 	init_timer(probes, &probes->commit);
@@ -394,14 +424,14 @@ void backend_probes_free(struct backend_probes *probes)
 	g_hash_table_iter_init(&iter, probes->flights);
 	while (g_hash_table_iter_next(&iter, &flight, NULL))
 		probe_cancel(((struct flight *)flight)->probe);
-	if (probes->verdicts->len)
+	if (probes->verdicts.n)
 		commit_verdicts(probes);
 	if (uv_is_active((uv_handle_t *)&probes->save))
-		probes->parts.save(probes->parts.data);
+		(void)probes->parts.save(probes->parts.data);
 	g_hash_table_unref(probes->flights);
 	g_hash_table_unref(probes->rows);
 	g_hash_table_unref(probes->services);
-	g_ptr_array_unref(probes->verdicts);
+	keyed_set_fini(&probes->verdicts);
 	probe_schedule_free(probes->schedule);
 	uv_close((uv_handle_t *)&probes->due, on_closed);
 	uv_close((uv_handle_t *)&probes->commit, on_closed);

@@ -19,8 +19,11 @@ struct backend_probes_parts {
 	const struct tables *tables;
 	/* Of the probes as such: it fails where none can be sent, not where a back end is down. */
 	struct controller *controller;
-	/* backend_health has changed: to be kept. Not more often than once a second. May be NULL. */
-	void (*save)(void *data);
+	/*
+	 * backend_health has changed: to be kept. Not more often than once a second. False: it was not possible, and is
+	 * tried again in three seconds. May be NULL.
+	 */
+	bool (*save)(void *data);
 	void *data;
 };
 

@@ -32,12 +32,20 @@ struct world {
 	unsigned int status;
 	unsigned int n_asked;
 	unsigned int n_saved;
-	char *asked; /* "path host" of the last request */
+	unsigned int n_unsaved; /* times that saving is yet to fail */
+	char *asked;            /* "path host" of the last request */
 };
 
-static void on_save(void *data)
+static bool on_save(void *data)
 {
-	((struct world *)data)->n_saved++;
+	struct world *world = data;
+
+	if (world->n_unsaved) {
+		world->n_unsaved--;
+		return false;
+	}
+	world->n_saved++;
+	return true;
 }
 
 static void begin(struct world *world)
@@ -343,6 +351,21 @@ static void not_http(void **state)
 	close(fd);
 }
 
+/* As where the disk is full. */
+static void saving_is_tried_again(void **state)
+{
+	struct world *world = *state;
+
+	serve(world);
+	stop_serving(world);
+	world->n_unsaved = 1;
+	put_service(world, "web", &tcp, NULL);
+	put_one(world);
+	run_until(world, is_saved);
+	assert_int_equal(world->n_unsaved, 0);
+	assert_int_equal(n_down(world), 1);
+}
+
 /* Who is not asked any more is not down. */
 static void stops(void **state)
 {
@@ -363,6 +386,28 @@ static void stops(void **state)
 	remove_row(world, "shop/web:80/TCP/4");
 	assert_int_equal(n_targets(world), 0);
 	run_until(world, none_is_down);
+}
+
+/* Gone and back before what that comes to is in the table: as any other that is new, it is found down again. */
+static void gone_and_back(void **state)
+{
+	struct world *world = *state;
+
+	serve(world);
+	stop_serving(world);
+	put_service(world, "web", &tcp, NULL);
+	put_one(world);
+	run_until(world, one_is_down);
+	remove_row(world, "shop/web:80/TCP/4");
+	put_one(world);
+	assert_int_equal(backend_probes_get_counts(world->probes).n_down, 0);
+	run_until(world, none_is_down);
+	run_until(world, one_is_down);
+	/* The annotation likewise. */
+	put_service(world, "web", NULL, NULL);
+	put_service(world, "web", &tcp, NULL);
+	run_until(world, none_is_down);
+	run_until(world, one_is_down);
 }
 
 static void who_is_asked(void **state)
@@ -455,6 +500,22 @@ static void a_thousand(void **state)
 	run_until(world, none_is_down);
 }
 
+/* Many are due at once: others have their turn in between. */
+static void a_turn_is_short(void **state)
+{
+	struct world *world = *state;
+	struct lb_plan_backend like = {};
+
+	serve(world);
+	like.port = world->port;
+	stop_serving(world);
+	put_service(world, "web", &tcp, NULL);
+	put_row(world, "web", "shop/web:80/TCP/4", 400, &like);
+	g_usleep(tcp.interval_ms * 1000);
+	uv_run(&world->loop, UV_RUN_NOWAIT);
+	assert_in_range(backend_probes_get_counts(world->probes).n_bad, 1, 100);
+}
+
 static bool is_failing(const struct world *world)
 {
 	return controller_is_failing(world->controller);
@@ -492,10 +553,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(connects, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(asks_http, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(not_http, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(saving_is_tried_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(stops, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(gone_and_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_is_asked, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(next_agent, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_thousand, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_turn_is_short, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_descriptors, set_up, tear_down),
 	};
 

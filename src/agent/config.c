@@ -11,16 +11,14 @@
 
 #define VALUE_BYTES_MAX (1024 * 1024) /* a whole ConfigMap is no larger */
 
-static void add_problem(struct config *config, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void add_problem(struct config *config, const char *format, ...)
+void config_add_problem(GString *problems, const char *format, ...)
 {
 	va_list arguments;
 
-	if (config->problems->len)
-		g_string_append_c(config->problems, '\n');
+	if (problems->len)
+		g_string_append_c(problems, '\n');
 	va_start(arguments, format);
-	g_string_append_vprintf(config->problems, format, arguments);
+	g_string_append_vprintf(problems, format, arguments);
 	va_end(arguments);
 }
 
@@ -72,16 +70,17 @@ static int read_argument(struct config *config, const char *argument, const char
 		return 1;
 	}
 	if (!g_str_has_prefix(argument, "--")) {
-		add_problem(config,
-			    "%s: unexpected argument; the value of a switch stands behind =, as "
-			    "--enable-ipv6=false",
-			    argument);
+		config_add_problem(
+			config->problems,
+			"%s: unexpected argument; the value of a switch stands behind =, as "
+			"--enable-ipv6=false",
+			argument);
 		return 1;
 	}
 	key = equals ? g_strndup(argument + 2, equals - argument - 2) : g_strdup(argument + 2);
 	i = option_find(key);
 	if (i < 0) {
-		add_problem(config, "--%s: unknown flag", key);
+		config_add_problem(config->problems, "--%s: unknown flag", key);
 		/* Its value is not one more problem. */
 		return !equals && next && *next != '-' ? 2 : 1;
 	}
@@ -94,7 +93,7 @@ static int read_argument(struct config *config, const char *argument, const char
 		return 1;
 	}
 	if (!next) {
-		add_problem(config, "--%s: the value is missing", key);
+		config_add_problem(config->problems, "--%s: the value is missing", key);
 		return 1;
 	}
 	take_flag(config, i, next);
@@ -171,7 +170,7 @@ static void read_directory_entry(struct config *config, const char *directory, c
 	if (config->sources.key && !strcmp(name, config->sources.key))
 		return;
 	if (read_value_file(path, &text, &error))
-		add_problem(config, "%s: %s", name, error->message);
+		config_add_problem(config->problems, "%s: %s", name, error->message);
 	else
 		take_entry(config, i, OPTION_ORIGIN_DIRECTORY, text, g_steal_pointer(&path));
 }
@@ -192,7 +191,7 @@ static void read_directory(struct config *config)
 		return;
 	directory = g_dir_open(path, 0, &error);
 	if (!directory) {
-		add_problem(config, "config-dir: %s", error->message);
+		config_add_problem(config->problems, "config-dir: %s", error->message);
 		return;
 	}
 	while ((name = g_dir_read_name(directory)))
@@ -208,7 +207,8 @@ static void add_bad_value(struct config *config, const struct option *option,
 	g_autofree char *shown = g_strescape(entry->text, NULL);
 	const char *place = entry->place ? entry->place : "command line";
 
-	add_problem(config, "%s: got \"%.200s\" (%s), want %s", option->key, shown, place, allowed);
+	config_add_problem(config->problems, "%s: got \"%.200s\" (%s), want %s", option->key, shown,
+			   place, allowed);
 }
 
 /* Fields of settings whose text is bad get the default, so that every field is always valid. */
@@ -239,7 +239,8 @@ static void read_node_name(struct config *config, char *const envp[])
 	char host[256] = "";
 
 	if (!name && (gethostname(host, sizeof(host) - 1) || !*host))
-		add_problem(config, "The node has no name: want K8S_NODE_NAME or a host name");
+		config_add_problem(config->problems,
+				   "The node has no name: want K8S_NODE_NAME or a host name");
 	config->settings.node_name = g_strdup(name ? name : host);
 }
 
@@ -269,7 +270,7 @@ static void check_socket_group(struct config *config)
 	gid_t group;
 
 	if (socket_group_find(config, &group, &error))
-		add_problem(config, "%s", error->message);
+		config_add_problem(config->problems, "%s", error->message);
 }
 
 /* routing-mode has no field: with one node there is no difference. */
@@ -282,8 +283,9 @@ static void check_routing_mode(struct config *config)
 		return;
 	service_settings_get(&config->settings, &services);
 	if (services.mode != FORWARDING_SNAT)
-		add_problem(config, "bpf-lb-mode: want snat where routing-mode is tunnel: a node "
-				    "behind a tunnel cannot answer clients itself");
+		config_add_problem(config->problems,
+				   "bpf-lb-mode: want snat where routing-mode is tunnel: a node "
+				   "behind a tunnel cannot answer clients itself");
 }
 
 int config_load_sources(const struct config_sources *sources, struct config **ret_config,

@@ -7,6 +7,7 @@
 #include "abi/conntrack.h"
 #include "abi/lb.h"
 #include "abi/nat.h"
+#include "src/agent/config_private.h"
 #include "src/agent/map_event_buffer.h"
 #include "src/agent/option.h"
 #include "src/agent/service_settings.h"
@@ -23,19 +24,6 @@
  * node needs room for far fewer rule sets than it has endpoints: 262,144 entries by default.
  */
 #define POLICY_ENDPOINTS_A_NODE 16
-
-static void add_line(GString *problems, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void add_line(GString *problems, const char *format, ...)
-{
-	va_list arguments;
-
-	if (problems->len)
-		g_string_append_c(problems, '\n');
-	va_start(arguments, format);
-	g_string_append_vprintf(problems, format, arguments);
-	va_end(arguments);
-}
 
 struct log_settings {
 	enum log_level level; /* of every module that has no other */
@@ -86,11 +74,12 @@ static void check_log_opt(const struct settings *settings, GString *problems)
 		if (parse_log_opt(*pair, &log))
 			continue;
 		modules = join_modules();
-		add_line(problems,
-			 "log-opt: got \"%s\", want level=LEVEL, level.MODULE=LEVEL or "
-			 "format=FORMAT; levels: error, warning, info, debug; formats: text, "
-			 "text-ts, json, json-ts; modules: %s",
-			 *pair, modules);
+		config_add_problem(
+			problems,
+			"log-opt: got \"%s\", want level=LEVEL, level.MODULE=LEVEL or "
+			"format=FORMAT; levels: error, warning, info, debug; formats: text, "
+			"text-ts, json, json-ts; modules: %s",
+			*pair, modules);
 	}
 }
 
@@ -101,37 +90,42 @@ static void check_event_buffers(const struct settings *settings, GString *proble
 		struct map_event_buffer buffer;
 
 		if (map_event_buffer_parse(*pair, &name, &buffer))
-			add_line(problems,
-				 "bpf-map-event-buffers: got \"%s\", want map=enabled_N_AGE with N "
-				 "in "
-				 "0..%d and AGE as 1h or 0, or map=disabled_0_0",
-				 *pair, MAP_EVENT_BUFFER_MAX);
+			config_add_problem(
+				problems,
+				"bpf-map-event-buffers: got \"%s\", want map=enabled_N_AGE with N "
+				"in "
+				"0..%d and AGE as 1h or 0, or map=disabled_0_0",
+				*pair, MAP_EVENT_BUFFER_MAX);
 	}
 }
 
 void settings_check(const struct settings *settings, GString *problems)
 {
 	if (!settings->enable_ipv4 && !settings->enable_ipv6)
-		add_line(problems, "enable-ipv4, enable-ipv6: want true for at least one");
+		config_add_problem(problems,
+				   "enable-ipv4, enable-ipv6: want true for at least one");
 	if (settings->enable_ipv6 && settings->mtu && settings->mtu < IPV6_MTU_MIN)
-		add_line(problems, "mtu: got %u, want 0 or %d..65535 where enable-ipv6 is true",
-			 settings->mtu, IPV6_MTU_MIN);
+		config_add_problem(problems,
+				   "mtu: got %u, want 0 or %d..65535 where enable-ipv6 is true",
+				   settings->mtu, IPV6_MTU_MIN);
 	if (settings->node_port_range.max > UINT16_MAX - NAT_PORTS_MIN)
-		add_line(problems,
-			 "node-port-range: got an end of %u, want at most %d: masquerading "
-			 "takes its ports from above it",
-			 settings->node_port_range.max, UINT16_MAX - NAT_PORTS_MIN);
+		config_add_problem(
+			problems,
+			"node-port-range: got an end of %u, want at most %d: masquerading "
+			"takes its ports from above it",
+			settings->node_port_range.max, UINT16_MAX - NAT_PORTS_MIN);
 	if (settings->pod_attach_mode == POD_ATTACH_MODE_TCX && !settings->enable_tcx)
-		add_line(problems, "pod-attach-mode: got \"tcx\", want \"clsact\" where enable-tcx "
+		config_add_problem(problems,
+				   "pod-attach-mode: got \"tcx\", want \"clsact\" where enable-tcx "
 				   "is false");
 	if (strlen(settings->socket_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		add_line(problems, "socket-path: got %zu bytes, want at most 107",
-			 strlen(settings->socket_path));
+		config_add_problem(problems, "socket-path: got %zu bytes, want at most 107",
+				   strlen(settings->socket_path));
 	for (char **mode = settings->policy_cidr_match_mode; mode && *mode; mode++)
 		if (strcmp(*mode, "nodes") != 0)
-			add_line(problems,
-				 "policy-cidr-match-mode: got \"%s\", want nodes or nothing",
-				 *mode);
+			config_add_problem(
+				problems,
+				"policy-cidr-match-mode: got \"%s\", want nodes or nothing", *mode);
 	service_settings_check(settings, problems);
 	check_event_buffers(settings, problems);
 	check_log_opt(settings, problems);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What config.c (reading) and config_edit.c (changing) share. */
+/* What the reading, checking and changing of a configuration share. */
 #pragma once
 
 #include "src/agent/config.h"
@@ -33,4 +33,6 @@ struct config {
 
 NODISCARD int config_load_sources(const struct config_sources *sources, struct config **ret_config,
 				  GError **error);
+/* A line more. */
+void config_add_problem(GString *problems, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void config_fini_entry(struct config_entry *entry);

@@ -11,7 +11,7 @@
 #include "src/agent/wiring.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
-#include "src/model/addr.h"
+#include "src/model/connection_text.h"
 #include "src/model/rule_set.h"
 #include "src/observe/agent_event_text.h"
 #include "src/observe/event_service.h"
@@ -76,14 +76,13 @@ static char *format_service(const struct events *events, const struct event *eve
 {
 	const struct service_end end = {event->service_addr, ntohs(event->service_port)};
 	g_autofree char *name = NULL;
-	char text[ADDR_TEXT_BYTES];
+	g_autofree char *frontend = NULL;
 
 	if (!event_is_of_service(event))
 		return NULL;
 	name = service_name_of(events->agent, &end);
-	return g_strdup_printf(addr_is_v4(&end.addr) ? "%s%s%s:%u" : "%s%s[%s]:%u",
-			       name ? name : "", name ? " " : "", addr_format(&end.addr, text),
-			       end.port);
+	frontend = connection_format_end(&event->service_addr, event->service_port);
+	return g_strconcat(name ? name : "", name ? " " : "", frontend, NULL);
 }
 
 static void on_event(const struct event *event, void *data)

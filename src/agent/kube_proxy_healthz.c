@@ -2,7 +2,6 @@
 #include "src/agent/kube_proxy_healthz.h"
 
 #include <string.h>
-#include <jansson.h>
 #include "src/agent/status.h"
 #include "src/base/clock.h"
 #include "src/base/log.h"
@@ -14,16 +13,6 @@ struct kube_proxy_healthz {
 	struct controller *controller;
 	struct http_server *server; /* NULL: no port yet */
 };
-
-static bool is_failing(const struct agent *agent)
-{
-	json_t *status = status_to_json(agent, true);
-	const json_t *cilium = json_object_get(status, "cilium");
-	bool failing = !g_strcmp0(json_string_value(json_object_get(cilium, "state")), "Failure");
-
-	json_decref(status);
-	return failing;
-}
 
 static void find_first(const struct controller_info *info, void *data)
 {
@@ -50,7 +39,7 @@ static void answer(struct agent *agent, struct http_response *response)
 	g_autofree char *updated = NULL;
 	g_autofree char *now = format_time(now_ns);
 
-	if (is_failing(agent)) {
+	if (status_is_failure(agent)) {
 		controllers_foreach(agent->controllers, find_first, &updated_ns);
 		response->status = 503;
 	}

@@ -4,10 +4,9 @@
 
 #include <string.h>
 #include "src/agent/agent.h"
+#include "src/derive/lb_draft.h"
 #include "src/model/local_redirect.h"
 #include "src/model/pod.h"
-
-#define REDIRECT_PREFIX "redirect/"
 
 /* Pods by their addresses; keys and rows are borrowed from the table. */
 static bool index_pod(const struct row *row, void *pods)
@@ -92,7 +91,7 @@ static bool add_mapping(const struct row *row, void *data)
 	struct mappings *mappings = data;
 	char text[ADDR_TEXT_BYTES];
 
-	if (!g_str_has_prefix(service->key, REDIRECT_PREFIX) ||
+	if (lb_owner_kind_of(service->key) != LB_OWNER_REDIRECT ||
 	    g_strcmp0(service->name, mappings->policy->meta.name) ||
 	    g_strcmp0(service->namespace, mappings->policy->meta.namespace))
 		return true;

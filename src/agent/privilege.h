@@ -15,8 +15,8 @@
  */
 NODISCARD int privilege_begin(GError **error);
 /*
- * When the start is over: gives up what only it needed, and what ends_sockets needs where that is false. −EPERM where another thread has more than this one
- * keeps.
+ * When the start is over: gives up what only it needed, and what it takes to end sockets of endpoints where
+ * ends_sockets is false. −EPERM where another thread has more than this one keeps.
  */
 NODISCARD int privilege_finish(bool ends_sockets, GError **error);
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
+#include "src/model/connection_text.h"
 
 /* "HTTP/1.1 200" */
 #define STATUS_LINE_BYTES 12
@@ -17,7 +18,10 @@ struct probe {
 	char answer[STATUS_LINE_BYTES + 1];
 	size_t n_answer;
 	bool is_connected;
+	bool was_extended;
 	unsigned int timeout_ms;
+	uint64_t due_ms; /* of the timeout, by the loop's clock */
+	int refused;     /* −errno of connect(), to be told; 0: none */
 	probe_done done;
 	void *data;
 	unsigned int n_handles; /* still open */
@@ -69,14 +73,39 @@ static void fail(struct probe *probe, const char *what, int uv_error)
 	finish(probe, text);
 }
 
+static void on_timeout(uv_timer_t *timer);
+
+/*
+ * Timers run before the loop looks at what has come: an answer that came while something else held the loop up would
+ * be too late. So that long is given once more, and a look at least.
+ */
+static void extend(struct probe *probe)
+{
+	uint64_t late_ms = uv_now(probe->timer.loop) - probe->due_ms;
+
+	probe->was_extended = true;
+	uv_timer_start(&probe->timer, on_timeout, CLAMP(late_ms, 1, probe->timeout_ms), 0);
+}
+
 static void on_timeout(uv_timer_t *timer)
 {
 	struct probe *probe = timer->data;
-	g_autofree char *text =
-		g_strdup_printf("%s: no answer within %u ms",
-				probe->is_connected ? "HTTP" : "connect", probe->timeout_ms);
+	g_autofree char *text = NULL;
 
+	if (!probe->was_extended) {
+		extend(probe);
+		return;
+	}
+	text = g_strdup_printf("%s: no answer within %u ms",
+			       probe->is_connected ? "HTTP" : "connect", probe->timeout_ms);
 	finish(probe, text);
+}
+
+static void on_refused(uv_timer_t *timer)
+{
+	struct probe *probe = timer->data;
+
+	fail(probe, "connect", probe->refused);
 }
 
 static void judge_answer(struct probe *probe)
@@ -183,31 +212,47 @@ static union socket_address address_of(const struct addr *addr, uint16_t port)
 
 static char *http_request(const struct addr *addr, uint16_t port, const char *path)
 {
-	char text[ADDR_TEXT_BYTES];
+	g_autofree char *host = connection_format_end(addr, htons(port));
 
-	return g_strdup_printf(
-		addr_is_v4(addr) ? "GET %s HTTP/1.1\r\nHost: %s:%u\r\nUser-Agent: axoneme\r\n"
-				   "Accept: */*\r\nConnection: close\r\n\r\n"
-				 : "GET %s HTTP/1.1\r\nHost: [%s]:%u\r\nUser-Agent: axoneme\r\n"
-				   "Accept: */*\r\nConnection: close\r\n\r\n",
-		path, addr_format(addr, text), port);
+	return g_strdup_printf("GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: axoneme\r\n"
+			       "Accept: */*\r\nConnection: close\r\n\r\n",
+			       path, host);
 }
 
-/* libuv tells failures of connect() later, but for those that have nothing to do with the other side. */
+/* The node lacks it, whoever is asked. */
+static bool is_shortage(int uv_error)
+{
+	switch (uv_error) {
+	case UV_EMFILE:
+	case UV_ENFILE:
+	case UV_ENOMEM:
+	case UV_ENOBUFS:
+	case UV_EADDRNOTAVAIL: /* no port is free */
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What connect() says at once, that there is no route above all, is about this back end, and is told later. */
 static int begin(uv_loop_t *loop, struct probe *probe, const union socket_address *address)
 {
-	/* Opens the socket, so that a lack of descriptors shows here. */
-	int err = uv_tcp_init_ex(loop, &probe->tcp, address->any.sa_family);
+	int err;
 
-	if (err)
-		return err;
+	uv_tcp_init(loop, &probe->tcp);
 	uv_timer_init(loop, &probe->timer);
 	probe->n_handles = 2;
 	err = uv_tcp_connect(&probe->connect, &probe->tcp, &address->any, on_connected);
-	if (!err)
-		return uv_timer_start(&probe->timer, on_timeout, probe->timeout_ms, 0);
-	close_handles(probe);
-	return err;
+	if (is_shortage(err)) {
+		close_handles(probe);
+		return err;
+	}
+	probe->refused = err;
+	/* The loop's time is that of the last turn, which may have been a long one. */
+	uv_update_time(loop);
+	probe->due_ms = uv_now(loop) + probe->timeout_ms;
+	return uv_timer_start(&probe->timer, err ? on_refused : on_timeout,
+			      err ? 0 : probe->timeout_ms, 0);
 }
 
 struct probe *probe_start(uv_loop_t *loop, const struct addr *addr, uint16_t port,
@@ -222,8 +267,6 @@ struct probe *probe_start(uv_loop_t *loop, const struct addr *addr, uint16_t por
 	probe->tcp.data = probe->timer.data = probe->connect.data = probe;
 	err = begin(loop, probe, &address);
 	if (err) {
-		if (!probe->n_handles)
-			g_free(probe);
 		*ret_err = err;
 		return NULL;
 	}

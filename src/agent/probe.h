@@ -12,8 +12,9 @@ struct probe;
 typedef void (*probe_done)(const char *failure, void *data);
 
 /*
- * Connects, and with HTTP asks for the path and reads the status. NULL and *ret_err, −errno, where the node cannot
- * even try; what the back end does wrong is told by done, which is not called within.
+ * Connects, and with HTTP asks for the path and reads the status. NULL and *ret_err, −errno, where the node has no
+ * descriptor, memory or port left to try with; all else, a missing route too, is told by done, which is not called
+ * within.
  */
 struct probe *probe_start(uv_loop_t *loop, const struct addr *addr, uint16_t port,
 			  const struct service_health *health, probe_done done, void *data,

@@ -177,6 +177,10 @@ static void change(struct probe_schedule *schedule, struct probe_target *target,
 	bool is_slower = health->interval_ms >= target->health.interval_ms;
 
 	set_health(target, health);
+	if (!is_same)
+		target->n_same = 0;
+	if (target->is_under_way)
+		target->is_outdated |= !is_same;
 	if (target->is_under_way || (is_same && is_slower))
 		return;
 	pull(schedule, target);
@@ -259,6 +263,13 @@ static int64_t step_ns(struct probe_schedule *schedule, const struct probe_targe
 	return interval - by_chance(schedule, interval / 10);
 }
 
+static void end(struct probe_schedule *schedule, struct probe_target *target, int64_t due_ns)
+{
+	target->is_under_way = target->is_outdated = false;
+	schedule->n_under_way--;
+	push(schedule, target, due_ns);
+}
+
 enum probe_verdict probe_schedule_report(struct probe_schedule *schedule,
 					 struct probe_target *target, bool is_good,
 					 int64_t start_ns)
@@ -266,8 +277,10 @@ enum probe_verdict probe_schedule_report(struct probe_schedule *schedule,
 	uint8_t needed = target->is_down ? target->health.n_recover : target->health.n_fail;
 	enum probe_verdict verdict = PROBE_UNCHANGED;
 
-	target->is_under_way = false;
-	schedule->n_under_way--;
+	if (target->is_outdated) {
+		end(schedule, target, start_ns);
+		return PROBE_UNCHANGED;
+	}
 	target->n_same = is_good == target->is_down ? target->n_same + 1 : 0;
 	if (target->n_same >= needed) {
 		target->n_same = 0;
@@ -276,14 +289,12 @@ enum probe_verdict probe_schedule_report(struct probe_schedule *schedule,
 	}
 	schedule->n_down += verdict == PROBE_WENT_DOWN;
 	schedule->n_down -= verdict == PROBE_CAME_UP;
-	push(schedule, target, start_ns + step_ns(schedule, target));
+	end(schedule, target, start_ns + step_ns(schedule, target));
 	return verdict;
 }
 
 void probe_schedule_give_back(struct probe_schedule *schedule, struct probe_target *target,
 			      int64_t now_ns)
 {
-	target->is_under_way = false;
-	schedule->n_under_way--;
-	push(schedule, target, now_ns + NSEC_PER_SEC);
+	end(schedule, target, now_ns + NSEC_PER_SEC);
 }

@@ -24,6 +24,7 @@ struct probe_target {
 	unsigned int n_users;         /* calls of probe_schedule_put() */
 	bool is_down;
 	bool is_under_way;
+	bool is_outdated;  /* what is under way asks what nobody wants to know any more */
 	uint8_t n_same;    /* results in a row that speak against is_down */
 	int64_t due_ns;    /* of the next probe */
 	unsigned int slot; /* in the heap */
@@ -43,7 +44,8 @@ struct probe_schedule *probe_schedule_new(uint32_t seed);
 void probe_schedule_free(struct probe_schedule *schedule); /* takes NULL */
 /*
  * One user more of the target, which is made where there is none; is_down: how it begins then. Another health than
- * before is taken over, and asked for at once where it asks differently. Borrowed until its last user is gone.
+ * before is taken over; where it asks differently, results so far do not count, and it is asked for at once, or when
+ * the probe under way has ended. Borrowed until its last user is gone.
  */
 struct probe_target *probe_schedule_put(struct probe_schedule *schedule,
 					const struct backend_health_key *key,
@@ -60,7 +62,7 @@ unsigned int probe_schedule_n_down(const struct probe_schedule *schedule);
 struct probe_target *probe_schedule_take(struct probe_schedule *schedule, int64_t now_ns);
 /* When the next one is due, which may be past. INT64_MAX: it waits for a probe to end, or there is none. */
 int64_t probe_schedule_next_ns(const struct probe_schedule *schedule);
-/* The probe that began at start_ns has ended. */
+/* The probe that began at start_ns has ended. It does not count where something else is to be asked since. */
 enum probe_verdict probe_schedule_report(struct probe_schedule *schedule,
 					 struct probe_target *target, bool is_good,
 					 int64_t start_ns);

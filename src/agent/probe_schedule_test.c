@@ -207,6 +207,30 @@ static void changes(void **state)
 	probe_schedule_free(schedule);
 }
 
+/* What an old question comes to says nothing, however it ends; nor do the answers before it. */
+static void changes_under_way(void **state)
+{
+	struct probe_schedule *schedule = probe_schedule_new(1);
+	struct service_health health = usual;
+	struct probe_target *target = put(schedule, 1, &health, 0);
+	int64_t now_ns = 0;
+
+	health.path = intern_new("/a");
+	assert_int_equal(probe_next(schedule, &now_ns, false, 0), PROBE_UNCHANGED);
+	now_ns = probe_schedule_next_ns(schedule);
+	assert_ptr_equal(probe_schedule_take(schedule, now_ns), target);
+	put(schedule, 1, &health, now_ns);
+	/* The same question, whatever the thresholds, changes nothing of that. */
+	health.n_fail = 2;
+	put(schedule, 1, &health, now_ns);
+	assert_int_equal(probe_schedule_report(schedule, target, false, now_ns), PROBE_UNCHANGED);
+	assert_true(probe_schedule_next_ns(schedule) == now_ns);
+	assert_int_equal(probe_next(schedule, &now_ns, false, 0), PROBE_UNCHANGED);
+	assert_int_equal(probe_next(schedule, &now_ns, false, 0), PROBE_WENT_DOWN);
+	intern_unref(health.path);
+	probe_schedule_free(schedule);
+}
+
 static void given_back(void **state)
 {
 	struct probe_schedule *schedule = probe_schedule_new(1);
@@ -260,6 +284,7 @@ int main(void)
 		cmocka_unit_test(not_too_many_at_a_time),
 		cmocka_unit_test(users),
 		cmocka_unit_test(changes),
+		cmocka_unit_test(changes_under_way),
 		cmocka_unit_test(given_back),
 		cmocka_unit_test(always_the_first),
 	};

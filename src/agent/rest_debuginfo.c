@@ -10,6 +10,7 @@
 /* The whole is one answer: what has no bound of its own gets one. */
 #define MEMORY_MAP_MAX_BYTES (256 * 1024)
 #define ENVIRONMENT_MAX      256
+#define SERVICES_MAX         1000 /* the whole list is what GET /service is for */
 
 extern char **environ;
 
@@ -139,8 +140,8 @@ void rest_debuginfo_get(struct rest_call *call)
 			     "cilium-version", AXONEME_VERSION, "kernel-version", kernel_version(),
 			     "cilium-status", status_to_json(agent, false), "endpoint-list",
 			     endpoints_to_json(agent, NULL), "policy", policy_to_json(agent, NULL),
-			     "service-list", services_to_json(agent, 0), "cilium-memory-map",
-			     memory_map(), "environment-variables", environment(), "subsystem",
-			     "monitor", monitor_text(agent), "reconcilers", reconcilers_text(agent),
-			     "store", store_text(agent)));
+			     "service-list", services_to_json(agent, SERVICES_MAX),
+			     "cilium-memory-map", memory_map(), "environment-variables",
+			     environment(), "subsystem", "monitor", monitor_text(agent),
+			     "reconcilers", reconcilers_text(agent), "store", store_text(agent)));
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /service, /service/{id} and /lrp. */
+#include <arpa/inet.h>
 #include "src/agent/rest_private.h"
 #include "src/agent/service_json.h"
+#include "src/model/connection_text.h"
 
 static void reply_all(struct rest_call *call)
 {
@@ -16,27 +18,28 @@ void rest_service_list(struct rest_call *call)
 {
 	const char *frontend = http_request_query(call->request, "frontend");
 	struct service_end end;
+	__be16 port;
 
-	if (!frontend)
+	if (!frontend) {
 		reply_all(call);
-	else if (service_end_parse(frontend, &end))
+	} else if (connection_parse_end(frontend, &end.addr, &port)) {
 		rest_refuse(call, 400, "frontend \"%s\" is no address with a port", frontend);
-	else
+	} else {
+		end.port = ntohs(port);
 		rest_reply(call, 200, services_at_to_json(call->agent, &end));
+	}
 }
 
 void rest_service_get(struct rest_call *call)
 {
-	json_t *list, *service;
+	json_t *service;
 	guint64 id;
 
 	if (!g_ascii_string_to_unsigned(call->arg, 10, 1, UINT32_MAX, &id, NULL)) {
 		rest_refuse(call, 400, "service \"%s\" is not a number from 1 on", call->arg);
 		return;
 	}
-	list = services_to_json(call->agent, id);
-	service = json_incref(json_array_get(list, 0));
-	json_decref(list);
+	service = service_to_json(call->agent, id);
 	if (service)
 		rest_reply(call, 200, service);
 	else

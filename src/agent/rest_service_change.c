@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include "src/agent/service_requests.h"
 #include "src/api/service_spec.h"
+#include "src/derive/lb_draft.h"
 #include "src/model/lb.h"
 
 static bool parse_id(struct rest_call *call, uint32_t *ret_id)
@@ -38,7 +39,7 @@ static bool compare_service(const struct row *row, void *data)
 	const struct lb_service *service = (const struct lb_service *)row;
 	struct conflict *conflict = data;
 
-	if (g_str_has_prefix(service->key, "request/"))
+	if (lb_owner_kind_of(service->key) == LB_OWNER_REQUEST)
 		return true;
 	for (unsigned int i = 0; i < service->n_frontends; i++)
 		if (is_wanted(conflict->request, &service->frontends[i].addr,
@@ -47,6 +48,7 @@ static bool compare_service(const struct row *row, void *data)
 	return !conflict->service;
 }
 
+/* An address's other ports have numbers that nobody sees: they give way. */
 static bool compare_entry(const void *key_data, const void *value_data, void *data)
 {
 	const struct lb_frontend_key *key = key_data;
@@ -54,7 +56,7 @@ static bool compare_entry(const void *key_data, const void *value_data, void *da
 	struct conflict *conflict = data;
 
 	conflict->id_is_taken =
-		value->id == conflict->request->id &&
+		value->id == conflict->request->id && !(value->flags & LB_FRONTEND_F_WILDCARD) &&
 		!is_wanted(conflict->request, &key->addr, ntohs(key->port), key->protocol);
 	return !conflict->id_is_taken;
 }

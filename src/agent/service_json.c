@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "src/agent/agent.h"
+#include "src/derive/lb_draft.h"
+#include "src/model/connection_text.h"
 
 /* A front end that clients know, and what the kernel calls it. */
 struct listed {
@@ -30,12 +32,6 @@ static void add_service(const struct reconciler_service *service, void *entries)
 	}
 }
 
-/* Made by PUT /service/{id}, not by a manifest. */
-static bool is_requested(const struct lb_service *service)
-{
-	return g_str_has_prefix(service->key, "request/");
-}
-
 static int compare_listed(gconstpointer a, gconstpointer b)
 {
 	const struct listed *left = a, *right = b;
@@ -51,27 +47,13 @@ static int compare_listed(gconstpointer a, gconstpointer b)
 	return (int)left->frontend->port - (int)right->frontend->port;
 }
 
-static const char *protocol_name(uint8_t protocol)
-{
-	switch (protocol) {
-	case IPPROTO_TCP:
-		return "TCP";
-	case IPPROTO_UDP:
-		return "UDP";
-	case IPPROTO_SCTP:
-		return "SCTP";
-	default:
-		return "ANY";
-	}
-}
-
 static json_t *backend_to_json(const struct lb_service *service,
 			       const struct lb_plan_backend *backend)
 {
 	char text[ADDR_TEXT_BYTES];
 	json_t *json =
 		json_pack("{s:s, s:i, s:s, s:s, s:i, s:b}", "ip", addr_format(&backend->addr, text),
-			  "port", backend->port, "protocol", protocol_name(service->protocol),
+			  "port", backend->port, "protocol", protocol_format(service->protocol),
 			  "state", lb_backend_state_name(backend->state), "weight", backend->weight,
 			  "preferred", backend->preferred);
 
@@ -128,14 +110,16 @@ static json_t *spec_to_json(const struct listed *entry)
 	return json_pack("{s:I, s:{s:s, s:i, s:s, s:s}, s:o, s:o}", "id", (json_int_t)entry->id,
 			 "frontend-address", "ip", addr_format(&entry->frontend->addr, text),
 			 "port", entry->frontend->port, "protocol",
-			 protocol_name(service->protocol), "scope", "external", "backend-addresses",
-			 backends, "flags", flags_to_json(service, entry->frontend));
+			 protocol_format(service->protocol), "scope", "external",
+			 "backend-addresses", backends, "flags",
+			 flags_to_json(service, entry->frontend));
 }
 
 static json_t *listed_to_json(const struct listed *entry)
 {
 	json_t *spec = spec_to_json(entry);
-	json_t *own = json_pack("{s:b}", "requested", is_requested(entry->service));
+	json_t *own = json_pack("{s:b}", "requested",
+				lb_owner_kind_of(entry->service->key) == LB_OWNER_REQUEST);
 	json_t *status = json_object();
 
 	if (entry->error)
@@ -145,12 +129,6 @@ static json_t *listed_to_json(const struct listed *entry)
 		json_object_set(status, "realized", spec);
 	return json_pack("{s:o, s:o, s:o}", "spec", spec, "status", status, "axoneme", own);
 }
-
-/* What is listed: of both what is set. */
-struct filter {
-	uint32_t id;                   /* 0: all */
-	const struct service_end *end; /* NULL: all */
-};
 
 static bool is_at(const struct listed *entry, const struct service_end *end)
 {
@@ -167,7 +145,31 @@ static GArray *list_sorted(const struct agent *agent)
 	return entries;
 }
 
-static json_t *filtered_to_json(const struct agent *agent, const struct filter *filter)
+json_t *services_to_json(const struct agent *agent, unsigned int n_max)
+{
+	g_autoptr(GArray) entries = list_sorted(agent);
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < MIN(entries->len, n_max); i++)
+		json_array_append_new(list,
+				      listed_to_json(&g_array_index(entries, struct listed, i)));
+	return list;
+}
+
+json_t *service_to_json(const struct agent *agent, uint32_t id)
+{
+	g_autoptr(GArray) entries = list_sorted(agent);
+
+	for (unsigned int i = 0; i < entries->len; i++) {
+		const struct listed *entry = &g_array_index(entries, struct listed, i);
+
+		if (entry->id == id)
+			return listed_to_json(entry);
+	}
+	return NULL;
+}
+
+json_t *services_at_to_json(const struct agent *agent, const struct service_end *end)
 {
 	g_autoptr(GArray) entries = list_sorted(agent);
 	json_t *list = json_array();
@@ -175,21 +177,10 @@ static json_t *filtered_to_json(const struct agent *agent, const struct filter *
 	for (unsigned int i = 0; i < entries->len; i++) {
 		const struct listed *entry = &g_array_index(entries, struct listed, i);
 
-		if ((!filter->id || entry->id == filter->id) &&
-		    (!filter->end || is_at(entry, filter->end)))
+		if (is_at(entry, end))
 			json_array_append_new(list, listed_to_json(entry));
 	}
 	return list;
-}
-
-json_t *services_to_json(const struct agent *agent, uint32_t id)
-{
-	return filtered_to_json(agent, &(const struct filter){.id = id});
-}
-
-json_t *services_at_to_json(const struct agent *agent, const struct service_end *end)
-{
-	return filtered_to_json(agent, &(const struct filter){.end = end});
 }
 
 /* ---- piece by piece: all of them as one tree are hundreds of megabytes ---- */
@@ -253,27 +244,6 @@ void service_stream_free(void *data)
 }
 
 /* ---- by address ---- */
-
-int service_end_parse(const char *text, struct service_end *ret_end)
-{
-	const char *colon = strrchr(text, ':');
-	g_autofree char *ip = NULL;
-	struct service_end end;
-	guint64 port;
-
-	if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 0, UINT16_MAX, &port, NULL))
-		return -EINVAL;
-	if (*text == '[')
-		ip = colon > text + 1 && colon[-1] == ']' ? g_strndup(text + 1, colon - text - 2)
-							  : g_strdup("");
-	else
-		ip = g_strndup(text, colon - text);
-	end.port = (uint16_t)port;
-	if (addr_parse(ip, &end.addr))
-		return -EINVAL;
-	*ret_end = end;
-	return 0;
-}
 
 struct search {
 	const struct service_end *end;

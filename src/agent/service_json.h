@@ -3,7 +3,6 @@
 #pragma once
 
 #include <jansson.h>
-#include "src/base/error.h"
 #include "src/model/addr.h"
 #include "src/model/lb.h"
 
@@ -15,8 +14,6 @@ struct service_end {
 	uint16_t port; /* host byte order */
 };
 
-/* "10.96.0.1:80" or "[fd00::1]:80". 0 or −EINVAL. */
-NODISCARD int service_end_parse(const char *text, struct service_end *ret_end);
 /* "default/web": whose it is; NULL: nobody's. g_free. */
 char *service_name_of(const struct agent *agent, const struct service_end *end);
 /* As services_to_json, of whatever protocol has it. */
@@ -30,10 +27,9 @@ struct service_stream *service_stream_new(const struct agent *agent);
 void service_stream_append(GString *piece, void *stream);
 void service_stream_free(void *stream);
 
-/*
- * All, by number; id: only the one of this number, 0: all. What the kernel has not taken has the number 0 and is
- * the last.
- */
-json_t *services_to_json(const struct agent *agent, uint32_t id);
+/* By number, n_max at most. What the kernel has not taken has the number 0 and is the last. */
+json_t *services_to_json(const struct agent *agent, unsigned int n_max);
+/* The one of this number, from 1; NULL: there is none. */
+json_t *service_to_json(const struct agent *agent, uint32_t id);
 /* LRPSpec of each local redirect, by namespace and name. */
 json_t *local_redirects_to_json(const struct agent *agent);

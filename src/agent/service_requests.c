@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/agent/service_requests.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include "src/api/service_spec.h"
+#include "src/model/connection_text.h"
 
 struct service_requests {
 	uv_loop_t *loop;
@@ -55,14 +57,6 @@ static bool compare_frontend(const struct row *row, void *data)
 	return !search->found;
 }
 
-static char *frontend_text(const struct service_request *request)
-{
-	char text[ADDR_TEXT_BYTES];
-
-	return g_strdup_printf(addr_is_v4(&request->addr) ? "%s:%u" : "[%s]:%u",
-			       addr_format(&request->addr, text), request->port);
-}
-
 static int check_free(const struct service_requests *requests,
 		      const struct service_request *request, GError **error)
 {
@@ -71,7 +65,7 @@ static int check_free(const struct service_requests *requests,
 	g_autofree char *text = NULL;
 
 	if (before && !has_same_frontend(before, request)) {
-		text = frontend_text(before);
+		text = connection_format_end(&before->addr, htons(before->port));
 		return error_set(error, EEXIST,
 				 "the number %u is of the service %s: delete it first, or take "
 				 "another number",
@@ -81,7 +75,7 @@ static int check_free(const struct service_requests *requests,
 		;
 	if (!search.found)
 		return 0;
-	text = frontend_text(request);
+	text = connection_format_end(&request->addr, htons(request->port));
 	return error_set(error, EEXIST, "%s is the service %u: change that one, or delete it first",
 			 text, search.found->id);
 }

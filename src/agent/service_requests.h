@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The services that somebody made by hand: the table service_requests, kept in <lib-dir>/state/services, a file
- * for each. What a call has answered is on the disk, or was refused; so the next agent has it before its
- * reconcilers look for what is too much in the kernel. It is also in force by then, where the kernel takes it.
+ * for each. What a call has answered was written, or was refused; so the next agent has it before its reconcilers
+ * look for what is too much in the kernel, and the next boot when the disk has synced it (state_dir.h). It is also in
+ * force by then, where the kernel takes it.
  */
 #pragma once
 

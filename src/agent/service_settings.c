@@ -2,19 +2,7 @@
 #include "src/agent/service_settings.h"
 
 #include <string.h>
-
-static void add_line(GString *problems, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void add_line(GString *problems, const char *format, ...)
-{
-	va_list arguments;
-
-	if (problems->len)
-		g_string_append_c(problems, '\n');
-	va_start(arguments, format);
-	g_string_append_vprintf(problems, format, arguments);
-	va_end(arguments);
-}
+#include "src/agent/config_private.h"
 
 /* An old name counts where the new one says nothing but the default, which is 0. */
 static unsigned int either(unsigned int number, unsigned int old_name)
@@ -84,9 +72,10 @@ static void check_old_name(unsigned int number, unsigned int old_number, const c
 			   const char *old_key, GString *problems)
 {
 	if (number && old_number && number != old_number)
-		add_line(problems,
-			 "%s: says something else than %s, whose old name it is: leave it out",
-			 old_key, key);
+		config_add_problem(
+			problems,
+			"%s: says something else than %s, whose old name it is: leave it out",
+			old_key, key);
 }
 
 static void check_old_names(const struct settings *settings, GString *problems)
@@ -105,22 +94,26 @@ static void check_mode(const struct settings *settings, enum forwarding_word mod
 	bool ipip = settings->bpf_lb_dsr_dispatch == DISPATCH_IPIP;
 
 	if (settings->bpf_lb_dsr_dispatch == DISPATCH_GENEVE)
-		add_line(problems, "bpf-lb-dsr-dispatch: got \"geneve\", want opt or ipip: this "
+		config_add_problem(problems,
+				   "bpf-lb-dsr-dispatch: got \"geneve\", want opt or ipip: this "
 				   "version makes no tunnels");
 	if (mode == FORWARDING_HYBRID && settings->bpf_lb_mode_annotation)
-		add_line(problems, "bpf-lb-mode: got \"hybrid\", want snat or dsr where "
-				   "bpf-lb-mode-annotation is true");
+		config_add_problem(problems, "bpf-lb-mode: got \"hybrid\", want snat or dsr where "
+					     "bpf-lb-mode-annotation is true");
 	if (ipip && mode == FORWARDING_SNAT && !settings->bpf_lb_mode_annotation)
-		add_line(problems, "bpf-lb-dsr-dispatch: got \"ipip\", want opt where bpf-lb-mode "
+		config_add_problem(problems,
+				   "bpf-lb-dsr-dispatch: got \"ipip\", want opt where bpf-lb-mode "
 				   "is snat: no packet takes that way");
 	/* It would forward packets whose source, the outer one, is its own: it takes them for forged. */
 	if (ipip && settings->enable_host_legacy_routing)
-		add_line(problems, "bpf-lb-dsr-dispatch: got \"ipip\", want opt where "
+		config_add_problem(problems,
+				   "bpf-lb-dsr-dispatch: got \"ipip\", want opt where "
 				   "enable-host-legacy-routing is true: the host's stack does not "
 				   "forward what was wrapped");
 	if (!ipip && (settings->bpf_lb_rss_ipv4_src_cidr.is_set ||
 		      settings->bpf_lb_rss_ipv6_src_cidr.is_set))
-		add_line(problems, "bpf-lb-rss-ipv4-src-cidr, bpf-lb-rss-ipv6-src-cidr: want "
+		config_add_problem(problems,
+				   "bpf-lb-rss-ipv4-src-cidr, bpf-lb-rss-ipv6-src-cidr: want "
 				   "nothing unless bpf-lb-dsr-dispatch is ipip");
 }
 
@@ -130,10 +123,10 @@ static void check_cidrs(char *const *list, const char *key, GString *problems)
 
 	for (; list && *list; list++)
 		if (cidr_parse(*list, &cidr))
-			add_line(problems,
-				 "%s: got \"%s\", want a prefix such as 192.0.2.0/24 or "
-				 "2001:db8::/64, without host bits",
-				 key, *list);
+			config_add_problem(problems,
+					   "%s: got \"%s\", want a prefix such as 192.0.2.0/24 or "
+					   "2001:db8::/64, without host bits",
+					   key, *list);
 }
 
 bool service_settings_parse_zone(const char *pair, char **ret_name, uint8_t *ret_number)
@@ -156,9 +149,10 @@ static void check_zones(const struct settings *settings, GString *problems)
 		uint8_t number;
 
 		if (!service_settings_parse_zone(*pair, &name, &number))
-			add_line(problems,
-				 "fixed-zone-mapping: got \"%s\", want zone=N with N in 1..255",
-				 *pair);
+			config_add_problem(
+				problems,
+				"fixed-zone-mapping: got \"%s\", want zone=N with N in 1..255",
+				*pair);
 	}
 }
 
@@ -168,9 +162,9 @@ static void check_addresses(const struct settings *settings, GString *problems)
 	const struct addr *addr6 = &settings->ipv6_service_loopback_address;
 
 	if (!addr_is_v4(addr4))
-		add_line(problems, "ipv4-service-loopback-address: want an IPv4 address");
+		config_add_problem(problems, "ipv4-service-loopback-address: want an IPv4 address");
 	if (addr_is_v4(addr6))
-		add_line(problems, "ipv6-service-loopback-address: want an IPv6 address");
+		config_add_problem(problems, "ipv6-service-loopback-address: want an IPv6 address");
 	check_cidrs(settings->nodeport_addresses, "nodeport-addresses", problems);
 	check_cidrs(settings->lrp_address_matcher_cidrs, "lrp-address-matcher-cidrs", problems);
 }
@@ -181,10 +175,11 @@ void service_settings_check(const struct settings *settings, GString *problems)
 	struct service_settings services;
 
 	if (parse_seed(settings->bpf_lb_maglev_hash_seed, seed)) {
-		add_line(problems,
-			 "bpf-lb-maglev-hash-seed: got \"%.60s\", want %d bytes in base64, as "
-			 "\"head -c%d /dev/urandom | base64\" makes them",
-			 settings->bpf_lb_maglev_hash_seed, MAGLEV_SEED_BYTES, MAGLEV_SEED_BYTES);
+		config_add_problem(
+			problems,
+			"bpf-lb-maglev-hash-seed: got \"%.60s\", want %d bytes in base64, as "
+			"\"head -c%d /dev/urandom | base64\" makes them",
+			settings->bpf_lb_maglev_hash_seed, MAGLEV_SEED_BYTES, MAGLEV_SEED_BYTES);
 		return;
 	}
 	service_settings_get(settings, &services);
@@ -193,14 +188,16 @@ void service_settings_check(const struct settings *settings, GString *problems)
 	check_addresses(settings, problems);
 	check_zones(settings, problems);
 	if (services.acceleration && !services.node_port)
-		add_line(problems, "bpf-lb-acceleration: want disabled where nothing is served to "
+		config_add_problem(problems,
+				   "bpf-lb-acceleration: want disabled where nothing is served to "
 				   "clients outside: kube-proxy-replacement, enable-node-port and "
 				   "bpf-lb-only are false");
 	if (services.node_port && !settings->node_port_range.min)
-		add_line(problems, "node-port-range: got a start of 0, want at least 1");
+		config_add_problem(problems, "node-port-range: got a start of 0, want at least 1");
 	if (settings->bpf_lb_only &&
 	    settings->kube_proxy_replacement == KUBE_PROXY_REPLACEMENT_DISABLED)
-		add_line(problems, "bpf-lb-only: want false where kube-proxy-replacement is "
+		config_add_problem(problems,
+				   "bpf-lb-only: want false where kube-proxy-replacement is "
 				   "\"disabled\"");
 }
 

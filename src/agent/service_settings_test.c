@@ -171,9 +171,8 @@ static void test_wiring(void **state)
 			      &config, &error),
 			 0);
 	wiring_init_datapath(config_get_settings(config), 1ULL << 30, &datapath);
-	assert_true(datapath.node.enable_services && datapath.node.enable_node_port &&
-		    datapath.node.enable_socket_lb && datapath.node.enable_socket_lb_pods &&
-		    datapath.node.protect_node_ports);
+	assert_true(datapath.node.enable_node_port && datapath.node.enable_socket_lb &&
+		    datapath.node.enable_socket_lb_pods && datapath.node.protect_node_ports);
 	assert_false(datapath.node.reject_without_backend);
 	assert_int_equal(datapath.node.dsr_dispatch, DSR_DISPATCH_IPIP);
 	assert_false(datapath.node.enable_dsr_options);
@@ -227,11 +226,10 @@ static void test_plan(void **state)
 			      &config, &error),
 			 0);
 	wiring_init_derive(config_get_settings(config), &derive);
-	assert_true(derive.enable_services && derive.enable_node_port &&
-		    derive.enable_external_ips && derive.enable_host_port &&
-		    derive.enable_socket_lb && derive.socket_lb_hostns_only &&
-		    derive.protect_node_ports && derive.enable_service_topology &&
-		    derive.enable_internal_traffic_policy);
+	assert_true(derive.enable_node_port && derive.enable_external_ips &&
+		    derive.enable_host_port && derive.enable_socket_lb &&
+		    derive.socket_lb_hostns_only && derive.protect_node_ports &&
+		    derive.enable_service_topology && derive.enable_internal_traffic_policy);
 	assert_false(derive.enable_local_redirect || derive.external_cluster_ip ||
 		     derive.source_range_all_types || derive.lb_mode_annotation);
 	assert_int_equal(derive.lb_mode, LB_MODE_HYBRID);

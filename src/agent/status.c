@@ -89,6 +89,15 @@ static json_t *cilium_to_json(const struct agent *agent, const json_t *stale)
 	return json_pack("{s:s, s:s}", "state", state, "msg", message->str);
 }
 
+bool status_is_failure(const struct agent *agent)
+{
+	json_t *stale = status_stale_to_json(agent);
+	bool is_failure = !agent->ready || stale;
+
+	json_decref(stale);
+	return is_failure;
+}
+
 json_t *status_to_json(const struct agent *agent, bool brief)
 {
 	json_t *stale = status_stale_to_json(agent);

@@ -24,5 +24,7 @@
 
 struct agent;
 
+/* Whether the state is Failure, for who asks that often: of all else nothing is looked at. */
+bool status_is_failure(const struct agent *agent);
 /* brief: only the state of the agent, as a probe asks for it. json_decref. */
 json_t *status_to_json(const struct agent *agent, bool brief);

@@ -98,7 +98,6 @@ static void set_service_plan(const struct settings *settings, struct derive_conf
 	struct service_settings services;
 
 	service_settings_get(settings, &services);
-	config->enable_services = true;
 	config->enable_node_port = services.node_port;
 	config->enable_external_ips = services.external_ips;
 	config->enable_host_port = services.host_port;
@@ -203,7 +202,6 @@ static void set_services(const struct settings *settings, struct node_config *no
 	node->ct_timeout_service_tcp_closing =
 		seconds(settings->bpf_ct_timeout_service_tcp_grace_ns);
 	node->ct_timeout_service_any = seconds(settings->bpf_ct_timeout_service_any_ns);
-	node->enable_services = true;
 	node->enable_node_port = services.node_port;
 	node->enable_socket_lb = services.socket_lb;
 	node->enable_socket_lb_pods = services.socket_lb_pods;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/api/service_spec.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include "src/base/intern.h"
+#include "src/model/connection_text.h"
 #include "src/model/lb.h"
 #include "src/wire/field.h"
 
@@ -51,15 +53,19 @@ static uint16_t decode_port(const struct field *parent)
 	return field_int(&field, 1, UINT16_MAX, &port) ? port : 0;
 }
 
+/* Zero where there is none. */
 static void decode_address(const struct field *parent, struct addr *ret_addr)
 {
 	struct field field = field_member(parent, "ip");
 	const char *text = field_required_text(&field);
 	static const struct addr none4 = {.bytes = {[10] = 0xff, [11] = 0xff}};
+	struct addr addr;
 
-	if (text && (addr_parse(text, ret_addr) < 0 || addr_is_zero(ret_addr) ||
-		     addr_equal(ret_addr, &none4)))
-		field_want(&field, "an IPv4 or IPv6 address");
+	if (text && addr_parse(text, &addr) == 0 && !addr_is_zero(&addr) &&
+	    !addr_equal(&addr, &none4))
+		*ret_addr = addr;
+	else if (text)
+		field_want(&field, "an IPv4 or IPv6 address other than 0.0.0.0 and ::");
 }
 
 static void decode_frontend(const struct field *root, struct service_request *request)
@@ -102,20 +108,9 @@ static void decode_state(const struct field *item, struct service_request_backen
 	backend->weight = backend->state == LB_BACKEND_MAINTENANCE ? 0 : weight;
 }
 
-static bool has_backend(const struct service_request *request,
-			const struct service_request_backend *backend)
-{
-	for (unsigned int i = 0; i < request->backends->len; i++) {
-		const struct service_request_backend *other =
-			&g_array_index(request->backends, struct service_request_backend, i);
-
-		if (addr_equal(&other->addr, &backend->addr) && other->port == backend->port)
-			return true;
-	}
-	return false;
-}
-
-static void decode_backend(const struct field *item, struct service_request *request)
+/* ends: those of the back ends before it, "10.0.0.1:80". */
+static void decode_backend(const struct field *item, struct service_request *request,
+			   GHashTable *ends)
 {
 	/* The last three are what an answer says of a back end: they come back with it. */
 	static const char *const known[] = {"ip",       "port",      "protocol", "state", "weight",
@@ -130,12 +125,13 @@ static void decode_backend(const struct field *item, struct service_request *req
 	decode_state(item, &backend);
 	if (field_is_set(&protocol) && decode_protocol(item) != request->protocol)
 		field_add_problem(&protocol, "is not the protocol of the front end");
-	if (addr_is_v4(&backend.addr) != addr_is_v4(&request->addr))
+	if (!addr_is_zero(&backend.addr) && !addr_is_zero(&request->addr) &&
+	    addr_is_v4(&backend.addr) != addr_is_v4(&request->addr))
 		field_add_problem(&ip, "is not of the front end's family");
-	if (has_backend(request, &backend))
-		field_add_problem(item, "is a back end before it");
-	else
+	if (g_hash_table_add(ends, connection_format_end(&backend.addr, htons(backend.port))))
 		g_array_append_val(request->backends, backend);
+	else
+		field_add_problem(item, "is a back end before it");
 }
 
 static const char *decode_name(const struct field *parent, const char *name)
@@ -222,6 +218,7 @@ static void decode_root(const struct field *root, struct service_request *reques
 					    "flags", "updateServices",   NULL};
 	struct field id_field = field_member(root, "id");
 	struct field backends = field_member(root, "backend-addresses");
+	g_autoptr(GHashTable) ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	int64_t id = 0;
 
 	check_members(root, known);
@@ -230,7 +227,7 @@ static void decode_root(const struct field *root, struct service_request *reques
 		field_add_problem(&id_field, "is not %u, which the path names", request->id);
 	decode_frontend(root, request);
 	for (struct field item = field_first(&backends); item.value; item = field_next(&item))
-		decode_backend(&item, request);
+		decode_backend(&item, request, ends);
 	decode_flags(root, request);
 	refuse(root, "updateServices", "");
 }

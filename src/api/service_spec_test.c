@@ -106,19 +106,23 @@ static const struct {
 	{"{\"frontend-address\": {}}",
 	 "frontend-address.ip: is missing; frontend-address.port: is missing"},
 	{"{\"frontend-address\": {\"ip\": \"0.0.0.0\", \"port\": 0}}",
-	 "frontend-address.ip: got \"0.0.0.0\", want an IPv4 or IPv6 address; "
+	 "frontend-address.ip: got \"0.0.0.0\", want an IPv4 or IPv6 address other than 0.0.0.0 "
+	 "and ::; "
 	 "frontend-address.port: got the number 0, want a number from 1 to 65535"},
 	{"{\"frontend-address\": {\"ip\": \"::\", \"port\": 65536, \"scope\": \"internal\", "
 	 "\"protocol\": \"ICMP\"}}",
-	 "frontend-address.ip: got \"::\", want an IPv4 or IPv6 address; frontend-address.port: "
+	 "frontend-address.ip: got \"::\", want an IPv4 or IPv6 address other than 0.0.0.0 and ::; "
+	 "frontend-address.port: "
 	 "got "
 	 "the number 65536, want a number from 1 to 65535; frontend-address.protocol: got "
 	 "\"ICMP\", "
 	 "want TCP, UDP or SCTP; frontend-address.scope: got \"internal\", want external, which "
 	 "serves clients inside as well"},
 	{BACKENDS("{}"),
-	 "backend-addresses[0].ip: is missing; backend-addresses[0].port: is missing; "
-	 "backend-addresses[0].ip: is not of the front end's family"},
+	 "backend-addresses[0].ip: is missing; backend-addresses[0].port: is missing"},
+	{"{\"frontend-address\": {\"ip\": \"x\", \"port\": 80}, \"backend-addresses\": "
+	 "[{\"ip\": \"10.0.0.1\", \"port\": 80}]}",
+	 "frontend-address.ip: got \"x\", want an IPv4 or IPv6 address other than 0.0.0.0 and ::"},
 	{BACKENDS("{\"ip\": \"fd00::1\", \"port\": 1}"),
 	 "backend-addresses[0].ip: is not of the front end's family"},
 	{BACKENDS("{\"ip\": \"10.0.0.2\", \"port\": 1, \"protocol\": \"UDP\"}"),
@@ -189,13 +193,27 @@ static void survives(void **state)
 	}
 }
 
+/* As many as a body of 1 MiB may name: each is looked for among those before it. */
+static void many(void **state)
+{
+	GString *body = g_string_new("{" FRONTEND ", \"backend-addresses\": [");
+	struct service_request *request;
+
+	for (unsigned int port = 1; port <= UINT16_MAX / 2; port++)
+		g_string_append_printf(body, "%s{\"ip\": \"10.0.0.2\", \"port\": %u}",
+				       port > 1 ? "," : "", port);
+	g_string_append(body, "]}");
+	request = decode(body->str);
+	assert_int_equal(request->backends->len, UINT16_MAX / 2);
+	g_string_free(body, TRUE);
+	row_unref(&request->row);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fields),
-		cmocka_unit_test(defaults),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(survives),
+		cmocka_unit_test(fields),   cmocka_unit_test(defaults), cmocka_unit_test(refused),
+		cmocka_unit_test(survives), cmocka_unit_test(many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

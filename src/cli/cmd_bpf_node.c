@@ -129,21 +129,13 @@ struct fragments {
 	json_t *list;
 };
 
-static char *format_end(const struct addr *addr, __be16 port)
-{
-	GString *text = g_string_new(NULL);
-
-	connection_append_end(text, addr, port);
-	return g_string_free(text, FALSE);
-}
-
 static bool add_fragment(const void *key, const void *value, void *data)
 {
 	const struct fragment_key *fragment = key;
 	const struct fragment_ports *ports = value;
 	struct fragments *fragments = data;
-	g_autofree char *source = format_end(&fragment->saddr, ports->sport);
-	g_autofree char *destination = format_end(&fragment->daddr, ports->dport);
+	g_autofree char *source = connection_format_end(&fragment->saddr, ports->sport);
+	g_autofree char *destination = connection_format_end(&fragment->daddr, ports->dport);
 	const char *protocol = protocol_format(fragment->protocol);
 	/* Of IPv4 the 16 bits stand at the front. */
 	uint32_t id = addr_is_v4(&fragment->saddr) ? ntohs(fragment->id) : ntohl(fragment->id);

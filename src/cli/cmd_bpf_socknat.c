@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bpf socknat list. */
-#include <arpa/inet.h>
 #include "abi/lb.h"
 #include "src/cli/commands.h"
 #include "src/cli/map_dump.h"
 #include "src/cli/output.h"
-#include "src/model/addr.h"
-
-static void append_end(GString *text, const struct addr *addr, __be16 port)
-{
-	char addr_text[ADDR_TEXT_BYTES];
-
-	g_string_append_printf(text, addr_is_v4(addr) ? "%s:%u" : "[%s]:%u",
-			       addr_format(addr, addr_text), ntohs(port));
-}
+#include "src/model/connection_text.h"
 
 static bool add_socket(const void *key, const void *value, void *dump)
 {
@@ -21,9 +12,9 @@ static bool add_socket(const void *key, const void *value, void *dump)
 	const struct lb_socket *seen = value;
 	GString *text = g_string_new(NULL);
 
-	append_end(text, &socket->addr, socket->port);
+	connection_append_end(text, &socket->addr, socket->port);
 	g_string_append(text, " -> ");
-	append_end(text, &seen->addr, seen->port);
+	connection_append_end(text, &seen->addr, seen->port);
 	g_string_append_printf(text, " (revnat=%u)", seen->frontend);
 	map_dump_add(dump, g_strdup_printf("%llu", (unsigned long long)socket->cookie),
 		     g_string_free(text, FALSE));

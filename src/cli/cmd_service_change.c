@@ -66,7 +66,7 @@ static int run_update(int argc, char *const argv[])
 }
 
 static const struct cli_flag update_flags[] = {
-	{"id", 0, CLI_FLAG_NUMBER, "Number of the service", &update.id, NULL, CLI_WORDS_SERVICES},
+	{"id", 0, CLI_FLAG_NUMBER, "Number of the service", &update.id, NULL, CLI_WORDS_REQUESTED},
 	{"frontend", 0, CLI_FLAG_TEXT,
 	 "Address and port that clients know, 10.0.0.1:80 or [fd00::1]:80", &update.frontend},
 	{"protocol", 0, CLI_FLAG_TEXT, "tcp, udp or sctp (default tcp)", &update.protocol,
@@ -74,7 +74,8 @@ static const struct cli_flag update_flags[] = {
 	{"backends", 0, CLI_FLAG_LIST, "Addresses and ports of back ends, with commas between",
 	 &arg_backends},
 	{"backend-weights", 0, CLI_FLAG_LIST,
-	 "A weight for each of them; 0: no new connections (default 100)", &arg_weights},
+	 "A weight for each of them in Maglev's table; 0: no new connections (default 100)",
+	 &arg_weights},
 	{"states", 0, CLI_FLAG_LIST,
 	 "A state for each of them: active, terminating, quarantined or maintenance", &arg_states,
 	 "active terminating quarantined maintenance"},
@@ -82,15 +83,12 @@ static const struct cli_flag update_flags[] = {
 	{"k8s-external", 0, CLI_FLAG_BOOL, "Make it an external address", &update.external},
 	{"k8s-load-balancer", 0, CLI_FLAG_BOOL, "Make it a LoadBalancer", &update.load_balancer},
 	{"k8s-host-port", 0, CLI_FLAG_BOOL, "Make it a HostPort", &update.host_port},
-	{"k8s-cluster-internal", 0, CLI_FLAG_BOOL, "For clients inside alone",
-	 &update.cluster_internal},
 	{"k8s-ext-traffic-policy", 0, CLI_FLAG_TEXT,
 	 "Back ends for clients outside: Cluster or Local (default Cluster)",
 	 &update.external_policy, "Cluster Local"},
 	{"k8s-int-traffic-policy", 0, CLI_FLAG_TEXT,
 	 "Back ends for clients inside: Cluster or Local (default Cluster)",
 	 &update.internal_policy, "Cluster Local"},
-	{"local-redirect", 0, CLI_FLAG_BOOL, "Make it a local redirect", &update.local_redirect},
 	{NULL},
 };
 
@@ -137,8 +135,7 @@ static int delete_all(void)
 		g_autofree char *id =
 			g_strdup_printf("%lld", json_get_number(service, "spec", "id", NULL));
 
-		if (json_is_true(json_get(service, "axoneme", "requested", NULL)) &&
-		    delete_one(id) != EXIT_SUCCESS)
+		if (service_is_requested(service) && delete_one(id) != EXIT_SUCCESS)
 			status = EXIT_FAILURE;
 	}
 	return status;
@@ -162,6 +159,6 @@ const struct cli_command cmd_service_delete = {
 	.n_args_max = 1,
 	.help = "Delete a service that was made by hand",
 	.flags = delete_flags,
-	.words = CLI_WORDS_SERVICES,
+	.words = CLI_WORDS_REQUESTED,
 	.run = run_delete,
 };

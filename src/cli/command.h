@@ -30,6 +30,7 @@ enum cli_words {
 	CLI_WORDS_KEYS,       /* of the configuration; the agent is asked */
 	CLI_WORDS_LABELS,     /* of endpoints; the agent is asked */
 	CLI_WORDS_MAPS,       /* names of BPF maps */
+	CLI_WORDS_REQUESTED,  /* numbers of services that were made by hand; the agent is asked */
 	CLI_WORDS_SERVICES,   /* numbers of front ends; the agent is asked */
 	CLI_WORDS_OPTIONS,    /* name= of what changes at run time; the agent is asked */
 };

@@ -7,6 +7,7 @@
 #include "src/cli/flag.h"
 #include "src/cli/help.h"
 #include "src/cli/json_get.h"
+#include "src/cli/service_text.h"
 #include "src/datapath/layout.h"
 
 /* A person waits in front of a prompt. */
@@ -75,7 +76,7 @@ static void offer_ips(struct completion *completion)
 		offer(completion, json_get_text(element, "cidr", NULL), NULL);
 }
 
-static void offer_services(struct completion *completion)
+static void offer_services(struct completion *completion, bool all)
 {
 	json_auto_t *list = ask(API_SERVICE_LIST);
 	json_t *element;
@@ -83,11 +84,13 @@ static void offer_services(struct completion *completion)
 
 	json_array_foreach(list, i, element)
 	{
-		const json_t *spec = json_get(element, "spec", NULL);
-		g_autofree char *number =
-			g_strdup_printf("%lld", json_get_number(spec, "id", NULL));
+		long long id = json_get_number(element, "spec", "id", NULL);
+		g_autofree char *number = g_strdup_printf("%lld", id);
+		g_autofree char *what = service_format_frontend(element);
 
-		offer(completion, number, json_get_text(spec, "flags", "name", NULL));
+		/* 0: the kernel has not taken it. */
+		if (id && (all || service_is_requested(element)))
+			offer(completion, number, what);
 	}
 }
 
@@ -187,8 +190,11 @@ static void offer_words(struct completion *completion, enum cli_words words)
 	case CLI_WORDS_MAPS:
 		offer_maps(completion);
 		break;
+	case CLI_WORDS_REQUESTED:
+		offer_services(completion, false);
+		break;
 	case CLI_WORDS_SERVICES:
-		offer_services(completion);
+		offer_services(completion, true);
 		break;
 	case CLI_WORDS_OPTIONS:
 		offer_members(completion, "spec", "options", "=");

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include "src/cli/json_get.h"
+#include "src/cli/service_text.h"
 #include "src/model/connection_text.h"
 
 static const char *const states[] = {
@@ -11,47 +12,35 @@ static const char *const states[] = {
 	[EXPLAIN_SERVICE_ANSWER] = "answer",
 };
 
-static char *format_end(const struct addr *addr, __be16 port)
-{
-	GString *text = g_string_new(NULL);
-
-	connection_append_end(text, addr, port);
-	return g_string_free(text, FALSE);
-}
-
-/* As GET /service says whose the front end is; NULL: it does not. */
-static json_t *find_name(const char *frontend, const struct explain_agent *agent)
+/* Whose the front end is, by the agent; NULL: it does not say. g_free. */
+static char *find_name(const char *frontend, const struct explain_agent *agent)
 {
 	g_autofree char *encoded = g_uri_escape_string(frontend, ":", FALSE);
 	g_autofree char *query = g_strdup_printf("frontend=%s", encoded);
-	const json_t *flags =
-		json_get(json_array_get(agent->ask(API_SERVICE_LIST, NULL, query, agent->data), 0),
-			 "spec", "flags", NULL);
-	const char *namespace = json_get_text(flags, "namespace", NULL);
-	const char *name = json_get_text(flags, "name", NULL);
 
-	return *name ? json_sprintf("%s%s%s", namespace, *namespace ? "/" : "", name) : NULL;
+	return service_format_name(
+		json_array_get(agent->ask(API_SERVICE_LIST, NULL, query, agent->data), 0));
 }
 
 json_t *explain_service_to_json(const struct explain *explain, const struct explain_agent *agent)
 {
-	g_autofree char *frontend = NULL, *backend = NULL;
-	json_t *json, *name;
+	g_autofree char *frontend = NULL, *backend = NULL, *name = NULL;
+	json_t *json;
 
 	if (explain->service >= G_N_ELEMENTS(states) || !states[explain->service])
 		return NULL;
-	frontend = format_end(&explain->frontend_addr, explain->frontend_port);
+	frontend = connection_format_end(&explain->frontend_addr, explain->frontend_port);
 	json = json_pack("{s:s, s:s, s:b, s:b, s:b}", "state", states[explain->service], "frontend",
 			 frontend, "loopback", explain->service_is_loopback, "direct",
 			 explain->service_is_direct, "rejected", explain->service_is_rejected);
 	if (explain->backend_port) {
-		backend = format_end(&explain->backend_addr, explain->backend_port);
+		backend = connection_format_end(&explain->backend_addr, explain->backend_port);
 		json_object_set_new(json, "backend", json_string(backend));
 		json_object_set_new(json, "backend-id", json_integer(explain->backend));
 	}
 	name = find_name(frontend, agent);
 	if (name)
-		json_object_set_new(json, "name", name);
+		json_object_set_new(json, "name", json_string(name));
 	return json;
 }
 

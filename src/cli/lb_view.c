@@ -24,6 +24,7 @@ struct lb_view *lb_view_new(void)
 	view->n_slots = g_hash_table_new(NULL, NULL);
 	view->slots = g_hash_table_new(slot_hash, NULL);
 	view->by_id = g_hash_table_new(NULL, NULL);
+	view->outside = g_hash_table_new(NULL, NULL);
 	return view;
 }
 
@@ -37,6 +38,7 @@ void lb_view_free(struct lb_view *view)
 	g_hash_table_unref(view->n_slots);
 	g_hash_table_unref(view->slots);
 	g_hash_table_unref(view->by_id);
+	g_hash_table_unref(view->outside);
 	g_free(view);
 }
 
@@ -53,6 +55,8 @@ void lb_view_add_frontend(struct lb_view *view, const struct lb_frontend_key *ke
 	memcpy(&entry.key, key, sizeof(entry.key));
 	memcpy(&entry.value, frontend, sizeof(entry.value));
 	g_array_append_val(view->frontends, entry);
+	if (frontend->flags & LB_FRONTEND_F_EXTERNAL)
+		g_hash_table_add(view->outside, GUINT_TO_POINTER(frontend->service));
 }
 
 void lb_view_add_set(struct lb_view *view, uint32_t set, const struct lb_set *value)
@@ -179,21 +183,22 @@ const char *lb_protocol_text(uint8_t protocol)
 	return protocol ? protocol_format(protocol) : "ANY";
 }
 
-char *lb_format_end(const struct addr *addr, __be16 port)
-{
-	GString *text = g_string_new(NULL);
-
-	connection_append_end(text, addr, port);
-	return g_string_free(text, FALSE);
-}
-
 static void append_word(GString *text, bool on, const char *word)
 {
 	if (on)
 		g_string_append_printf(text, ", %s", word);
 }
 
-char *lb_view_flags(const struct lb_frontend *frontend)
+/* A service that nobody outside may use has no table, whatever the node's algorithm is. */
+static bool chooses_by_table(const struct lb_view *view, const struct lb_frontend *frontend)
+{
+	return frontend->algorithm == LB_ALGORITHM_MAGLEV &&
+	       !(frontend->flags & LB_FRONTEND_F_WILDCARD) &&
+	       g_hash_table_contains(view->outside, GUINT_TO_POINTER(frontend->service));
+}
+
+/* "ClusterIP, sessionAffinity, non-routable". g_free. */
+static char *flags_text(const struct lb_view *view, const struct lb_frontend *frontend)
 {
 	GString *text = g_string_new(lb_type_name(frontend->type));
 	uint16_t flags = frontend->flags;
@@ -206,7 +211,7 @@ char *lb_view_flags(const struct lb_frontend *frontend)
 	append_word(text, flags & LB_FRONTEND_F_DENY_RANGES, "deny");
 	append_word(text, flags & LB_FRONTEND_F_LOOPBACK, "loopback");
 	append_word(text, flags & LB_FRONTEND_F_DSR, "dsr");
-	append_word(text, frontend->algorithm == LB_ALGORITHM_MAGLEV, "maglev");
+	append_word(text, chooses_by_table(view, frontend), "maglev");
 	append_word(text, flags & LB_FRONTEND_F_WILDCARD, "wildcard");
 	return g_string_free(text, FALSE);
 }
@@ -226,7 +231,7 @@ char *lb_format_backend(const struct lb_view *view, uint32_t id)
 
 	if (!backend)
 		return g_strdup_printf("backend %u not found", id);
-	end = lb_format_end(&backend->addr, backend->port);
+	end = connection_format_end(&backend->addr, backend->port);
 	return g_strdup_printf("%s/%s", end, lb_protocol_text(backend->protocol));
 }
 
@@ -257,7 +262,7 @@ static uint32_t n_slots(const struct lb_view *view, uint32_t set)
 static char *group_key(const struct group *group)
 {
 	const struct lb_frontend_key *key = &group->frontend->key;
-	g_autofree char *end = lb_format_end(&key->addr, key->port);
+	g_autofree char *end = connection_format_end(&key->addr, key->port);
 
 	return g_strdup_printf("%s/%s%s", end, lb_protocol_text(key->protocol),
 			       group->scope == LB_SCOPE_INTERNAL ? "/i" : "");
@@ -266,7 +271,7 @@ static char *group_key(const struct group *group)
 static char *master_text(const struct group *group, uint32_t n)
 {
 	const struct lb_frontend *value = &group->frontend->value;
-	g_autofree char *flags = lb_view_flags(value);
+	g_autofree char *flags = flags_text(group->view, value);
 
 	if (!group->with_addresses)
 		return g_strdup_printf("0 %u (%u) [%s]", n, value->id, flags);

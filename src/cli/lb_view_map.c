@@ -2,6 +2,7 @@
 /* Back ends, numbers, source ranges, affinities and Maglev tables as rows. */
 #include "src/cli/lb_view_private.h"
 
+#include "src/model/connection_text.h"
 #include "src/model/lb.h"
 #include "src/model/map_text.h"
 
@@ -10,7 +11,7 @@ void lb_view_backends(const struct lb_view *view, lb_row_fn fn, void *data)
 	for (guint i = 0; i < view->backends->len; i++) {
 		const struct backend *entry = &g_array_index(view->backends, struct backend, i);
 		const struct lb_backend *backend = &entry->value;
-		g_autofree char *end = lb_format_end(&backend->addr, backend->port);
+		g_autofree char *end = connection_format_end(&backend->addr, backend->port);
 		bool is_active = backend->state == LB_BACKEND_ACTIVE;
 
 		fn(g_strdup_printf("%u", entry->id),
@@ -51,7 +52,7 @@ void lb_view_revnat(const struct lb_view *view, lb_row_fn fn, void *data)
 		if (frontend->value.flags & LB_FRONTEND_F_WILDCARD)
 			continue;
 		fn(g_strdup_printf("%u", frontend->value.id),
-		   lb_format_end(&frontend->key.addr, frontend->key.port), data);
+		   connection_format_end(&frontend->key.addr, frontend->key.port), data);
 	}
 }
 

@@ -34,13 +34,12 @@ struct lb_view {
 	GHashTable *n_slots; /* set to number */
 	GHashTable *slots;   /* slot_key() to id */
 	GHashTable *by_id;   /* number of a back end to its place in backends + 1 */
+	GHashTable *outside; /* numbers of services that clients outside may use */
 };
 
 int lb_compare_numbers(uint32_t a, uint32_t b);
 /* "TCP"; "ANY" for 0. */
 const char *lb_protocol_text(uint8_t protocol);
-/* "10.0.0.1:80"; g_free. */
-char *lb_format_end(const struct addr *addr, __be16 port);
 /* "10.0.0.5:80/TCP", or that there is none; g_free. */
 char *lb_format_backend(const struct lb_view *view, uint32_t id);
 /* The set that serves clients of the scope. */

@@ -36,7 +36,10 @@ static void add_backend(struct lb_view *view, uint32_t id, const char *addr, uin
 	lb_view_add_backend(view, id, &backend);
 }
 
-/* A ClusterIP; a load balancer with Local, affinity and source ranges; a wildcard; nobody behind the last. */
+/*
+ * A ClusterIP, of a service that has no table as nobody outside may use it; a load balancer with Local, affinity and
+ * source ranges, and the ClusterIP of its service; a wildcard; nobody behind the last.
+ */
 static struct lb_view *fill(void)
 {
 	struct lb_view *view = lb_view_new();
@@ -60,16 +63,22 @@ static struct lb_view *fill(void)
 		     &(struct lb_frontend){.id = 9,
 					   .flags = LB_FRONTEND_F_WILDCARD,
 					   .type = LB_TYPE_CLUSTER_IP,
-					   .algorithm = LB_ALGORITHM_RANDOM});
+					   .algorithm = LB_ALGORITHM_MAGLEV});
 	add_frontend(view, "10.96.0.1", 80,
 		     &(struct lb_frontend){.id = 1,
 					   .service = 5,
 					   .type = LB_TYPE_CLUSTER_IP,
-					   .algorithm = LB_ALGORITHM_RANDOM});
+					   .algorithm = LB_ALGORITHM_MAGLEV});
+	add_frontend(view, "10.96.0.2", 443,
+		     &(struct lb_frontend){.id = 4,
+					   .service = 6,
+					   .type = LB_TYPE_CLUSTER_IP,
+					   .algorithm = LB_ALGORITHM_MAGLEV});
 	add_frontend(view, "fd00:96::1", 80,
 		     &(struct lb_frontend){.id = 3,
 					   .service = 7,
-					   .type = LB_TYPE_CLUSTER_IP,
+					   .flags = LB_FRONTEND_F_EXTERNAL,
+					   .type = LB_TYPE_NODE_PORT,
 					   .algorithm = LB_ALGORITHM_RANDOM});
 	lb_view_add_set(view, LB_SET(5, 0), &(struct lb_set){.n_slots = 2});
 	lb_view_add_slot(view, &(struct lb_slot_key){LB_SET(5, 0), 0}, &(struct lb_slot){1});
@@ -119,6 +128,9 @@ static void test_services(void **state)
 	      "10.96.0.1:80/TCP | 0.0.0.0:0 (1) (0) [ClusterIP, non-routable]\n"
 	      "10.96.0.1:80/TCP | 10.0.0.5:8080/TCP (1) (1)\n"
 	      "10.96.0.1:80/TCP | backend 4 not found\n"
+	      "10.96.0.2:443/TCP | 0.0.0.0:0 (4) (0) [ClusterIP, non-routable, maglev]\n"
+	      "10.96.0.2:443/TCP | 10.0.1.5:8080/TCP (4) (1)\n"
+	      "10.96.0.2:443/TCP | 10.0.0.6:8080/TCP (4) (2)\n"
 	      "192.0.2.1:443/TCP | 0.0.0.0:0 (2) (0) [LoadBalancer, Local, sessionAffinity, "
 	      "check source-range, dsr, maglev]\n"
 	      "192.0.2.1:443/TCP | 10.0.0.6:8080/TCP (2) (1)\n"
@@ -126,7 +138,7 @@ static void test_services(void **state)
 	      "check source-range, dsr, maglev]\n"
 	      "192.0.2.1:443/TCP/i | 10.0.1.5:8080/TCP (2) (1)\n"
 	      "192.0.2.1:443/TCP/i | 10.0.0.6:8080/TCP (2) (2)\n"
-	      "[fd00:96::1]:80/TCP | [::]:0 (3) (0) [ClusterIP, non-routable]\n");
+	      "[fd00:96::1]:80/TCP | [::]:0 (3) (0) [NodePort]\n");
 }
 
 static void test_other_maps(void **state)
@@ -136,6 +148,9 @@ static void test_other_maps(void **state)
 	      "10.96.0.1:80/TCP | 0 2 (1) [ClusterIP, non-routable]\n"
 	      "10.96.0.1:80/TCP | 1 0 (1)\n"
 	      "10.96.0.1:80/TCP | 4 0 (1)\n"
+	      "10.96.0.2:443/TCP | 0 2 (4) [ClusterIP, non-routable, maglev]\n"
+	      "10.96.0.2:443/TCP | 2 0 (4)\n"
+	      "10.96.0.2:443/TCP | 3 0 (4)\n"
 	      "192.0.2.1:443/TCP | 0 1 (2) [LoadBalancer, Local, sessionAffinity, check "
 	      "source-range, dsr, maglev]\n"
 	      "192.0.2.1:443/TCP | 3 0 (2)\n"
@@ -143,11 +158,12 @@ static void test_other_maps(void **state)
 	      "source-range, dsr, maglev]\n"
 	      "192.0.2.1:443/TCP/i | 2 0 (2)\n"
 	      "192.0.2.1:443/TCP/i | 3 0 (2)\n"
-	      "[fd00:96::1]:80/TCP | 0 0 (3) [ClusterIP, non-routable]\n");
+	      "[fd00:96::1]:80/TCP | 0 0 (3) [NodePort]\n");
 	check(lb_view_backends, "1 | TCP://10.0.0.5:8080\n"
 				"2 | TCP://10.0.1.5:8080 [quarantined]\n"
 				"3 | TCP://10.0.0.6:8080\n");
-	check(lb_view_revnat, "1 | 10.96.0.1:80\n2 | 192.0.2.1:443\n3 | [fd00:96::1]:80\n");
+	check(lb_view_revnat,
+	      "1 | 10.96.0.1:80\n2 | 192.0.2.1:443\n3 | [fd00:96::1]:80\n4 | 10.96.0.2:443\n");
 	check(lb_view_ranges, "198.51.100.0/24 (2) | \n");
 }
 
@@ -174,11 +190,11 @@ static void test_maglev(void **state)
 					   .type = LB_TYPE_CLUSTER_IP,
 					   .algorithm = LB_ALGORITHM_MAGLEV});
 	lb_view_sort(view);
-	assert_int_equal(lb_view_maglev(view, 0, add_row, text), 1);
+	assert_int_equal(lb_view_maglev(view, 0, add_row, text), 2);
 	assert_int_equal(lb_view_maglev(view, 8, add_row, text), 0);
 	assert_int_equal(lb_view_maglev(view, 2, add_row, text), 1);
 	assert_int_equal(lb_view_maglev(view, 1, add_row, text), 0);
-	assert_string_equal(text->str, "[2]/v4 | [3 2 3]\n[2]/v4 | [3 2 3]\n");
+	assert_string_equal(text->str, "[2]/v4 | [3 2 3]\n[4]/v4 | [7 2 3]\n[2]/v4 | [3 2 3]\n");
 	lb_view_free(view);
 }
 

@@ -3,7 +3,7 @@
 
 #include "src/base/clock.h"
 #include "src/cli/commands.h"
-#include "src/cli/json_get.h"
+#include "src/cli/service_text.h"
 #include "src/rpc/http_client.h"
 
 /* Then it begins anew. */
@@ -30,19 +30,12 @@ static char *ask(const char *frontend)
 	g_autoptr(GString) query = g_string_new("frontend=");
 	struct api_client_request request = {.call = API_SERVICE_LIST};
 	json_auto_t *list = NULL;
-	const json_t *flags;
-	const char *namespace;
 
 	http_target_append(query, frontend);
 	request.query = query->str;
 	if (api_client_call(cli_api(), &request, &list, NULL) < 0)
 		return NULL;
-	flags = json_get(json_array_get(list, 0), "spec", "flags", NULL);
-	namespace = json_get_text(flags, "namespace", NULL);
-	if (!*json_get_text(flags, "name", NULL))
-		return NULL;
-	return g_strdup_printf("%s%s%s", namespace, *namespace ? "/" : "",
-			       json_get_text(flags, "name", NULL));
+	return service_format_name(json_array_get(list, 0));
 }
 
 char *service_name_find(const char *frontend)

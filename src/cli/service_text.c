@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "src/cli/service_text.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 #include "src/cli/json_get.h"
 #include "src/model/addr.h"
+#include "src/model/connection_text.h"
 
-/* ---- service list ---- */
+/* ---- a service ---- */
 
 /* "10.0.0.1:80", "[fd00::1]:80". */
 static void append_end(GString *text, const json_t *address)
@@ -23,6 +25,35 @@ static void append_protocol(GString *text, const json_t *address)
 	if (*protocol)
 		g_string_append_printf(text, "/%s", protocol);
 }
+
+char *service_format_name(const json_t *service)
+{
+	const json_t *flags = json_get(service, "spec", "flags", NULL);
+	const char *namespace = json_get_text(flags, "namespace", NULL);
+	const char *name = json_get_text(flags, "name", NULL);
+
+	return *name ? g_strconcat(namespace, *namespace ? "/" : "", name, NULL) : NULL;
+}
+
+char *service_format_frontend(const json_t *service)
+{
+	const json_t *address = json_get(service, "spec", "frontend-address", NULL);
+	g_autofree char *name = service_format_name(service);
+	GString *text = g_string_new(NULL);
+
+	append_end(text, address);
+	append_protocol(text, address);
+	if (name)
+		g_string_append_printf(text, " %s", name);
+	return g_string_free(text, FALSE);
+}
+
+bool service_is_requested(const json_t *service)
+{
+	return json_is_true(json_get(service, "axoneme", "requested", NULL));
+}
+
+/* ---- service list ---- */
 
 static void append_backend(GString *table, size_t number, const json_t *backend, bool preferred)
 {
@@ -49,8 +80,6 @@ static void append_service(GString *table, const json_t *service, bool preferred
 	g_string_append_printf(table, "%lld\t", json_get_number(spec, "id", NULL));
 	append_end(table, json_get(spec, "frontend-address", NULL));
 	append_protocol(table, json_get(spec, "frontend-address", NULL));
-	if (!strcmp(json_get_text(spec, "frontend-address", "scope", NULL), "internal"))
-		g_string_append(table, "/i");
 	g_string_append_printf(table, "\t%s\t", json_get_text(spec, "flags", "type", NULL));
 	json_array_foreach(backends, i, backend)
 	{
@@ -113,58 +142,35 @@ void redirect_append_table(GString *table, const json_t *redirects)
 
 /* ---- service update ---- */
 
-/* "10.0.0.1:80", "[fd00::1]:80"; "/tcp" behind it may say the protocol. */
-static int parse_end(const char *text, char **ret_ip, unsigned int *ret_port, char **ret_protocol)
-{
-	g_autofree char *end = g_strndup(text, strcspn(text, "/"));
-	const char *slash = strchr(text, '/');
-	char *colon = strrchr(end, ':');
-	struct addr addr;
-	char *ip = end;
-	guint64 port;
-
-	if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 1, UINT16_MAX, &port, NULL))
-		return -EINVAL;
-	*colon = '\0';
-	if (*ip == '[' && colon > ip && colon[-1] == ']') {
-		colon[-1] = '\0';
-		ip++;
-	} else if (strchr(ip, ':')) {
-		return -EINVAL; /* "fd00::1:80" may be read two ways */
-	}
-	if (addr_parse(ip, &addr))
-		return -EINVAL;
-	*ret_ip = g_strdup(ip);
-	*ret_port = (unsigned int)port;
-	*ret_protocol = slash ? g_ascii_strup(slash + 1, -1) : NULL;
-	return 0;
-}
-
 static bool is_protocol(const char *protocol)
 {
 	return !strcmp(protocol, "TCP") || !strcmp(protocol, "UDP") || !strcmp(protocol, "SCTP");
 }
 
-/* {ip, port, protocol}, of the flag's value. */
+/* {ip, port, protocol}, of the flag's value; "/tcp" behind it may say the protocol. */
 static json_t *parse_address(const char *flag, const char *text, const char *protocol,
 			     GError **error)
 {
-	g_autofree char *ip = NULL, *own = NULL;
-	unsigned int port = 0;
+	g_autofree char *end = g_strndup(text, strcspn(text, "/"));
+	const char *slash = strchr(text, '/');
+	char ip[ADDR_TEXT_BYTES];
+	struct addr addr;
+	__be16 port;
 
-	if (parse_end(text, &ip, &port, &own)) {
+	if (connection_parse_end(end, &addr, &port) || !port) {
 		(void)!error_set(error, EINVAL,
 				 "--%s: \"%s\" is no address with a port, such as 10.0.0.1:80 or "
 				 "[fd00::1]:80",
 				 flag, text);
 		return NULL;
 	}
-	if (own && strcmp(own, protocol) != 0) {
+	if (slash && g_ascii_strcasecmp(slash + 1, protocol) != 0) {
 		(void)!error_set(error, EINVAL, "--%s: \"%s\" is not of the protocol %s", flag,
 				 text, protocol);
 		return NULL;
 	}
-	return json_pack("{s:s, s:i, s:s}", "ip", ip, "port", port, "protocol", protocol);
+	return json_pack("{s:s, s:i, s:s}", "ip", addr_format(&addr, ip), "port", ntohs(port),
+			 "protocol", protocol);
 }
 
 static const char *nth(const GPtrArray *list, guint i)
@@ -224,9 +230,10 @@ static const char *type_text(const struct service_update *update)
 		bool on;
 		const char *type;
 	} types[] = {
-		{update->node_port, "NodePort"},           {update->external, "ExternalIPs"},
-		{update->load_balancer, "LoadBalancer"},   {update->host_port, "HostPort"},
-		{update->local_redirect, "LocalRedirect"},
+		{update->node_port, "NodePort"},
+		{update->external, "ExternalIPs"},
+		{update->load_balancer, "LoadBalancer"},
+		{update->host_port, "HostPort"},
 	};
 	const char *type = NULL;
 
@@ -254,8 +261,8 @@ static json_t *flags_to_json(const struct service_update *update, GError **error
 
 	if (!type)
 		(void)!error_set(error, EINVAL,
-				 "--k8s-node-port, --k8s-external, --k8s-load-balancer, "
-				 "--k8s-host-port and --local-redirect exclude each other");
+				 "--k8s-node-port, --k8s-external, --k8s-load-balancer and "
+				 "--k8s-host-port exclude each other");
 	else if (!external || !internal)
 		(void)!error_set(error, EINVAL,
 				 "--k8s-ext-traffic-policy, --k8s-int-traffic-policy: want Cluster "
@@ -282,8 +289,6 @@ json_t *service_update_to_json(const struct service_update *update, GError **err
 		frontend = parse_address("frontend", update->frontend, protocol, error);
 	if (!frontend)
 		return NULL;
-	json_object_set_new(frontend, "scope",
-			    json_string(update->cluster_internal ? "internal" : "external"));
 	backends = json_array();
 	flags = add_backends(update, protocol, backends, error) ? NULL
 								: flags_to_json(update, error);

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Services and local redirects of the API as tables, and the flags of `cilium service update` as a service. Pure. */
+/* Services and local redirects of the API as texts and tables, and the flags of `cilium service update` as a service. Pure. */
 #pragma once
 
 #include <stdbool.h>
 #include <glib.h>
 #include <jansson.h>
 #include "src/base/error.h"
+
+/* "default/web": whose front end it is; NULL: nobody's who has a name. g_free. */
+char *service_format_name(const json_t *service);
+/* "10.96.0.1:80/TCP default/web"; g_free. */
+char *service_format_frontend(const json_t *service);
+/* Whether it was made by hand, so that it can be changed and deleted so. */
+bool service_is_requested(const json_t *service);
 
 /* Lines with tabs. preferred: name the back ends that topology prefers. */
 void service_append_table(GString *table, const json_t *services, bool preferred);
@@ -23,8 +30,6 @@ struct service_update {
 	bool external;
 	bool load_balancer;
 	bool host_port;
-	bool local_redirect;
-	bool cluster_internal;       /* clients inside alone are meant */
 	const char *external_policy; /* NULL: Cluster */
 	const char *internal_policy;
 };

@@ -38,6 +38,37 @@ static void test_services(void **state)
 	assert_non_null(strstr(table->str, "2 => 10.0.0.6:8080/TCP (terminating)\t\n"));
 }
 
+static void test_whose(void **state)
+{
+	static const struct {
+		const char *service, *name, *frontend;
+		bool requested;
+	} cases[] = {
+		{"{\"spec\": {\"frontend-address\": {\"ip\": \"fd00::1\", \"port\": 53, "
+		 "\"protocol\": "
+		 "\"UDP\"}, \"flags\": {\"name\": \"dns\", \"namespace\": \"kube-system\"}}, "
+		 "\"axoneme\": {\"requested\": false}}",
+		 "kube-system/dns", "[fd00::1]:53/UDP kube-system/dns", false},
+		{"{\"spec\": {\"frontend-address\": {\"ip\": \"10.0.0.1\", \"port\": 53, "
+		 "\"protocol\": "
+		 "\"UDP\"}, \"flags\": {\"name\": \"dns\"}}, \"axoneme\": {\"requested\": true}}",
+		 "dns", "10.0.0.1:53/UDP dns", true},
+		{"{\"spec\": {\"frontend-address\": {\"ip\": \"10.0.0.1\", \"port\": 53}}}", NULL,
+		 "10.0.0.1:53", false},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		json_auto_t *service = json_loads(cases[i].service, 0, NULL);
+		g_autofree char *name = service_format_name(service);
+		g_autofree char *frontend = service_format_frontend(service);
+
+		assert_int_equal(g_strcmp0(name, cases[i].name), 0);
+		assert_string_equal(frontend, cases[i].frontend);
+		assert_int_equal(service_is_requested(service), cases[i].requested);
+	}
+	assert_null(service_format_name(NULL));
+}
+
 static void test_redirects(void **state)
 {
 	json_auto_t *list = json_loads(
@@ -89,7 +120,7 @@ static void test_update(void **state)
 	json_auto_t *want = json_loads(
 		"{\"id\": 7, \"frontend-address\": {\"ip\": \"192.0.2.1\", \"port\": 53, "
 		"\"protocol\": "
-		"\"UDP\", \"scope\": \"external\"}, \"backend-addresses\": [{\"ip\": \"10.0.0.5\", "
+		"\"UDP\"}, \"backend-addresses\": [{\"ip\": \"10.0.0.5\", "
 		"\"port\": 80, \"protocol\": \"UDP\", \"weight\": 10, \"state\": \"active\"}, "
 		"{\"ip\": "
 		"\"10.0.0.6\", \"port\": 81, \"protocol\": \"UDP\", \"weight\": 0, \"state\": "
@@ -152,9 +183,8 @@ static void test_update_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_services),
-		cmocka_unit_test(test_redirects),
-		cmocka_unit_test(test_update),
+		cmocka_unit_test(test_services),       cmocka_unit_test(test_whose),
+		cmocka_unit_test(test_redirects),      cmocka_unit_test(test_update),
 		cmocka_unit_test(test_update_refused),
 	};
 

@@ -10,7 +10,12 @@ static const json_t *replacement(const struct status_text *text)
 	return json_get(text->status, "kube-proxy-replacement", NULL);
 }
 
-/* "eth0 192.0.2.1 2001:db8::1 (Direct Routing), eth1 …" */
+static bool has_devices(const struct status_text *text)
+{
+	return json_array_size(json_get(replacement(text), "deviceList", NULL)) > 0;
+}
+
+/* "eth0   192.0.2.1 2001:db8::1 (Direct Routing), eth1   …" */
 static void append_devices(struct status_text *text)
 {
 	const json_t *object = replacement(text);
@@ -33,14 +38,16 @@ static void append_devices(struct status_text *text)
 void status_append_kube_proxy(struct status_text *text)
 {
 	const char *mode = json_get_text(replacement(text), "mode", NULL);
-	bool on = !strcmp(mode, "True");
 
 	if (!*mode)
 		return;
-	g_string_append_printf(text->out, "KubeProxyReplacement:\t%s\t%s", mode, on ? "[" : "");
-	if (on)
+	g_string_append_printf(text->out, "KubeProxyReplacement:\t%s\t", mode);
+	if (!strcmp(mode, "True") && has_devices(text)) {
+		g_string_append_c(text->out, '[');
 		append_devices(text);
-	g_string_append_printf(text->out, "%s\n", on ? "]" : "");
+		g_string_append_c(text->out, ']');
+	}
+	g_string_append_c(text->out, '\n');
 }
 
 static const char *switch_text(const json_t *features, const char *feature)
@@ -88,9 +95,12 @@ static void append_node_port(struct status_text *text, const json_t *features)
 	long long size = json_get_number(node_port, "lutSize", NULL);
 
 	if (json_is_true(json_get(node_port, "enabled", NULL))) {
-		g_string_append(text->out, "  Devices:\t");
-		append_devices(text);
-		g_string_append_printf(text->out, "\n  Mode:\t%s\n",
+		if (has_devices(text)) {
+			g_string_append(text->out, "  Devices:\t");
+			append_devices(text);
+			g_string_append_c(text->out, '\n');
+		}
+		g_string_append_printf(text->out, "  Mode:\t%s\n",
 				       json_get_text(node_port, "mode", NULL));
 		if (*dispatch)
 			g_string_append_printf(text->out, "    DSR Dispatch Mode:\t%s\n", dispatch);

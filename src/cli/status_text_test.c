@@ -161,6 +161,20 @@ static const char want_services[] = "KubeProxyReplacement Details:\n"
 				    "  - service.cilium.io/node\n"
 				    "  - service.cilium.io/type\n";
 
+static void test_services_without_devices(void **state)
+{
+	static const char none[] =
+		"{\"kube-proxy-replacement\": {\"mode\": \"True\", \"deviceList\": [], "
+		"\"features\": "
+		"{\"annotations\": [], \"nodePort\": {\"enabled\": true, \"mode\": \"SNAT\"}}}}";
+	const struct status_format verbose = {.verbose = true};
+	g_autofree char *text = format(none, &verbose);
+
+	assert_non_null(strstr(text, "KubeProxyReplacement:   True   \n"));
+	assert_null(strstr(text, "Devices:"));
+	assert_non_null(strstr(text, "(n/a)\n"));
+}
+
 static void test_services(void **state)
 {
 	const struct status_format plain = {0}, verbose = {.verbose = true};
@@ -293,9 +307,13 @@ static void test_brief(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_text),         cmocka_unit_test(test_services),
-		cmocka_unit_test(test_verbose_adds), cmocka_unit_test(test_policy),
-		cmocka_unit_test(test_absent),       cmocka_unit_test(test_brief),
+		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_services),
+		cmocka_unit_test(test_services_without_devices),
+		cmocka_unit_test(test_verbose_adds),
+		cmocka_unit_test(test_policy),
+		cmocka_unit_test(test_absent),
+		cmocka_unit_test(test_brief),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,7 @@ static bool read_backend(const void *key, const void *value, void *data)
 	memcpy(&entry.value, value, sizeof(entry.value));
 	reading->maps->n_entries[PLAN_MAP_cilium_lb_backends]++;
 	lb_number_adopt_backend(reading->maps, entry.id);
-	if (get_service(reading, entry.value.service))
+	if (entry.id && get_service(reading, entry.value.service))
 		g_array_append_val(reading->backends, entry);
 	else
 		add_stray(reading->maps, PLAN_MAP_cilium_lb_backends, key);
@@ -201,6 +201,11 @@ static int compare_ranges(const void *pointer_a, const void *pointer_b)
 	return a->service < b->service ? -1 : a->service > b->service;
 }
 
+static int compare_cidrs(const void *a, const void *b)
+{
+	return cidr_compare(a, b);
+}
+
 static bool is_same_backend(const struct lb_backend *a, const struct lb_plan_backend *b)
 {
 	return addr_equal(&a->addr, &b->addr) && ntohs(a->port) == b->port;
@@ -252,6 +257,7 @@ static GArray *take_ranges(struct reading *reading, uint32_t number, guint *at)
 		memcpy(&range.addr, &key->addr, sizeof(range.addr));
 		g_array_append_val(ranges, range);
 	}
+	g_array_sort(ranges, compare_cidrs);
 	return ranges;
 }
 

@@ -27,6 +27,47 @@ static void a_restart_writes_nothing(void **state)
 	node_free(node);
 }
 
+/* A list of half a country: nothing here takes the square of its length. */
+static void many_ranges_are_kept(void **state)
+{
+	enum {
+		N = 30000
+	};
+	struct draft web;
+	struct node *node = node_with_web(&web);
+	g_autofree struct cidr *ranges = g_new0(struct cidr, N);
+	unsigned int n_before;
+
+	for (int turn = 0; turn < 2; turn++) {
+		/* With the second, each other one is another. */
+		for (unsigned int i = 0; i < N; i++)
+			ranges[i] = (struct cidr){
+				.addr = {.words = {htonl(0xfd000000), 0, 0,
+						   htonl(4 * i + (i & turn))}},
+				.prefix_len = 128,
+			};
+		web.frontends[0].flags = LOCAL | LB_FRONTEND_F_SOURCE_RANGES;
+		web.fields.frontends = web.frontends;
+		web.fields.backends = web.backends;
+		web.fields.source_ranges = ranges;
+		web.fields.n_source_ranges = N;
+		n_before = fake_n_writes(node->dp);
+		node_put_row(node, lb_service_new(web.key, &web.fields));
+		store_settle(node->store);
+		assert_int_equal(fake_map_n_entries(node->dp, RANGES), N);
+		if (turn)
+			assert_in_range(fake_n_writes(node->dp) - n_before, N, N + 2);
+	}
+	node_restart(node);
+	fake_reset_calls(node->dp);
+	node_put_row(node, lb_service_new(web.key, &web.fields));
+	store_settle(node->store);
+	node_allow_deletion(node);
+	assert_int_equal(fake_n_writes(node->dp), 0);
+	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
+	node_free(node);
+}
+
 static void deletion_waits_until_it_is_allowed(void **state)
 {
 	struct draft web, gone;
@@ -252,7 +293,8 @@ static void what_makes_no_sense_is_put_right(void **state)
 	const struct lb_slot slot = {9};
 	const struct lb_set empty = {0};
 	const struct lb_backend backend = {0}, twice = *node_backend(node, 1);
-	const uint32_t set = LB_SET(5, 0), no_set = LB_SET(0, 0), id = 50, other_id = 51;
+	const uint32_t set = LB_SET(5, 0), no_set = LB_SET(0, 0), id = 50, other_id = 51, no_id = 0;
+	struct lb_backend without_id = twice;
 	const struct lb_frontend_key key = {addr_of("10.96.9.9"), htons(1), IPPROTO_UDP, {0}};
 	const struct lb_frontend frontend = {.id = 1, .service = 0};
 
@@ -266,6 +308,8 @@ static void what_makes_no_sense_is_put_right(void **state)
 	dp->ops->map_update(dp, SETS, &no_set, &empty);
 	dp->ops->map_update(dp, BACKENDS, &id, &backend);
 	dp->ops->map_update(dp, BACKENDS, &other_id, &twice);
+	without_id.addr = addr_of("10.0.0.9");
+	dp->ops->map_update(dp, BACKENDS, &no_id, &without_id);
 	dp->ops->map_update(dp, FRONTENDS, &key, &frontend);
 	node_restart(node);
 	node_put(node, &web);
@@ -281,6 +325,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_restart_writes_nothing),
+		cmocka_unit_test(many_ranges_are_kept),
 		cmocka_unit_test(deletion_waits_until_it_is_allowed),
 		cmocka_unit_test(an_address_that_goes_leads_nowhere),
 		cmocka_unit_test(numbers_are_not_given_again),

@@ -251,9 +251,12 @@ static bool is_wanted_id(const struct kernel_frontend *frontend)
 /* Whoever was given the id by chance is given another. False where it stays in use. */
 static bool make_way(struct lb_maps *maps, uint32_t id)
 {
-	struct kernel_frontend *holder = lb_frontend_by_id(maps, id);
+	struct kernel_frontend *holder;
 	struct lb_frontend value;
 
+	/* A value that waits in the batch would give its front end back the id that it is about to lose. */
+	lb_batch_end(maps);
+	holder = lb_frontend_by_id(maps, id);
 	if (!holder)
 		return true;
 	if (is_wanted_id(holder))
@@ -299,7 +302,8 @@ void lb_frontend_set_value(struct lb_maps *maps, struct kernel_frontend *fronten
 /* ---- what the kernel is to have ---- */
 
 /*
- * Of a wildcard that others want too: what any of them says. One that it is alone with it says for itself.
+ * Of a wildcard that others want too: what any of them says, or has said since it was one's alone. One that is
+ * alone with it says for itself.
  */
 static void join(struct lb_frontend *value, const struct kernel_frontend *frontend)
 {

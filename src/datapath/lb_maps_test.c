@@ -163,6 +163,30 @@ static void wanted_ids_are_given(void **state)
 	node_free(node);
 }
 
+/* Also to one that comes in the same change, behind one that was given it by chance. */
+static void a_wanted_id_is_given_to_one(void **state)
+{
+	struct draft web, before, wants;
+	struct node *node = node_with_web(&web);
+
+	draft_init(&before, "a");
+	draft_frontend(&before, "10.96.0.2", 0);
+	draft_init(&wants, "b");
+	draft_frontend(&wants, "10.96.0.3", 0)->id = 2;
+	for (int turn = 0; turn < 2; turn++) {
+		node_put_row(node, draft_row(turn ? &wants : &before));
+		node_put_row(node, draft_row(turn ? &before : &wants));
+		store_settle(node->store);
+		assert_int_equal(node_frontend(node, "10.96.0.3", 80)->id, 2);
+		assert_int_not_equal(node_frontend(node, "10.96.0.2", 80)->id, 2);
+		assert_int_equal(node_frontend(node, "10.96.0.1", 80)->id, 1);
+		assert_int_equal(reconcilers_resync(node->reconcilers), 0);
+		node_remove(node, before.key);
+		node_remove(node, wants.key);
+	}
+	node_free(node);
+}
+
 static void a_wildcard_is_of_all_that_want_it(void **state)
 {
 	struct draft web, other;
@@ -373,6 +397,7 @@ int main(void)
 		cmocka_unit_test(local_sets_are_for_front_ends_that_ask),
 		cmocka_unit_test(tables_hold_the_back_ends),
 		cmocka_unit_test(wanted_ids_are_given),
+		cmocka_unit_test(a_wanted_id_is_given_to_one),
 		cmocka_unit_test(a_wildcard_is_of_all_that_want_it),
 		cmocka_unit_test(a_front_end_is_of_one_service),
 		cmocka_unit_test(a_front_end_moves_without_a_gap),

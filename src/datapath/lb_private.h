@@ -254,7 +254,7 @@ int lb_plan_backend_compare(const struct lb_plan_backend *a, const struct lb_pla
 bool lb_work_closes(const struct lb_work *work, const struct kernel_frontend *frontend);
 /* Ids of what the target has in the set; free with g_free. */
 uint32_t *lb_work_choosable(const struct lb_work *work, enum lb_set_kind kind, uint32_t *ret_n);
-/* A row for what the kernel has of the service. backends: sorted; ranges: struct cidr. */
+/* A row for what the kernel has of the service. backends, ranges (struct cidr): sorted, no two alike. */
 struct lb_service *lb_service_row_new(const struct kernel_service *service,
 				      const struct lb_plan_backend *backends, uint32_t n_backends,
 				      const GArray *ranges);

@@ -12,7 +12,10 @@
 #define N_FRONTENDS 7
 #define N_BACKENDS  6
 #define N_CLIENTS   3
+#define N_IDS       6
 #define N_CHANGES   12
+
+#define WILDCARD "10.95.0.1" /* all services that have one have this */
 
 static const char *const client_ranges[N_CLIENTS] = {"192.0.2.0/24", "198.51.100.0/24",
 						     "203.0.113.0/24"};
@@ -27,6 +30,7 @@ struct service_draw {
 	bool has_ranges;
 	bool wildcard;
 	uint8_t frontends; /* a bit each */
+	uint8_t id;        /* that the last of them wants; 0: any */
 	uint16_t frontend_flags;
 	uint8_t backends; /* a bit each: it is listed */
 	uint8_t ready;    /* takes new connections */
@@ -87,6 +91,7 @@ static void draw_frontends(struct test *test, struct service_draw *service)
 	drawn &= draw(test, 1 << N_FRONTENDS);
 	service->frontend_flags = flags[draw(test, G_N_ELEMENTS(flags))];
 	service->wildcard = one_in(test, 3);
+	service->id = draw(test, N_IDS);
 	/* Each is of one service: who draws it takes it away from the other. */
 	for (int i = 0; i < N_SERVICES; i++)
 		test->now.services[i].frontends &= ~drawn;
@@ -173,14 +178,18 @@ static void make_draft(const struct world *world, unsigned int number, struct dr
 	draft->fields.algorithm = service->maglev ? LB_ALGORITHM_MAGLEV : LB_ALGORITHM_RANDOM;
 	draft->fields.needs_maglev = service->maglev;
 	draft->fields.affinity_timeout = service->affinity_timeout;
-	/* All services have the one wildcard. */
 	if (service->wildcard)
-		draft_frontend(draft, "10.95.0.1", LB_FRONTEND_F_WILDCARD);
-	for (unsigned int i = 0; i < N_FRONTENDS; i++)
-		if (service->frontends >> i & 1)
-			draft_frontend(draft, "10.96.0.1",
-				       service->frontend_flags | range_flags(service))
-				->addr = frontend_addr(i);
+		draft_frontend(draft, WILDCARD, LB_FRONTEND_F_WILDCARD);
+	for (unsigned int i = 0; i < N_FRONTENDS; i++) {
+		struct lb_plan_frontend *frontend;
+
+		if (!(service->frontends >> i & 1))
+			continue;
+		frontend = draft_frontend(draft, "10.96.0.1",
+					  service->frontend_flags | range_flags(service));
+		frontend->addr = frontend_addr(i);
+		frontend->id = service->frontends >> i == 1 ? service->id : 0;
+	}
 	for (unsigned int i = 0; i < N_BACKENDS; i++)
 		if (service->backends >> i & 1)
 			draft_backend(draft, "10.0.0.1", backend_flags(service, i))->addr =
@@ -397,10 +406,36 @@ static void check_frontend(const struct test *test, unsigned int number)
 		check_client(test, frontend, client, &expected);
 }
 
+/* Each has an id of its own. */
+static void check_ids(const struct test *test)
+{
+	uint32_t ids[N_FRONTENDS + 1];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i <= N_FRONTENDS; i++) {
+		const struct lb_frontend_key key = {i < N_FRONTENDS ? frontend_addr(i)
+								    : addr_of(WILDCARD),
+						    htons(i < N_FRONTENDS ? 80 : 0),
+						    i < N_FRONTENDS ? IPPROTO_TCP : 0,
+						    {0}};
+		const struct lb_frontend *frontend =
+			fake_map_value(test->node->dp, FRONTENDS, &key);
+
+		if (!frontend)
+			continue;
+		assert_int_not_equal(frontend->id, 0);
+		for (unsigned int other = 0; other < n; other++)
+			if (ids[other] == frontend->id)
+				fail_msg("seed %u: two have the id %u", test->seed, frontend->id);
+		ids[n++] = frontend->id;
+	}
+}
+
 static void check_write(void *data)
 {
 	for (unsigned int i = 0; i < N_FRONTENDS; i++)
 		check_frontend(data, i);
+	check_ids(data);
 }
 
 /* ---- what the kernel has when all is in force ---- */

@@ -106,19 +106,20 @@ static bool backend_is_right(GHashTable *by_number, uint32_t id, const struct lb
 	return false;
 }
 
+static int compare_cidrs(const void *a, const void *b)
+{
+	return cidr_compare(a, b);
+}
+
 static bool range_is_right(GHashTable *by_number, const struct lb_source_range_key *key)
 {
 	const struct kernel_service *service = find_service(by_number, key->service);
-	uint32_t n = service && service->row ? service->row->n_source_ranges : 0;
+	struct cidr range = {.prefix_len = key->prefix_len - LB_SOURCE_RANGE_BITS};
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct lb_source_range_key expected =
-			lb_range_key(service->number, &service->row->source_ranges[i]);
-
-		if (memcmp(&expected, key, sizeof(expected)) == 0)
-			return true;
-	}
-	return false;
+	memcpy(&range.addr, &key->addr, sizeof(range.addr));
+	return service && service->row && key->prefix_len >= LB_SOURCE_RANGE_BITS &&
+	       bsearch(&range, service->row->source_ranges, service->row->n_source_ranges,
+		       sizeof(range), compare_cidrs);
 }
 
 static bool frontend_is_right(const struct lb_maps *maps, const void *key, const void *value)

@@ -68,26 +68,33 @@ static void list_backends(struct lb_work *work)
 	}
 }
 
-static struct work_range *find_range(struct lb_work *work, const struct cidr *range)
-{
-	for (uint32_t i = 0; i < work->n_ranges; i++)
-		if (cidr_equal(&work->ranges[i].range, range))
-			return &work->ranges[i];
-	work->ranges[work->n_ranges].range = *range;
-	return &work->ranges[work->n_ranges++];
-}
-
+/* As with back ends. */
 static void list_ranges(struct lb_work *work)
 {
 	const struct lb_service *row = work->service->row, *target = work->target;
 	uint32_t n_known = row ? row->n_source_ranges : 0;
 	uint32_t n_wanted = target ? target->n_source_ranges : 0;
+	uint32_t known = 0, wanted = 0;
 
 	work->ranges = g_new0(struct work_range, n_known + n_wanted);
-	for (uint32_t i = 0; i < n_known; i++)
-		find_range(work, &row->source_ranges[i])->present = true;
-	for (uint32_t i = 0; i < n_wanted; i++)
-		find_range(work, &target->source_ranges[i])->wanted = true;
+	while (known < n_known || wanted < n_wanted) {
+		struct work_range *range = &work->ranges[work->n_ranges++];
+		int order;
+
+		if (known == n_known)
+			order = 1;
+		else if (wanted == n_wanted)
+			order = -1;
+		else
+			order = cidr_compare(&row->source_ranges[known],
+					     &target->source_ranges[wanted]);
+		range->present = order <= 0;
+		range->wanted = order >= 0;
+		range->range =
+			order <= 0 ? row->source_ranges[known] : target->source_ranges[wanted];
+		known += range->present;
+		wanted += range->wanted;
+	}
 }
 
 /* The slots of the set among the ids of the service. */

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <unistd.h>
-#include "src/base/trusted_dir.h"
 #include "src/sys/bpffs.h"
 
 int real_open(struct real *real, GError **error)
@@ -11,11 +10,6 @@ int real_open(struct real *real, GError **error)
 	if (!real->netlink)
 		real->netlink = netlink_new(error);
 	return real->netlink ? 0 : -EIO;
-}
-
-int real_open_state_dir(const struct real *real, GError **error)
-{
-	return trusted_dir_open(real->state_dir, 0755, error);
 }
 
 void real_note(GString *repaired, const char *format, ...)

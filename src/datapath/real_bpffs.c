@@ -1,28 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/datapath/real_private.h"
 
-#include <limits.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
-#include "src/base/atomic_file.h"
 #include "src/base/trusted_dir.h"
 #include "src/sys/bpffs.h"
 
-/* In the state directory: the root, when it was us who mounted it. */
+/* The root, when it was us who mounted it. */
 #define STATE_FILE "bpffs"
-
-static int remember_mount(const struct real *real, const char *root, GError **error)
-{
-	int dir_fd = real_open_state_dir(real, error);
-	int err;
-
-	if (dir_fd < 0)
-		return dir_fd;
-	err = atomic_file_write(dir_fd, STATE_FILE, root, strlen(root), 0, error);
-	close(dir_fd);
-	return err;
-}
 
 int real_bpffs_ensure(struct real *real, GString *repaired, GError **error)
 {
@@ -34,7 +19,7 @@ int real_bpffs_ensure(struct real *real, GString *repaired, GError **error)
 
 	if (!err && mounted) {
 		real_note(repaired, "%s was not mounted", root);
-		err = remember_mount(real, root, error);
+		err = real_state_write(real, STATE_FILE, root, error);
 	}
 	if (err)
 		return err;
@@ -66,20 +51,13 @@ static bool is_empty(const char *root)
 
 int real_bpffs_purge(struct real *real, GError **error)
 {
-	int dir_fd = trusted_dir_open(real->state_dir, 0, NULL);
 	g_autofree char *mounted = NULL;
-	size_t n_bytes;
-	int err = 0;
+	int err = real_state_read(real, STATE_FILE, &mounted, error);
 
-	if (dir_fd < 0)
-		return 0;
-	if (!atomic_file_read(dir_fd, STATE_FILE, PATH_MAX, &mounted, &n_bytes, NULL)) {
-		if (g_str_equal(mounted, real->bpf_root) && bpffs_is_mounted(mounted) &&
-		    is_empty(mounted) && umount2(mounted, UMOUNT_NOFOLLOW))
-			err = error_set_errno(error, errno, "unmounting %s", mounted);
-		else
-			err = atomic_file_remove(dir_fd, STATE_FILE, 0, error);
-	}
-	close(dir_fd);
-	return err;
+	if (err || !mounted)
+		return err;
+	if (g_str_equal(mounted, real->bpf_root) && bpffs_is_mounted(mounted) &&
+	    is_empty(mounted) && umount2(mounted, UMOUNT_NOFOLLOW))
+		return error_set_errno(error, errno, "unmounting %s", mounted);
+	return real_state_remove(real, STATE_FILE, error);
 }

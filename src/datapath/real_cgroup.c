@@ -4,17 +4,14 @@
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
-#include "src/base/atomic_file.h"
 #include "src/base/trusted_dir.h"
 #include "src/sys/bpffs.h"
 #include "src/sys/cgroup.h"
 
 #define LINKS_DIR "cilium/socketlb/links/cgroup"
-/* In the state directory: where the hierarchy is, when it was us who mounted it. */
+/* Where the hierarchy is, when it was us who mounted it. */
 #define STATE_FILE "cgroup"
 
 static const uint32_t attach_types[] = {
@@ -51,18 +48,6 @@ static enum plan_hook hook_of(uint32_t attach_type)
 	return PLAN_HOOK__MAX;
 }
 
-static int remember_mount(const struct real *real, const char *root, GError **error)
-{
-	int dir_fd = real_open_state_dir(real, error);
-	int err;
-
-	if (dir_fd < 0)
-		return dir_fd;
-	err = atomic_file_write(dir_fd, STATE_FILE, root, strlen(root), 0, error);
-	close(dir_fd);
-	return err;
-}
-
 static int open_root(struct real *real, const char *root, GError **error)
 {
 	int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -92,7 +77,7 @@ int real_cgroup_open(struct real *real, GString *repaired, GError **error)
 	err = cgroup_ensure(real->config.cgroup_root, &root, &mounted, error);
 	if (!err && mounted) {
 		real_note(repaired, "%s was not mounted", root);
-		err = remember_mount(real, root, error);
+		err = real_state_write(real, STATE_FILE, root, error);
 	}
 	if (!err && real->cgroup_fd < 0)
 		err = open_root(real, root, error);
@@ -116,24 +101,16 @@ void real_cgroup_close(struct real *real)
 
 int real_cgroup_purge(struct real *real, GError **error)
 {
-	int dir_fd = trusted_dir_open(real->state_dir, 0, NULL);
 	g_autofree char *mounted = NULL;
-	size_t n_bytes;
-	int err = 0;
+	int err = real_state_read(real, STATE_FILE, &mounted, error);
 
 	real_cgroup_close(real);
-	if (dir_fd < 0)
-		return 0;
-	if (!atomic_file_read(dir_fd, STATE_FILE, PATH_MAX, &mounted, &n_bytes, NULL)) {
-		/* Where somebody works in it by now, it stays. */
-		if (cgroup_is_mounted(mounted) && umount2(mounted, UMOUNT_NOFOLLOW) &&
-		    errno != EBUSY)
-			err = error_set_errno(error, errno, "unmounting %s", mounted);
-		else
-			err = atomic_file_remove(dir_fd, STATE_FILE, 0, error);
-	}
-	close(dir_fd);
-	return err;
+	if (err || !mounted)
+		return err;
+	/* Where somebody works in it by now, it stays. */
+	if (cgroup_is_mounted(mounted) && umount2(mounted, UMOUNT_NOFOLLOW) && errno != EBUSY)
+		return error_set_errno(error, errno, "unmounting %s", mounted);
+	return real_state_remove(real, STATE_FILE, error);
 }
 
 /* A link that the pin holds and that is on a cgroup; a pin of one that is on none goes. */

@@ -351,6 +351,46 @@ static void test_ports_are_reserved(void **state)
 	set_ports("");
 }
 
+/* The kernel takes and gives a list of more than a page otherwise than a short one. */
+static void test_long_list_of_ports_stays(void **state)
+{
+	struct world *world = *state;
+	g_autoptr(GString) before = g_string_new("10001");
+	g_autofree char *with_ours = NULL;
+
+	for (unsigned int port = 10003; port < 14000; port += 2)
+		g_string_append_printf(before, ",%u", port);
+	with_ours = g_strconcat(before->str, ",30000-32767", NULL);
+	set_ports(before->str);
+	assert_ports(before->str);
+	world->config.reserve_node_ports = true;
+	world->config.node.node_port_min = 30000;
+	world->config.node.node_port_max = 32767;
+	restart(world);
+	assert_ports(with_ours);
+	assert_int_equal(world->dp->ops->purge(world->dp, NULL), 0);
+	assert_ports(before->str);
+	set_ports("");
+}
+
+/* Where the state directory outlives a boot, what was before us then is not put back now. */
+static void test_another_boot_counts_for_nothing(void **state)
+{
+	struct world *world = *state;
+	g_autofree char *path = g_build_filename(state_dir, "reserved-ports", NULL);
+
+	world->config.reserve_node_ports = true;
+	world->config.node.node_port_min = 30000;
+	world->config.node.node_port_max = 32767;
+	assert_true(g_file_set_contents(path, "another-boot\n30000-32767\n31000\n", -1, NULL));
+	set_ports("8080");
+	restart(world);
+	assert_ports("8080,30000-32767");
+	assert_int_equal(world->dp->ops->purge(world->dp, NULL), 0);
+	assert_ports("8080");
+	set_ports("");
+}
+
 static unsigned int n_entries_of(const char *path)
 {
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
@@ -440,6 +480,8 @@ int main(void)
 		TEST(test_routes),
 		TEST(test_routes_of_others_stay),
 		TEST(test_ports_are_reserved),
+		TEST(test_long_list_of_ports_stays),
+		TEST(test_another_boot_counts_for_nothing),
 		TEST(test_purge_leaves_nothing),
 		TEST(test_strict_filter_moves_to_the_devices),
 		TEST(test_runtime),

@@ -4,15 +4,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-#include "src/base/atomic_file.h"
 #include "src/sys/port_set.h"
 #include "src/sys/sysctl.h"
 
 #define SYSCTL "net/ipv4/ip_local_reserved_ports"
 /* Which of our range others had reserved before us, below the range: a line each. */
-#define STATE_FILE           "reserved-ports"
-#define STATE_FILE_MAX_BYTES (1024 * 1024)
+#define STATE_FILE "reserved-ports"
 
 /* What is ours of the set, and what of that was there before. */
 struct reservation {
@@ -40,23 +37,12 @@ static bool parse_reservation(const char *text, struct reservation *ret)
 static int read_reservation(const struct real *real, struct reservation *ret, GError **error)
 {
 	g_autofree char *text = NULL;
-	g_autoptr(GError) cause = NULL;
-	size_t n_bytes;
-	int dir_fd = real_open_state_dir(real, error);
-	int err;
+	int err = real_state_read(real, STATE_FILE, &text, error);
 
-	if (dir_fd < 0)
-		return dir_fd;
 	*ret = (struct reservation){0};
-	err = atomic_file_read(dir_fd, STATE_FILE, STATE_FILE_MAX_BYTES, &text, &n_bytes, &cause);
-	close(dir_fd);
-	if (err && err != -ENOENT) {
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return err;
-	}
-	if (!err && !parse_reservation(text, ret))
+	if (text && !parse_reservation(text, ret))
 		*ret = (struct reservation){0};
-	return 0;
+	return err;
 }
 
 static int write_reservation(const struct real *real, const struct reservation *reservation,
@@ -65,14 +51,8 @@ static int write_reservation(const struct real *real, const struct reservation *
 	g_autofree char *before = port_set_format(&reservation->before);
 	g_autofree char *text =
 		g_strdup_printf("%u-%u\n%s\n", reservation->first, reservation->last, before);
-	int dir_fd = real_open_state_dir(real, error);
-	int err;
 
-	if (dir_fd < 0)
-		return dir_fd;
-	err = atomic_file_write(dir_fd, STATE_FILE, text, strlen(text), 0, error);
-	close(dir_fd);
-	return err;
+	return real_state_write(real, STATE_FILE, text, error);
 }
 
 static int get_ports(struct port_set *ret_set, GError **error)
@@ -147,7 +127,6 @@ int real_ports_purge(struct real *real, GError **error)
 {
 	struct reservation before;
 	struct port_set set;
-	int dir_fd;
 	int err = read_reservation(real, &before, error);
 
 	if (err || !before.is_there)
@@ -157,12 +136,5 @@ int real_ports_purge(struct real *real, GError **error)
 		return err;
 	take_back(&set, &before);
 	err = put_ports(&set, error);
-	if (err)
-		return err;
-	dir_fd = real_open_state_dir(real, error);
-	if (dir_fd < 0)
-		return dir_fd;
-	err = atomic_file_remove(dir_fd, STATE_FILE, 0, error);
-	close(dir_fd);
-	return err;
+	return err ? err : real_state_remove(real, STATE_FILE, error);
 }

@@ -52,10 +52,19 @@ static inline struct real *real_get(struct datapath *dp)
 
 /* Opens the netlink socket and finds the root, where that has not been done. */
 NODISCARD int real_open(struct real *real, GError **error);
-/* Owned descriptor of the state directory, or −errno. */
-NODISCARD int real_open_state_dir(const struct real *real, GError **error);
 /* Adds to the list of what was repaired, which may be NULL. */
 void real_note(GString *repaired, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/*
+ * real_state.c: what was before us, for purge, in a file of the state directory. Of another boot of the machine it is
+ * nothing.
+ */
+/* *ret_text: g_free; NULL: nothing. */
+NODISCARD int real_state_read(const struct real *real, const char *name, char **ret_text,
+			      GError **error);
+NODISCARD int real_state_write(const struct real *real, const char *name, const char *text,
+			       GError **error);
+NODISCARD int real_state_remove(const struct real *real, const char *name, GError **error);
 
 /* real_load.c */
 int real_load(struct datapath *dp, struct datapath_config *config, GError **error);

@@ -4,12 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "src/base/atomic_file.h"
 #include "src/sys/sysctl.h"
 
-/* Lines of "name before ours" below one with the boot's id: after a reboot nothing is to be restored. */
-#define STATE_FILE           "sysctls"
-#define STATE_FILE_MAX_BYTES (256 * 1024)
+/* Lines of "name before ours". */
+#define STATE_FILE "sysctls"
 
 struct saved_sysctl {
 	char *name;
@@ -46,23 +44,11 @@ static bool is_saved(const struct real *real, const char *name)
 	return false;
 }
 
-static char *boot_id(void)
-{
-	char *text = NULL;
-
-	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL))
-		return g_strdup("unknown");
-	return g_strstrip(text);
-}
-
 static void parse_state(struct real *real, const char *text)
 {
 	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	g_autofree char *boot = boot_id();
 
-	if (!lines[0] || strcmp(lines[0], boot) != 0)
-		return;
-	for (char **line = lines + 1; *line; line++) {
+	for (char **line = lines; *line; line++) {
 		char name[128];
 		int before, ours;
 
@@ -74,25 +60,15 @@ static void parse_state(struct real *real, const char *text)
 static int load_state(struct real *real, GError **error)
 {
 	g_autofree char *text = NULL;
-	g_autoptr(GError) read_error = NULL;
-	size_t n_bytes;
-	int dir_fd;
 	int err;
 
 	if (real->sysctls)
 		return 0;
-	dir_fd = real_open_state_dir(real, error);
-	if (dir_fd < 0)
-		return dir_fd;
-	err = atomic_file_read(dir_fd, STATE_FILE, STATE_FILE_MAX_BYTES, &text, &n_bytes,
-			       &read_error);
-	close(dir_fd);
-	if (err && err != -ENOENT) {
-		g_propagate_error(error, g_steal_pointer(&read_error));
+	err = real_state_read(real, STATE_FILE, &text, error);
+	if (err)
 		return err;
-	}
 	real->sysctls = g_ptr_array_new_with_free_func(saved_sysctl_free);
-	if (!err)
+	if (text)
 		parse_state(real, text);
 	return 0;
 }
@@ -100,22 +76,13 @@ static int load_state(struct real *real, GError **error)
 static int save_state(const struct real *real, GError **error)
 {
 	g_autoptr(GString) text = g_string_new(NULL);
-	g_autofree char *boot = boot_id();
-	int dir_fd = real_open_state_dir(real, error);
-	int err;
 
-	if (dir_fd < 0)
-		return dir_fd;
-	g_string_append_printf(text, "%s\n", boot);
 	for (guint i = 0; i < real->sysctls->len; i++) {
 		const struct saved_sysctl *saved = real->sysctls->pdata[i];
 
 		g_string_append_printf(text, "%s %d %d\n", saved->name, saved->before, saved->ours);
 	}
-	/* What matters is this boot: the file need not survive the machine's death. */
-	err = atomic_file_write(dir_fd, STATE_FILE, text->str, text->len, 0, error);
-	close(dir_fd);
-	return err;
+	return real_state_write(real, STATE_FILE, text->str, error);
 }
 
 static int put(const char *name, int value, int before, GString *repaired, GError **error)
@@ -294,7 +261,6 @@ int real_sysctl_ensure_device(const struct real *real, const char *ifname, GStri
 
 int real_sysctl_purge(struct real *real, GError **error)
 {
-	g_autofree char *path = g_build_filename(real->state_dir, STATE_FILE, NULL);
 	int err = load_state(real, error);
 
 	if (err)
@@ -310,8 +276,8 @@ int real_sysctl_purge(struct real *real, GError **error)
 		put_err = put(saved->name, saved->before, now, NULL, err ? NULL : error);
 		err = err ? err : put_err;
 	}
-	if (!err && unlink(path) && errno != ENOENT)
-		err = error_set_errno(error, errno, "removing %s", path);
+	if (!err)
+		err = real_state_remove(real, STATE_FILE, error);
 	g_ptr_array_set_size(real->sysctls, 0);
 	return err;
 }

@@ -154,14 +154,15 @@ static void visit(struct run *run, const struct socket_namespace *namespace)
 	void *data[] = {run, (void *)namespace};
 	g_autoptr(GError) error = NULL;
 	int fd = netns_open_path(namespace->path, &error);
-	int err = fd;
+	int err;
 
-	if (fd >= 0) {
-		err = netns_run(fd, end_sockets_of_endpoint, data, &error);
-		close(fd);
-	}
 	/* A container that has ended took its sockets along. */
-	if (err && err != -ENOENT) {
+	if (fd == -ENOENT)
+		return;
+	err = fd < 0 ? fd : netns_run(fd, end_sockets_of_endpoint, data, &error);
+	if (fd >= 0)
+		close(fd);
+	if (err) {
 		error_prefix(&error, "endpoint %u", namespace->endpoint);
 		note_problem(run, error->message);
 	}

@@ -363,6 +363,29 @@ static int bind_and_call_node_port(void *data, GError **error)
 	return err;
 }
 
+/* Whatever it calls itself; 0.0.0.0 and :: are loopback addresses to who connects. */
+static int call_own_server(void *data, GError **error)
+{
+	static const struct way itself[] = {{AF_INET, "127.0.0.1"},
+					    {AF_INET, "0.0.0.0"},
+					    {AF_INET6, "::1"},
+					    {AF_INET6, "::"},
+					    {AF_INET6, "0.0.0.0"}};
+	int server = socket_new(AF_INET6, SOCK_STREAM);
+
+	assert_int_equal(bring_up(), 0);
+	assert_int_equal(bind_to(server, AF_INET6, "::", NODE_PORT), 0);
+	assert_int_equal(listen(server, G_N_ELEMENTS(itself)), 0);
+	for (size_t i = 0; i < G_N_ELEMENTS(itself); i++) {
+		int client = socket_new(itself[i].family, SOCK_STREAM);
+
+		assert_int_equal(connect_to(client, itself[i].family, itself[i].vip, NODE_PORT), 0);
+		close(client);
+	}
+	close(server);
+	return 0;
+}
+
 static void test_pods_have_their_own_loopback(void **state)
 {
 	struct world *world = *state;
@@ -370,10 +393,12 @@ static void test_pods_have_their_own_loopback(void **state)
 	int server = server_new(AF_INET, SOCK_STREAM, "127.0.0.1", &port);
 
 	put_frontend(world, "0.0.0.0", NODE_PORT, IPPROTO_TCP, node_port);
+	put_frontend(world, "::", NODE_PORT, IPPROTO_TCP, node_port);
 	put_backend(world, 1, "127.0.0.1", port, IPPROTO_TCP);
 	if (!host_is_known(world))
 		skip();
 	assert_int_equal(run_inside(world, bind_and_call_node_port), -ECONNREFUSED);
+	assert_int_equal(run_inside(world, call_own_server), 0);
 	close(server);
 }
 

@@ -73,7 +73,6 @@ struct derive_config {
 	bool enable_non_default_deny; /* a policy may select without denying what it does not allow */
 	bool enable_policy_kind[POLICY_KIND__MAX];
 	/* Services. */
-	bool enable_services;  /* false: no service at all */
 	bool enable_node_port; /* node ports, and addresses of load balancers */
 	bool enable_external_ips;
 	bool enable_host_port;

@@ -45,7 +45,7 @@ void derive_reconfigure(struct derive *derive);
 void derive_recompile_policies(struct derive *derive);
 struct local_identities *derive_get_local_identities(struct derive *derive);
 struct prefix_derivation *derive_get_prefixes(struct derive *derive);
-/* For whoever shows what policies mean. Borrowed. */
+/* For whoever shows what services and policies mean. Borrowed. */
 const struct lb_derivation *derive_get_lb(const struct derive *derive);
 const struct policy_derivation *derive_get_policy(const struct derive *derive);
 void derive_free(struct derive *derive); /* takes NULL */

@@ -222,8 +222,7 @@ static void run(struct watch *watch, void *data)
 	struct row_key key;
 
 	while (watch_pop(watch, &table, &key))
-		if (derivation->config->enable_services)
-			lb_note(derivation, table, &key);
+		lb_note(derivation, table, &key);
 	lb_node_finish_update(derivation->node);
 	while (derive_dirty(derivation))
 		;

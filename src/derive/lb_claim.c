@@ -77,12 +77,14 @@ static size_t distance(size_t from, size_t to, size_t n_slots)
 	return to >= from ? to - from : to + n_slots - from;
 }
 
-static bool row_has(const struct lb_service *row, const struct lb_claim_key *key)
+/* NULL: the row does not have it. */
+static const struct lb_plan_frontend *find_frontend(const struct lb_service *row,
+						    const struct lb_claim_key *key)
 {
 	unsigned int low = 0, high = row->n_frontends;
 
 	if (key->port && row->protocol != key->protocol)
-		return false;
+		return NULL;
 	while (low < high) {
 		unsigned int middle = low + (high - low) / 2;
 		const struct lb_plan_frontend *frontend = &row->frontends[middle];
@@ -91,13 +93,18 @@ static bool row_has(const struct lb_service *row, const struct lb_claim_key *key
 		if (!order)
 			order = (int)key->port - (int)frontend->port;
 		if (!order)
-			return true;
+			return frontend;
 		if (order < 0)
 			high = middle;
 		else
 			low = middle + 1;
 	}
-	return false;
+	return NULL;
+}
+
+enum lb_type lb_claim_type(const struct lb_service *row, const struct lb_claim_key *key)
+{
+	return find_frontend(row, key)->type;
 }
 
 /* The slot of the key, or the free one where it would go. row NULL: any. */
@@ -108,7 +115,7 @@ static size_t find_slot(const struct lb_claims *claims, uint32_t hash,
 
 	for (; claims->rows[slot]; slot = next_slot(slot, claims->n_slots))
 		if (claims->hashes[slot] == hash && (!row || claims->rows[slot] == row) &&
-		    row_has(claims->rows[slot], key))
+		    find_frontend(claims->rows[slot], key))
 			break;
 	return slot;
 }

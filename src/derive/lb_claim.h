@@ -24,6 +24,8 @@ struct lb_claim_key lb_claim_key_of(const struct lb_service *row,
 /* Borrowed; NULL: nobody has it. */
 const struct lb_service *lb_claims_find(const struct lb_claims *claims,
 					const struct lb_claim_key *key);
+/* As what the row, whose it is, has it. */
+enum lb_type lb_claim_type(const struct lb_service *row, const struct lb_claim_key *key);
 /* Nobody has it. */
 void lb_claims_put(struct lb_claims *claims, const struct lb_claim_key *key,
 		   const struct lb_service *row);

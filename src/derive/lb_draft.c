@@ -67,12 +67,9 @@ static int compare_backends(const void *pointer_a, const void *pointer_b)
 	return order ? order : (int)a->port - (int)b->port;
 }
 
-static int compare_cidrs(const void *pointer_a, const void *pointer_b)
+static int compare_cidrs(const void *a, const void *b)
 {
-	const struct cidr *a = pointer_a, *b = pointer_b;
-	int order = addr_compare(&a->addr, &b->addr);
-
-	return order ? order : (int)a->prefix_len - (int)b->prefix_len;
+	return cidr_compare(a, b);
 }
 
 void lb_draft_sort(struct lb_draft *draft)
@@ -112,6 +109,21 @@ void lb_draft_sort_backends(struct lb_draft *draft)
 	g_array_set_size(backends, n);
 }
 
+/* Prefixes of a manifest that differ in bits of the host alone are alike here. */
+static void sort_ranges(GArray *ranges)
+{
+	unsigned int n = 0;
+
+	g_array_sort(ranges, compare_cidrs);
+	for (unsigned int i = 0; i < ranges->len; i++) {
+		struct cidr *all = (struct cidr *)(void *)ranges->data;
+
+		if (!n || !cidr_equal(&all[i], &all[n - 1]))
+			all[n++] = all[i];
+	}
+	g_array_set_size(ranges, n);
+}
+
 struct lb_service *lb_draft_finish(struct lb_draft *draft)
 {
 	struct lb_service *fields = &draft->fields;
@@ -122,9 +134,9 @@ struct lb_service *lb_draft_finish(struct lb_draft *draft)
 	fields->backends = (const struct lb_plan_backend *)(void *)draft->backends->data;
 	fields->n_backends = draft->backends->len;
 	if (draft->source_ranges) {
-		g_array_sort(draft->source_ranges, compare_cidrs);
+		sort_ranges(draft->source_ranges);
 		fields->source_ranges = (const struct cidr *)(void *)draft->source_ranges->data;
-		fields->n_source_ranges = MIN(draft->source_ranges->len, UINT16_MAX);
+		fields->n_source_ranges = draft->source_ranges->len;
 	}
 	return lb_service_new(draft->key, fields);
 }
@@ -136,7 +148,7 @@ static size_t owner_len(const char *row_key)
 }
 
 /* A service has one slash in front of the colon; others, whatever their namespace is called, have two. */
-static enum lb_owner_kind kind_of(const char *row_key)
+enum lb_owner_kind lb_owner_kind_of(const char *row_key)
 {
 	size_t n_bytes = owner_len(row_key);
 	unsigned int n_slashes = 0;
@@ -153,16 +165,29 @@ static enum lb_owner_kind kind_of(const char *row_key)
 
 char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind)
 {
-	enum lb_owner_kind kind = kind_of(row_key);
+	enum lb_owner_kind kind = lb_owner_kind_of(row_key);
 	size_t n_prefix_bytes = strlen(prefixes[kind]);
 
 	*ret_kind = kind;
 	return g_strndup(row_key + n_prefix_bytes, owner_len(row_key) - n_prefix_bytes);
 }
 
-int lb_owner_compare_rows(const char *row_key_a, const char *row_key_b)
+static int rank_of(enum lb_type type)
 {
-	enum lb_owner_kind a = kind_of(row_key_a), b = kind_of(row_key_b);
+	static const uint8_t ranks[] = {
+		[LB_TYPE_CLUSTER_IP] = 0,  [LB_TYPE_NODE_PORT] = 1,
+		[LB_TYPE_HOST_PORT] = 1,   [LB_TYPE_LOAD_BALANCER] = 2,
+		[LB_TYPE_EXTERNAL_IP] = 3, [LB_TYPE_LOCAL_REDIRECT] = 0,
+	};
 
-	return a != b ? (int)a - (int)b : strcmp(row_key_a, row_key_b);
+	return ranks[type];
+}
+
+int lb_bid_compare(const struct lb_bid *a, const struct lb_bid *b)
+{
+	int order = (int)lb_owner_kind_of(a->row_key) - (int)lb_owner_kind_of(b->row_key);
+
+	if (!order)
+		order = rank_of(a->type) - rank_of(b->type);
+	return order ? order : strcmp(a->row_key, b->row_key);
 }

@@ -43,7 +43,20 @@ void lb_draft_sort_backends(struct lb_draft *draft);
 /* Without wildcards there: the row that the draft is now. */
 struct lb_service *lb_draft_finish(struct lb_draft *draft);
 
-/* Whose row it is, by its key: kind, and the owner's key, which the caller frees with g_free. */
+/* Whose row it is, by its key. */
+enum lb_owner_kind lb_owner_kind_of(const char *row_key);
+/* The same: kind, and the owner's key, which the caller frees with g_free. */
 char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind);
-/* The order in which rows take what two of them want: <0 where a is before b. */
-int lb_owner_compare_rows(const char *row_key_a, const char *row_key_b);
+
+/* A row that wants a front end, as what. */
+struct lb_bid {
+	const char *row_key;
+	enum lb_type type;
+};
+
+/*
+ * The order in which rows take what two of them want: <0 where a is before b. By the kind of the owner; then by type,
+ * so that no externalIPs, which whoever may make a Service writes as he likes, take what the cluster has given to
+ * another; then by key.
+ */
+int lb_bid_compare(const struct lb_bid *a, const struct lb_bid *b);

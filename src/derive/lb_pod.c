@@ -2,7 +2,6 @@
 #include "src/derive/lb_pod.h"
 
 #include <string.h>
-#include "src/derive/lb_service.h"
 #include "src/model/endpoint.h"
 
 struct lb_pods {
@@ -194,14 +193,6 @@ static void add_frontend(struct lb_draft *draft, const struct addr *addr, uint16
 			      is_loopback(addr) ? LB_FRONTEND_F_LOOPBACK : LB_FRONTEND_F_EXTERNAL);
 }
 
-/* hostIP: absent and 0.0.0.0 mean every address of the node. */
-static bool is_any(const struct addr *addr)
-{
-	struct addr any4 = lb_surrogate_addr(true);
-
-	return addr_is_zero(addr) || addr_equal(addr, &any4);
-}
-
 static bool is_of_family(const struct addr *host_addr, bool v4)
 {
 	return addr_is_zero(host_addr) || addr_is_v4(host_addr) == v4;
@@ -213,7 +204,7 @@ static void add_frontends(struct lb_draft *draft, const struct lb_node *node,
 	const GArray *addrs = lb_node_get_port_addrs(node, v4);
 	struct addr loopback = loopback_addr(v4);
 
-	if (!is_any(&port->addr)) {
+	if (!addr_is_zero(&port->addr)) {
 		add_frontend(draft, &port->addr, port->port);
 		return;
 	}

@@ -150,18 +150,32 @@ static bool may_redirect(const struct derive_config *config, const struct addr *
 	return !cidrs;
 }
 
+/* Nothing is redirected. */
+static void refuse(const struct derivation *derivation, const char *cause, const char *cure)
+{
+	g_ptr_array_add(derivation->problems,
+			g_strdup_printf("CiliumLocalRedirectPolicy %s: %s, so nothing is "
+					"redirected: %s",
+					derivation->redirect->meta.key, cause, cure));
+}
+
 static void refuse_addr(const struct derivation *derivation)
 {
-	const struct local_redirect *redirect = derivation->redirect;
 	char addr[ADDR_TEXT_BYTES];
+	g_autofree char *cause =
+		g_strdup_printf("addressMatcher %s is in none of lrp-address-matcher-cidrs",
+				addr_format(&derivation->redirect->addr, addr));
 
-	addr_format(&redirect->addr, addr);
-	g_ptr_array_add(
-		derivation->problems,
-		g_strdup_printf("CiliumLocalRedirectPolicy %s: addressMatcher %s is in none "
-				"of lrp-address-matcher-cidrs, so nothing is redirected: "
-				"add its prefix there, or change the policy",
-				redirect->meta.key, addr));
+	refuse(derivation, cause, "add its prefix there, or change the policy");
+}
+
+static void refuse_service(const struct derivation *derivation, const char *fault)
+{
+	g_autofree char *cause =
+		g_strdup_printf("Service %s/%s %s", derivation->redirect->meta.namespace,
+				derivation->redirect->service, fault);
+
+	refuse(derivation, cause, "change the Service, or serviceMatcher");
 }
 
 static void derive_addr(struct derivation *derivation)
@@ -211,17 +225,29 @@ static void derive_service(struct derivation *derivation)
 		g_strdup_printf("%s/%s", redirect->meta.namespace, redirect->service);
 	const struct service *service = (const struct service *)table_get(
 		derivation->source->tables->services, key, strlen(key));
+	bool is_paired = false;
 
-	if (!service || service->type != SERVICE_CLUSTER_IP || !service->cluster_ips)
+	if (!service) {
+		refuse_service(derivation, "does not exist");
 		return;
+	}
+	if (service->type != SERVICE_CLUSTER_IP || !service->cluster_ips) {
+		refuse_service(derivation, "is not of type ClusterIP, or has no address");
+		return;
+	}
 	for (unsigned int i = 0; service->ports && i < service->ports->len; i++) {
 		const struct service_port *port =
 			&g_array_index(service->ports, struct service_port, i);
 		const struct redirect_port *behind = find_behind_service(redirect, service, port);
 
-		if (behind)
-			add_drafts(derivation, service->cluster_ips, port->port, behind);
+		if (!behind)
+			continue;
+		is_paired = true;
+		add_drafts(derivation, service->cluster_ips, port->port, behind);
 	}
+	if (!is_paired)
+		refuse_service(derivation, "has no port that redirectFrontend and "
+					   "redirectBackend name");
 }
 
 void lb_redirect_derive(const struct lb_redirect_source *source,
@@ -237,7 +263,9 @@ void lb_redirect_derive(const struct lb_redirect_source *source,
 		.problems = result->problems,
 	};
 
-	if (source->config->enable_local_redirect) {
+	if (!source->config->enable_local_redirect) {
+		refuse(&derivation, "enable-local-redirect-policy is off", "switch it on");
+	} else {
 		lb_pods_foreach(source->pods, add_pod, &derivation);
 		g_array_sort(derivation.pods, compare_pods);
 		if (redirect->service)

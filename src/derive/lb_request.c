@@ -48,8 +48,6 @@ static uint16_t flags_of(const struct derive_config *config, const struct servic
 		      (config->lb_mode == LB_MODE_HYBRID && request->protocol == IPPROTO_TCP);
 	uint16_t flags = 0;
 
-	if (request->type == LB_TYPE_LOCAL_REDIRECT)
-		return 0;
 	if (is_cluster_ip && request->internal_local)
 		flags |= LB_FRONTEND_F_INTERNAL_LOCAL | LB_FRONTEND_F_EXTERNAL_LOCAL;
 	if (!is_cluster_ip && request->external_local)
@@ -59,13 +57,13 @@ static uint16_t flags_of(const struct derive_config *config, const struct servic
 	return flags | LB_FRONTEND_F_EXTERNAL | (is_dsr ? LB_FRONTEND_F_DSR : 0);
 }
 
-static struct lb_choice choice_of(const struct service_request_backend *backend)
+static struct lb_choice choice_of(enum lb_backend_state state)
 {
 	return (struct lb_choice){
-		.rank = backend->state == LB_BACKEND_TERMINATING   ? LB_BACKEND_DRAINING
-			: backend->state == LB_BACKEND_MAINTENANCE ? LB_BACKEND_IDLE
-								   : LB_BACKEND_READY,
-		.is_sick = backend->state == LB_BACKEND_QUARANTINED,
+		.rank = state == LB_BACKEND_TERMINATING   ? LB_BACKEND_DRAINING
+			: state == LB_BACKEND_MAINTENANCE ? LB_BACKEND_IDLE
+							  : LB_BACKEND_READY,
+		.is_sick = state == LB_BACKEND_QUARANTINED,
 		.is_near = true,
 	};
 }
@@ -101,8 +99,7 @@ static void choose(struct lb_draft *draft, bool needs_local)
 	for (unsigned int i = 0; i < draft->backends->len; i++) {
 		const struct lb_plan_backend *backend =
 			&g_array_index(draft->backends, struct lb_plan_backend, i);
-		struct lb_choice choice =
-			choice_of(&(struct service_request_backend){.state = backend->state});
+		struct lb_choice choice = choice_of(backend->state);
 
 		g_array_append_val(choices, choice);
 	}
@@ -126,7 +123,7 @@ struct lb_draft *lb_request_derive(const struct derive_config *config, const str
 	draft->fields.algorithm = config->lb_algorithm;
 	draft->fields.external_local = request->external_local;
 	draft->fields.internal_local = request->internal_local;
-	draft->guards_addrs = request->type != LB_TYPE_LOCAL_REDIRECT;
+	draft->guards_addrs = true;
 	lb_draft_add_frontend(draft, &request->addr, request->port, request->type,
 			      flags_of(config, request));
 	g_array_index(draft->frontends, struct lb_plan_frontend, 0).id = request->id;

@@ -22,7 +22,13 @@ struct replacement {
 	const struct lb_owner *owner;
 	GPtrArray *drafts;
 	GPtrArray *losses; /* GArray of struct lb_claim_key, one for each draft */
-	GArray *released;  /* struct lb_claim_key: what old rows had */
+	GArray *released;  /* struct release */
+};
+
+/* What an old row had. */
+struct release {
+	struct lb_claim_key key;
+	enum lb_type type;
 };
 
 static void row_key_of(const void *item, struct row_key *ret_key)
@@ -99,16 +105,23 @@ static void wake_loser(const char *row_key, void *data)
 
 /* ---- a replacement ---- */
 
-/* Whether the row of the key gets it. One that has it and comes later is to look again. */
-static bool win(struct replacement *replacement, const char *row_key,
+static struct lb_bid bid_of(const struct lb_service *row, const struct lb_claim_key *key)
+{
+	return (struct lb_bid){row->key, lb_claim_type(row, key)};
+}
+
+/* Whether the row gets it. One that has it and comes later is to look again. */
+static bool win(struct replacement *replacement, const struct lb_bid *bid,
 		const struct lb_claim_key *key)
 {
 	struct lb_rows *rows = replacement->rows;
 	const struct lb_service *holder = lb_claims_find(rows->claims, key);
+	struct lb_bid other;
 
 	if (!holder || is_of(replacement->owner, holder->key))
 		return true;
-	if (lb_owner_compare_rows(row_key, holder->key) > 0)
+	other = bid_of(holder, key);
+	if (lb_bid_compare(bid, &other) > 0)
 		return false;
 	lb_claims_remove(rows->claims, key, holder);
 	wake_owner_of(rows, holder->key);
@@ -155,10 +168,11 @@ static void decide_frontends(struct replacement *replacement, unsigned int i)
 		struct lb_plan_frontend *all =
 			(struct lb_plan_frontend *)(void *)draft->frontends->data;
 		struct lb_claim_key key = lb_claim_key_of(&draft->fields, &all[j]);
+		struct lb_bid bid = {draft->key, all[j].type};
 
 		if (is_taken_before(replacement, i, &all[j]))
 			continue;
-		if (win(replacement, draft->key, &key))
+		if (win(replacement, &bid, &key))
 			all[n++] = all[j];
 		else
 			g_array_append_val(losses, key);
@@ -193,10 +207,11 @@ static void guard_addr(struct replacement *replacement, unsigned int i,
 		.type = frontend->type,
 	};
 	struct lb_claim_key key = lb_claim_key_of(&draft->fields, &wildcard);
+	struct lb_bid bid = {draft->key, frontend->type};
 
 	if (is_guarded(replacement, i + 1, &wildcard))
 		return;
-	if (!ops->is_node_addr(&frontend->addr, ops->data) && win(replacement, draft->key, &key))
+	if (!ops->is_node_addr(&frontend->addr, ops->data) && win(replacement, &bid, &key))
 		g_array_append_val(draft->frontends, wildcard);
 	else
 		g_array_append_val((GArray *)replacement->losses->pdata[i], key);
@@ -232,8 +247,11 @@ static void retire(struct replacement *replacement, struct lb_service *row)
 	for (unsigned int i = 0; i < row->n_frontends; i++) {
 		struct lb_claim_key key = lb_claim_key_of(row, &row->frontends[i]);
 
-		if (lb_claims_remove(rows->claims, &key, row))
-			g_array_append_val(replacement->released, key);
+		if (lb_claims_remove(rows->claims, &key, row)) {
+			struct release release = {key, row->frontends[i].type};
+
+			g_array_append_val(replacement->released, release);
+		}
 	}
 	keyed_set_remove(&rows->rows, row->key, strlen(row->key));
 	note_changed(rows, row->key);
@@ -314,6 +332,19 @@ static void exchange(struct replacement *replacement, const GPtrArray *old_keys)
 		install(rows, wanted->pdata[i]);
 }
 
+/* Others may get it now: the owner has it no more, or by a weaker type. */
+static bool is_weaker(const struct lb_rows *rows, const struct release *release)
+{
+	const struct lb_service *holder = lb_claims_find(rows->claims, &release->key);
+	struct lb_bid before, now;
+
+	if (!holder)
+		return true;
+	before = (struct lb_bid){holder->key, release->type};
+	now = bid_of(holder, &release->key);
+	return lb_bid_compare(&now, &before) > 0;
+}
+
 void lb_rows_replace(struct lb_rows *rows, const struct lb_owner *owner, const GPtrArray *old_keys,
 		     GPtrArray *drafts)
 {
@@ -322,20 +353,19 @@ void lb_rows_replace(struct lb_rows *rows, const struct lb_owner *owner, const G
 		.owner = owner,
 		.drafts = drafts,
 		.losses = g_ptr_array_new_with_free_func(free_array),
-		.released = g_array_new(false, false, sizeof(struct lb_claim_key)),
+		.released = g_array_new(false, false, sizeof(struct release)),
 	};
-
 	for (unsigned int i = 0; i < drafts->len; i++)
 		decide_frontends(&replacement, i);
 	for (unsigned int i = 0; i < drafts->len; i++)
 		guard_addrs(&replacement, i);
 	exchange(&replacement, old_keys);
 	for (unsigned int i = 0; i < replacement.released->len; i++) {
-		const struct lb_claim_key *key =
-			&g_array_index(replacement.released, struct lb_claim_key, i);
+		const struct release *release =
+			&g_array_index(replacement.released, struct release, i);
 
-		if (!lb_claims_find(rows->claims, key))
-			lb_losses_foreach_of(rows->losses, key, wake_loser, rows);
+		if (is_weaker(rows, release))
+			lb_losses_foreach_of(rows->losses, &release->key, wake_loser, rows);
 	}
 	g_ptr_array_unref(replacement.losses);
 	g_array_unref(replacement.released);
@@ -398,11 +428,8 @@ void lb_rows_foreach(const struct lb_rows *rows,
 /* A service whose address is redirected is as its owner wants it. */
 static bool is_redirected(const char *loser, const char *winner)
 {
-	enum lb_owner_kind loser_kind, winner_kind;
-
-	g_free(lb_owner_of(loser, &loser_kind));
-	g_free(lb_owner_of(winner, &winner_kind));
-	return winner_kind == LB_OWNER_REDIRECT && loser_kind != LB_OWNER_REDIRECT;
+	return lb_owner_kind_of(winner) == LB_OWNER_REDIRECT &&
+	       lb_owner_kind_of(loser) != LB_OWNER_REDIRECT;
 }
 
 struct conflict_walk {

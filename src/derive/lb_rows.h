@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rows of lb_services, and who gets a front end that several want: the row that is first in the order of
- * lb_owner_compare_rows(). The others are remembered, and their owners looked at again when it is free. So the
+ * lb_bid_compare(). The others are remembered, and their owners looked at again when it is free. So the
  * table depends on what there is, and not on the order in which it came.
  *
  * An address of services that belongs to no node has one more front end, without a port, which says that

@@ -18,7 +18,8 @@ struct build {
 	bool v4;
 };
 
-struct addr lb_surrogate_addr(bool v4)
+/* What stands for an address of any node: 0.0.0.0 and ::. */
+static struct addr surrogate_addr(bool v4)
 {
 	static const struct addr any6;
 
@@ -133,7 +134,7 @@ static bool is_of_family(const struct service *service, bool v4)
 static void add_node_port(const struct build *build)
 {
 	const struct service *service = build->service;
-	struct addr surrogate = lb_surrogate_addr(build->v4);
+	struct addr surrogate = surrogate_addr(build->v4);
 
 	if (!build->config->enable_node_port || !build->port->node_port ||
 	    !is_exposed_as(service, SERVICE_EXPOSE_NODE_PORT) || !is_of_family(service, build->v4))
@@ -329,14 +330,6 @@ void lb_service_add_keys(const struct service *service, GPtrArray *keys)
 	}
 }
 
-static bool has_node_port(const struct service *service)
-{
-	for (unsigned int i = 0; service->ports && i < service->ports->len; i++)
-		if (g_array_index(service->ports, struct service_port, i).node_port)
-			return true;
-	return false;
-}
-
 /* In a cluster the API server gives addresses; in a directory of manifests nobody does. */
 static void check_reachable(const struct service *service, GPtrArray *problems)
 {
@@ -345,7 +338,7 @@ static void check_reachable(const struct service *service, GPtrArray *problems)
 							  "reaches it: write spec.ports",
 							  service->meta.key));
 	else if (!service->cluster_ips && !service->external_ips && !service->ingress_ips &&
-		 !has_node_port(service))
+		 !lb_service_has_node_ports(service))
 		g_ptr_array_add(problems,
 				g_strdup_printf("Service %s has no address, so nobody reaches it: "
 						"write spec.clusterIP, or a nodePort, or "

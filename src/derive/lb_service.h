@@ -16,7 +16,5 @@ void lb_service_check(const struct derive_config *config, const struct service *
 bool lb_service_has_node_ports(const struct service *service);
 /* … on labels of this node or on its addresses. */
 bool lb_service_asks_node(const struct service *service);
-/* The addresses of the family that mean all nodes: 0.0.0.0 and ::. */
-struct addr lb_surrogate_addr(bool v4);
 /* Whether some front end of the draft chooses for clients outside by Maglev's table. */
 bool lb_draft_needs_maglev(const struct lb_draft *draft);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include "src/base/intern.h"
 #include "src/model/lb.h"
 #include "src/model/local_redirect.h"
 #include "src/model/service.h"
@@ -39,7 +40,6 @@ static int setup(void **state)
 		.cluster_name = "default",
 		.enable_ipv4 = true,
 		.enable_ipv6 = true,
-		.enable_services = true,
 		.enable_node_port = true,
 		.node_port_min = 30000,
 		.node_port_max = 32767,
@@ -178,6 +178,90 @@ static void expect_problem(const struct fixture *fixture, const char *text)
 	g_ptr_array_unref(problems);
 }
 
+/* At port 80 of 10.0.0.9, by one of the two. */
+static struct service *new_claim(const char *name, bool as_cluster_ip)
+{
+	struct service *service = (struct service *)row_new(&service_class);
+	GArray **addrs = as_cluster_ip ? &service->cluster_ips : &service->external_ips;
+	struct addr addr = addr_in(10, 9);
+
+	object_meta_init_namespaced(&service->meta, "default", name);
+	*addrs = g_array_new(false, false, sizeof(struct addr));
+	g_array_append_val(*addrs, addr);
+	service_add_port(service, &(struct service_port){.protocol = IPPROTO_TCP, .port = 80});
+	service_share(service);
+	return service;
+}
+
+static void put_one(const struct fixture *fixture, struct service *take_service)
+{
+	struct txn *txn = txn_new(fixture->store);
+
+	txn_put(txn, fixture->tables.services, &take_service->row);
+	txn_commit(txn);
+	store_settle(fixture->store);
+}
+
+static void expect_owner(const struct fixture *fixture, const char *key, uint8_t type)
+{
+	const struct lb_service *row =
+		(const struct lb_service *)table_get(fixture->tables.lb_services, key, strlen(key));
+
+	assert_int_equal(table_n_rows(fixture->tables.lb_services), 1);
+	assert_non_null(row);
+	assert_int_equal(row->n_frontends, 2); /* the other is the wildcard */
+	assert_int_equal(row->frontends[1].type, type);
+}
+
+static void put_typed(const struct fixture *fixture, const char *name, enum service_type type)
+{
+	struct service *service = new_claim(name, true);
+
+	service->type = type;
+	put_one(fixture, service);
+}
+
+/* Whoever may make a Service must not take another's cluster address by externalIPs. */
+static void external_ips_take_no_cluster_ip(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->config.enable_external_ips = true;
+	put_one(fixture, new_claim("a", false));
+	expect_owner(fixture, "default/a:80/TCP/4", LB_TYPE_EXTERNAL_IP);
+	put_one(fixture, new_claim("z", true));
+	expect_owner(fixture, "default/z:80/TCP/4", LB_TYPE_CLUSTER_IP);
+	expect_problem(fixture, "Service default/a does not get 10.0.0.9:80, which Service "
+				"default/z has: give one of the two another address or port");
+	/* Both by externalIPs: the first by name has it. */
+	put_one(fixture, new_claim("z", false));
+	expect_owner(fixture, "default/a:80/TCP/4", LB_TYPE_EXTERNAL_IP);
+	put_one(fixture, new_claim("z", true));
+	expect_owner(fixture, "default/z:80/TCP/4", LB_TYPE_CLUSTER_IP);
+}
+
+static void equal_source_ranges_are_one(void **state)
+{
+	struct fixture *fixture = *state;
+	static const char *const texts[] = {"10.0.0.0/8", "192.0.2.0/24", "10.0.0.0/8"};
+	struct service *service = new_claim("a", true);
+	const struct lb_service *row;
+
+	fixture->config.source_range_all_types = true;
+	service->source_ranges = g_array_new(false, false, sizeof(struct cidr));
+	for (unsigned int i = 0; i < G_N_ELEMENTS(texts); i++) {
+		struct cidr range;
+
+		assert_int_equal(cidr_parse(texts[i], &range), 0);
+		g_array_append_val(service->source_ranges, range);
+	}
+	put_one(fixture, service);
+	row = (const struct lb_service *)table_get(
+		fixture->tables.lb_services, "default/a:80/TCP/4", strlen("default/a:80/TCP/4"));
+	assert_non_null(row);
+	assert_int_equal(row->n_source_ranges, 2);
+}
+
 static void ports_that_have_no_effect(void **state)
 {
 	struct fixture *fixture = *state;
@@ -221,7 +305,6 @@ static void ports_that_have_no_effect(void **state)
 static void put_bare(const struct fixture *fixture, bool headless, bool has_port)
 {
 	struct service *service = (struct service *)row_new(&service_class);
-	struct txn *txn = txn_new(fixture->store);
 
 	object_meta_init_namespaced(&service->meta, "default", "bare");
 	service->headless = headless;
@@ -229,9 +312,7 @@ static void put_bare(const struct fixture *fixture, bool headless, bool has_port
 		service_add_port(service,
 				 &(struct service_port){.protocol = IPPROTO_TCP, .port = 80});
 	service_share(service);
-	txn_put(txn, fixture->tables.services, &service->row);
-	txn_commit(txn);
-	store_settle(fixture->store);
+	put_one(fixture, service);
 }
 
 static void a_service_that_nobody_reaches(void **state)
@@ -277,6 +358,58 @@ static void a_redirect_outside_its_prefixes(void **state)
 	}
 }
 
+/* Of the service "s1", from a port that has the name or, NULL, none. */
+static void put_redirect(const struct fixture *fixture, const char *port_name)
+{
+	struct local_redirect *redirect = (struct local_redirect *)row_new(&local_redirect_class);
+	struct redirect_port port = {
+		.name = intern_new(port_name), .protocol = IPPROTO_TCP, .port = 80};
+	struct txn *txn = txn_new(fixture->store);
+
+	object_meta_init_namespaced(&redirect->meta, "default", "r");
+	redirect->service = intern_new("s1");
+	redirect->backend_ports = redirect_ports_new();
+	g_array_append_val(redirect->backend_ports, port);
+	if (port_name) {
+		struct redirect_port other = {.protocol = IPPROTO_TCP, .port = 81};
+
+		g_array_append_val(redirect->backend_ports, other);
+	}
+	txn_put(txn, fixture->tables.local_redirects, &redirect->row);
+	txn_commit(txn);
+	store_settle(fixture->store);
+}
+
+static void a_redirect_without_its_service(void **state)
+{
+	struct fixture *fixture = *state;
+	struct txn *txn;
+
+	put_redirect(fixture, NULL);
+	expect_problem(fixture, "CiliumLocalRedirectPolicy default/r: enable-local-redirect-policy "
+				"is off, so nothing is redirected: switch it on");
+	fixture->config.enable_local_redirect = true;
+	put_redirect(fixture, "x");
+	expect_problem(fixture, "CiliumLocalRedirectPolicy default/r: Service default/s1 does not "
+				"exist, so nothing is redirected: change the Service, or "
+				"serviceMatcher");
+	txn = txn_new(fixture->store);
+	put_service(fixture, txn, 1, 0);
+	txn_commit(txn);
+	store_settle(fixture->store);
+	expect_problem(fixture, "CiliumLocalRedirectPolicy default/r: Service default/s1 has no "
+				"port that redirectFrontend and redirectBackend name, so nothing "
+				"is redirected: change the Service, or serviceMatcher");
+	put_redirect(fixture, NULL);
+	expect_problem(fixture, NULL);
+	put_typed(fixture, "s1", SERVICE_NODE_PORT);
+	expect_problem(fixture, "CiliumLocalRedirectPolicy default/r: Service default/s1 is not of "
+				"type ClusterIP, or has no address, so nothing is redirected: "
+				"change the Service, or serviceMatcher");
+	put_typed(fixture, "s1", SERVICE_CLUSTER_IP);
+	expect_problem(fixture, NULL);
+}
+
 static void nothing_is_left(void **state)
 {
 	struct fixture *fixture = *state;
@@ -298,9 +431,15 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_slice_touches_its_row),         TEST(a_conflict_touches_two_rows),
-		TEST(ports_that_have_no_effect),       TEST(a_service_that_nobody_reaches),
-		TEST(a_redirect_outside_its_prefixes), TEST(nothing_is_left),
+		TEST(a_slice_touches_its_row),
+		TEST(a_conflict_touches_two_rows),
+		TEST(ports_that_have_no_effect),
+		TEST(a_service_that_nobody_reaches),
+		TEST(a_redirect_outside_its_prefixes),
+		TEST(a_redirect_without_its_service),
+		TEST(nothing_is_left),
+		TEST(external_ips_take_no_cluster_ip),
+		TEST(equal_source_ranges_are_one),
 	};
 #undef TEST
 

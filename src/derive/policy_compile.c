@@ -71,7 +71,6 @@ static void add_groups(struct compilation *compilation)
 static bool add_slice(const struct row *row, void *data)
 {
 	const struct endpoint_slice *slice = (const struct endpoint_slice *)row;
-
 	g_autoptr(GArray) addrs = g_array_new(false, false, sizeof(struct addr));
 
 	endpoint_slice_get_addrs(slice, addrs);

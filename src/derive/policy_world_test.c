@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/derive/policy_world_test.h"
 
-#include "src/derive/slice_index.h"
-
 #include <string.h>
 #include "src/base/intern.h"
+#include "src/derive/slice_index.h"
 #include "src/model/cidr_group.h"
 #include "src/model/endpoint.h"
 #include "src/model/identity.h"

@@ -280,10 +280,7 @@ static void mark_inside_groups(struct prefix_derivation *derivation)
 
 static int compare_cidrs(const void *a, const void *b)
 {
-	const struct cidr *left = a, *right = b;
-	int order = addr_compare(&left->addr, &right->addr);
-
-	return order ? order : left->prefix_len - right->prefix_len;
+	return cidr_compare(a, b);
 }
 
 /* In the order of the prefixes, so that the same input gives the same numbers. */

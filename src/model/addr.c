@@ -213,6 +213,13 @@ bool cidr_equal(const struct cidr *a, const struct cidr *b)
 	return a->prefix_len == b->prefix_len && addr_equal(&a->addr, &b->addr);
 }
 
+int cidr_compare(const struct cidr *a, const struct cidr *b)
+{
+	int order = addr_compare(&a->addr, &b->addr);
+
+	return order ? order : (int)a->prefix_len - (int)b->prefix_len;
+}
+
 struct cidr cidr_from_addr(const struct addr *addr)
 {
 	return (struct cidr){.addr = *addr, .prefix_len = 128};

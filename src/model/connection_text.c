@@ -2,6 +2,8 @@
 #include "src/model/connection_text.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
 #include "src/model/addr.h"
 
 const char *protocol_format(uint8_t protocol)
@@ -28,6 +30,33 @@ void connection_append_end(GString *text, const struct addr *addr, __be16 port)
 
 	g_string_append_printf(text, addr_is_v4(addr) ? "%s:%u" : "[%s]:%u",
 			       addr_format(addr, buffer), ntohs(port));
+}
+
+char *connection_format_end(const struct addr *addr, __be16 port)
+{
+	GString *text = g_string_new(NULL);
+
+	connection_append_end(text, addr, port);
+	return g_string_free(text, FALSE);
+}
+
+int connection_parse_end(const char *text, struct addr *ret_addr, __be16 *ret_port)
+{
+	const char *colon = strrchr(text, ':');
+	bool in_brackets = *text == '[' && colon > text && colon[-1] == ']';
+	g_autofree char *ip = NULL;
+	struct addr addr;
+	guint64 port;
+
+	if (!colon || !g_ascii_string_to_unsigned(colon + 1, 10, 0, UINT16_MAX, &port, NULL))
+		return -EINVAL;
+	ip = in_brackets ? g_strndup(text + 1, colon - text - 2) : g_strndup(text, colon - text);
+	/* "fd00::1:80" may be read two ways; "[10.0.0.1]:80" nobody writes. */
+	if (!strchr(ip, ':') == in_brackets || addr_parse(ip, &addr))
+		return -EINVAL;
+	*ret_addr = addr;
+	*ret_port = htons((uint16_t)port);
+	return 0;
 }
 
 static void append_flags(GString *text, const struct ct_entry *entry)

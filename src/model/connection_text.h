@@ -8,11 +8,16 @@
 #include "abi/conntrack.h"
 #include "abi/fragment.h"
 #include "abi/nat.h"
+#include "src/base/error.h"
 
 /* "TCP", "ICMPv6"; "unknown" for what connections are not kept of. Static. */
 const char *protocol_format(uint8_t protocol);
 /* Appends "10.0.0.1:80" or "[fd00::1]:80". */
 void connection_append_end(GString *text, const struct addr *addr, __be16 port);
+/* The same alone; g_free. */
+char *connection_format_end(const struct addr *addr, __be16 port);
+/* What connection_append_end writes, port 0 too. 0 or −EINVAL, also where an IPv6 address has no brackets. */
+NODISCARD int connection_parse_end(const char *text, struct addr *ret_addr, __be16 *ret_port);
 
 /* What a line tells beside the entry. */
 struct connection_context {

@@ -2,6 +2,7 @@
 #include "src/model/connection_text.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -145,9 +146,52 @@ static void protocols(void **state)
 	assert_string_equal(protocol_format(0), "unknown");
 }
 
+static const char *const ends[] = {"10.0.0.1:80", "[fd00::1]:65535", "0.0.0.0:0", "[::]:1"};
+static const char *const no_ends[] = {
+	"",
+	"10.0.0.1",
+	":80",
+	"10.0.0.1:",
+	"10.0.0.1:65536",
+	"10.0.0.1:-1",
+	"10.0.0.1: 80",
+	"10.0.0:80",
+	"fd00::1:80",
+	"[fd00::1]80",
+	"[fd00::1:80",
+	"fd00::1]:80",
+	"[]:80",
+	"[10.0.0.1]:80",
+	"[[::1]]:80",
+	"web:80",
+	"[",
+	"]:80",
+};
+
+static void ends_of_connections(void **state)
+{
+	const struct addr unset = addr_of("192.0.2.1");
+	struct addr addr = unset;
+	__be16 port = htons(7);
+
+	for (size_t i = 0; i < G_N_ELEMENTS(no_ends); i++)
+		if (connection_parse_end(no_ends[i], &addr, &port) != -EINVAL)
+			fail_msg("%s", no_ends[i]);
+	assert_int_equal(addr_compare(&addr, &unset), 0);
+	assert_int_equal(port, htons(7));
+	for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+		g_autofree char *text = NULL;
+
+		assert_int_equal(connection_parse_end(ends[i], &addr, &port), 0);
+		text = connection_format_end(&addr, port);
+		assert_string_equal(text, ends[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ends_of_connections),
 		cmocka_unit_test(connections),
 		cmocka_unit_test(services),
 		cmocka_unit_test(translations),

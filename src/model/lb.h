@@ -42,9 +42,9 @@ struct lb_service {
 	const char *name;          /* interned; of the Service, the Pod or the policy */
 	const char *port_name;     /* interned; NULL: none */
 	uint32_t affinity_timeout; /* seconds; 0: none */
-	uint16_t n_frontends;
-	uint16_t n_source_ranges;
+	uint32_t n_source_ranges;
 	uint32_t n_backends;
+	uint16_t n_frontends;
 	uint16_t health_check_node_port;
 	uint8_t protocol;
 	uint8_t algorithm;                        /* enum lb_algorithm */
@@ -52,7 +52,7 @@ struct lb_service {
 	bool needs_maglev;                        /* some front end chooses by a table */
 	const struct lb_plan_frontend *frontends; /* sorted by address and port */
 	const struct lb_plan_backend *backends;   /* sorted by address and port, no two alike */
-	const struct cidr *source_ranges;         /* sorted */
+	const struct cidr *source_ranges;         /* as cidr_compare() has it, no two alike */
 };
 
 extern const struct row_class lb_service_class;

@@ -232,10 +232,7 @@ const struct selector *selector_new_labels(const struct requirement *requirement
 
 static int compare_cidrs(const void *a, const void *b)
 {
-	const struct cidr *x = a, *y = b;
-	int order = addr_compare(&x->addr, &y->addr);
-
-	return order ? order : x->prefix_len - y->prefix_len;
+	return cidr_compare(a, b);
 }
 
 static GArray *copy_excepts(const GArray *excepts)

@@ -48,7 +48,7 @@ struct service_port {
 	const char *name; /* interned; NULL: the only one, without a name */
 	uint8_t protocol; /* IPPROTO_TCP, _UDP or _SCTP */
 	uint16_t port;
-	uint16_t node_port; /* 0: none */
+	uint16_t node_port; /* 0: none; of NodePort and LoadBalancer alone */
 };
 
 /* Annotations axoneme.io/health-check…: whether the agent asks the back ends itself. */

@@ -20,7 +20,7 @@ struct service_request {
 	struct addr addr;
 	uint16_t port;
 	uint8_t protocol;
-	uint8_t type;        /* enum lb_type */
+	uint8_t type;        /* enum lb_type, but for LB_TYPE_LOCAL_REDIRECT */
 	bool external_local; /* traffic policies */
 	bool internal_local;
 	const char *namespace; /* interned, as all texts here; may be NULL */

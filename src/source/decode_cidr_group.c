@@ -7,10 +7,7 @@
 
 static int compare_cidrs(const void *a, const void *b)
 {
-	const struct cidr *x = a, *y = b;
-	int order = addr_compare(&x->addr, &y->addr);
-
-	return order ? order : x->prefix_len - y->prefix_len;
+	return cidr_compare(a, b);
 }
 
 static void remove_repeated(GArray *cidrs)

@@ -5,6 +5,7 @@
 #include "src/model/service.h"
 #include "src/source/decode_private.h"
 #include "src/source/syntax.h"
+#include "src/store/keyed_set.h"
 
 #define WEIGHT "axoneme.io/weight"
 
@@ -27,47 +28,87 @@ static bool parse_weight(const char *text, uint16_t *ret_weight)
 }
 
 /* "10.0.0.1=5" */
-static void decode_weight_of(const struct field *field, const char *text,
-			     struct endpoint_slice *slice)
-{
-	g_auto(GStrv) halves = g_strsplit(text, "=", 2);
-	bool found = false;
+struct weight {
 	struct addr addr;
 	uint16_t weight;
+	bool is_used;
+};
 
-	if (!halves[0] || !halves[1] || addr_parse(halves[0], &addr) < 0 ||
-	    !parse_weight(halves[1], &weight)) {
+static void parse_weight_of(const struct field *field, const char *text, GArray *weights)
+{
+	g_auto(GStrv) halves = g_strsplit(text, "=", 2);
+	struct weight weight = {};
+
+	if (!halves[0] || !halves[1] || addr_parse(halves[0], &weight.addr) < 0 ||
+	    !parse_weight(halves[1], &weight.weight))
 		field_want(field,
 			   "a number from 0 to 65535, or address=number, separated by commas");
-		return;
+	else
+		g_array_append_val(weights, weight);
+}
+
+static void weight_key(const void *item, struct row_key *ret_key)
+{
+	const struct weight *weight = item;
+
+	*ret_key = (struct row_key){&weight->addr, sizeof(weight->addr)};
+}
+
+/* Of two of one address the last counts. */
+static void set_weights(const struct field *field, GArray *weights, struct endpoint_slice *slice)
+{
+	struct keyed_set by_addr;
+
+	keyed_set_init(&by_addr, weight_key);
+	for (unsigned int i = 0; i < weights->len; i++) {
+		struct weight *other =
+			keyed_set_put(&by_addr, &g_array_index(weights, struct weight, i));
+
+		if (other)
+			other->is_used = true;
 	}
 	for (unsigned int i = 0; i < slice->n_endpoints; i++) {
 		struct slice_endpoint endpoint = endpoint_slice_get(slice, i);
+		struct weight *weight =
+			keyed_set_get(&by_addr, &endpoint.addr, sizeof(endpoint.addr));
 
-		if (!addr_equal(&endpoint.addr, &addr))
+		if (!weight)
 			continue;
-		endpoint_slice_set_weight(slice, i, weight);
-		found = true;
+		endpoint_slice_set_weight(slice, i, weight->weight);
+		weight->is_used = true;
 	}
-	if (!found)
-		field_add_problem(field, "names %s, which is not among the addresses", halves[0]);
+	keyed_set_fini(&by_addr);
+	for (unsigned int i = 0; i < weights->len; i++) {
+		const struct weight *weight = &g_array_index(weights, struct weight, i);
+		char text[ADDR_TEXT_BYTES];
+
+		if (!weight->is_used)
+			field_add_problem(field, "names %s, which is not among the addresses",
+					  addr_format(&weight->addr, text));
+	}
 }
 
 static void decode_weights(const struct field *field, struct endpoint_slice *slice)
 {
 	const char *text = field_text(field);
-	g_auto(GStrv) items = text ? g_strsplit(text, ",", -1) : NULL;
+	g_autoptr(GArray) weights = NULL;
+	g_auto(GStrv) items = NULL;
 	uint16_t weight;
 
-	if (text && parse_weight(text, &weight)) {
+	if (!text)
+		return;
+	if (parse_weight(text, &weight)) {
 		for (unsigned int i = 0; i < slice->n_endpoints; i++)
 			endpoint_slice_set_weight(slice, i, weight);
 		return;
 	}
-	for (char **item = items; item && *item; item++)
-		decode_weight_of(field, g_strstrip(*item), slice);
-	if (text && !*text)
-		decode_weight_of(field, text, slice);
+	weights = g_array_new(FALSE, FALSE, sizeof(struct weight));
+	items = g_strsplit(text, ",", -1);
+	for (char **item = items; *item; item++)
+		parse_weight_of(field, g_strstrip(*item), weights);
+	if (!*text)
+		parse_weight_of(field, text, weights);
+	set_weights(field, weights, slice);
 }
 
 /* There may be a hundred thousand of them: what nobody asks for is not kept. */
@@ -126,23 +167,32 @@ static void decode_ports(const struct field *parent, bool is_slice, uint16_t gro
 {
 	struct field ports = field_member(parent, "ports");
 
+	if (!decode_check_length(&ports, DECODE_PORTS_MAX - slice->ports->len))
+		return;
 	for (struct field item = field_first(&ports); item.value; item = field_next(&item))
 		decode_port(&item, is_slice, group, slice);
+}
+
+/* NULL: not said. */
+static const char *decode_node_text(const struct field *field)
+{
+	const char *text = field_text(field);
+
+	if (!text || !*text)
+		return NULL;
+	if (!syntax_is_dns_subdomain(text))
+		field_want(field, "at most 253 of a-z, 0-9, '-' and '.' (RFC 1123)");
+	return text;
 }
 
 static const char *decode_node_name(const struct field *parent)
 {
 	struct field field = field_member(parent, "nodeName");
-	const char *text = field_text(&field);
 
-	if (!text || !*text)
-		return NULL;
-	if (!syntax_is_dns_subdomain(text))
-		field_want(&field, "at most 253 of a-z, 0-9, '-' and '.' (RFC 1123)");
-	return text;
+	return decode_node_text(&field);
 }
 
-/* NULL: not said. A comma would end it in a list of hints. */
+/* NULL: not said. */
 static const char *decode_zone(const struct field *field)
 {
 	const char *text = field_text(field);
@@ -155,15 +205,16 @@ static const char *decode_zone(const struct field *field)
 	return text;
 }
 
-/* ",a,b,"; NULL: there are none. */
-static char *decode_hint(const struct field *hints, const char *name)
+/* ",a,b,", as no name has a comma; NULL: there are none. */
+static char *decode_hint(const struct field *hints, const char *name,
+			 const char *(*decode)(const struct field *field))
 {
 	struct field list = field_member(hints, name);
 	GString *text = NULL;
 
 	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
 		struct field name_field = field_member(&item, "name");
-		const char *hint = decode_zone(&name_field);
+		const char *hint = decode(&name_field);
 
 		if (!hint && !field_text(&name_field))
 			field_required_text(&name_field);
@@ -220,8 +271,8 @@ static void decode_endpoint(const struct field *item, enum family family,
 	struct field addresses = field_member(item, "addresses");
 	struct field zone = field_member(item, "zone");
 	struct field hints = field_member(item, "hints");
-	g_autofree char *zones = decode_hint(&hints, "forZones");
-	g_autofree char *nodes = decode_hint(&hints, "forNodes");
+	g_autofree char *zones = decode_hint(&hints, "forZones", decode_zone);
+	g_autofree char *nodes = decode_hint(&hints, "forNodes", decode_node_text);
 	struct slice_endpoint endpoint = {
 		.node = decode_node_name(item),
 		.zone = decode_zone(&zone),

@@ -55,6 +55,33 @@ static void places(void **state)
 		    "A-Z, a-z, 0-9, '-', '_' and '.', a letter or digit at both ends\n");
 }
 
+/* A node's name may be longer than a zone's. */
+static void hint_of_a_node(void **state)
+{
+#define LONG_NAME "n123456789.n123456789.n123456789.n123456789.n123456789.n123456789.example"
+	assert_rows(SLICE "addressType: IPv4\nendpoints:\n- {addresses: [10.0.0.1], hints: "
+			  "{forNodes: [{name: " LONG_NAME "}]}}\n",
+		    "EndpointSlice/default/a: of web\n"
+		    "  0:10.0.0.1 ready serving nodes ," LONG_NAME ",\n");
+	assert_rows(SLICE "addressType: IPv4\nendpoints:\n- {addresses: [10.0.0.1], hints: "
+			  "{forNodes: [{name: \"a,b\"}]}}\n",
+		    "6 EndpointSlice/default/a, endpoints[0].hints.forNodes[0].name: got \"a,b\", "
+		    "want at most 253 of a-z, 0-9, '-' and '.' (RFC 1123)\n");
+}
+
+static void too_many_ports(void **state)
+{
+	g_autoptr(GString) text =
+		g_string_new("apiVersion: v1\nkind: Endpoints\nmetadata: {name: a}\nsubsets:\n"
+			     "- ports: [{port: 1}]\n- ports: [");
+
+	for (unsigned int i = 0; i < 4096; i++)
+		g_string_append_printf(text, "%s{name: p%u, port: 1}", i ? ", " : "", i);
+	g_string_append(text, "]\n");
+	assert_rows(text->str, "6 Endpoints/default/a, subsets[1].ports: has 4096 items, want at "
+			       "most 4095\n");
+}
+
 static void ports(void **state)
 {
 	assert_rows(SLICE
@@ -93,6 +120,13 @@ static void weights(void **state)
 	assert_rows(SLICE_WEIGHT("-1"), WEIGHT_PROBLEM("got \"-1\", " WANT));
 	assert_rows(SLICE_WEIGHT(""), WEIGHT_PROBLEM("got \"\", " WANT));
 	assert_rows(SLICE_WEIGHT("10.0.0.1=5,"), WEIGHT_PROBLEM("got \"10.0.0.1=5,\", " WANT));
+	/* The last counts; each that is wrong is told. */
+	assert_rows(SLICE_WEIGHT("10.0.0.1=7,10.0.0.1=8"), "EndpointSlice/default/a: of -\n"
+							   "  0:10.0.0.1 ready serving weight 8\n"
+							   "  0:10.0.0.2 ready serving\n");
+	assert_rows(SLICE_WEIGHT("10.0.0.3=5,10.0.0.2=1,10.0.0.4=5"),
+		    WEIGHT_PROBLEM("names 10.0.0.3, which is not among the addresses")
+			    WEIGHT_PROBLEM("names 10.0.0.4, which is not among the addresses"));
 	assert_rows(SLICE_WEIGHT("10.0.0.3=5"),
 		    WEIGHT_PROBLEM("names 10.0.0.3, which is not among the addresses"));
 }
@@ -203,14 +237,11 @@ static void ports_are_shared(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(conditions),
-		cmocka_unit_test(places),
-		cmocka_unit_test(ports),
-		cmocka_unit_test(weights),
-		cmocka_unit_test(families),
-		cmocka_unit_test(endpoints),
-		cmocka_unit_test(bad_objects),
-		cmocka_unit_test(addresses_that_serve),
+		cmocka_unit_test(conditions),       cmocka_unit_test(places),
+		cmocka_unit_test(hint_of_a_node),   cmocka_unit_test(ports),
+		cmocka_unit_test(too_many_ports),   cmocka_unit_test(weights),
+		cmocka_unit_test(families),         cmocka_unit_test(endpoints),
+		cmocka_unit_test(bad_objects),      cmocka_unit_test(addresses_that_serve),
 		cmocka_unit_test(ports_are_shared),
 	};
 

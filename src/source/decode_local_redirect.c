@@ -61,10 +61,8 @@ static GArray *decode_ports(const struct field *parent, bool needed)
 			field_add_problem(&list, field_is_set(&list) ? "is empty" : "is missing");
 		return NULL;
 	}
-	if (list.value->n > MAX_PORTS) {
-		field_add_problem(&list, "has %u items, want at most %d", list.value->n, MAX_PORTS);
+	if (!decode_check_length(&list, MAX_PORTS))
 		return NULL;
-	}
 	ports = redirect_ports_new();
 	for (struct field item = first; item.value; item = field_next(&item))
 		decode_port(&item, list.value->n > 1, ports);

@@ -43,6 +43,10 @@ void decode_cidr(const struct field *field, GArray *cidrs);
  * group. False, with a problem noted, for others and where there is none.
  */
 bool decode_host_address(const struct field *field, struct addr *ret_addr);
+/* Ports of a Service, or behind one: each is compared with all before it. */
+#define DECODE_PORTS_MAX 4096
+/* False, with a problem noted, where the list has more than max items. */
+bool decode_check_length(const struct field *list, unsigned int max);
 /*
  * The number of the word in words, which ends in NULL. −1 where the field is not set, or, with a problem
  * noted, for another word.

@@ -8,6 +8,10 @@
 
 #define DEFAULT_AFFINITY_S (3 * 3600)
 #define MAX_AFFINITY_S     (24 * 3600)
+/* Of a kind: each is compared with all before it. */
+#define MAX_ADDRS 1024
+/* As many as a row of lb_services holds. */
+#define MAX_RANGES UINT16_MAX
 
 static uint16_t decode_optional_port(const struct field *field)
 {
@@ -56,8 +60,22 @@ static void decode_port(const struct field *item, bool is_alone, struct service 
 		field_want(&name_field, "1 to 63 of a-z, 0-9 and '-' (RFC 1123)");
 	else if (!port.name && !is_alone)
 		field_add_problem(&name_field, "is missing: several ports need names");
+	if (port.node_port && service->type != SERVICE_NODE_PORT &&
+	    service->type != SERVICE_LOAD_BALANCER)
+		field_add_problem(&node_port, "is only for the types NodePort and LoadBalancer");
 	check_port(item, &port, service);
 	service_add_port(service, &port);
+}
+
+static void decode_ports(const struct field *spec, struct service *service)
+{
+	struct field ports = field_member(spec, "ports");
+	struct field first = field_first(&ports);
+
+	if (!decode_check_length(&ports, DECODE_PORTS_MAX))
+		return;
+	for (struct field item = first; item.value; item = field_next(&item))
+		decode_port(&item, !first.value->next, service);
 }
 
 static void add_addr(GArray **addrs, const struct addr *addr)
@@ -119,6 +137,8 @@ static void decode_external_ips(const struct field *spec, struct service *servic
 	struct field list = field_member(spec, "externalIPs");
 	struct addr addr;
 
+	if (!decode_check_length(&list, MAX_ADDRS))
+		return;
 	for (struct field item = field_first(&list); item.value; item = field_next(&item))
 		if (decode_host_address(&item, &addr))
 			add_addr(&service->external_ips, &addr);
@@ -132,6 +152,8 @@ static void decode_ingress(const struct field *object, struct service *service)
 	struct field load_balancer = field_member(&status, "loadBalancer");
 	struct field list = field_member(&load_balancer, "ingress");
 
+	if (!decode_check_length(&list, MAX_ADDRS))
+		return;
 	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
 		struct field ip = field_member(&item, "ip");
 		struct field mode = field_member(&item, "ipMode");
@@ -145,18 +167,29 @@ static void decode_ingress(const struct field *object, struct service *service)
 	}
 }
 
+/*
+ * As in a policy, bits of the host have no meaning. Kubernetes accepts blanks around it.
+ */
+static bool parse_source_range(const char *text, struct cidr *cidr)
+{
+	g_autofree char *trimmed = g_strstrip(g_strdup(text));
+
+	return strchr(trimmed, '/') && cidr_parse(trimmed, cidr) != -EINVAL;
+}
+
 static void decode_source_ranges(const struct field *spec, struct service *service)
 {
 	struct field list = field_member(spec, "loadBalancerSourceRanges");
 
+	if (!decode_check_length(&list, MAX_RANGES))
+		return;
 	for (struct field item = field_first(&list); item.value; item = field_next(&item)) {
 		const char *text = field_required_text(&item);
 		struct cidr cidr;
 
 		if (!text)
 			continue;
-		/* As in a policy, bits of the host have no meaning. */
-		if (!strchr(text, '/') || cidr_parse(text, &cidr) == -EINVAL) {
+		if (!parse_source_range(text, &cidr)) {
 			field_want(&item, "an IPv4 or IPv6 prefix such as 10.0.0.0/24");
 			continue;
 		}
@@ -238,15 +271,12 @@ struct object *decode_service(const struct field *object, struct object_meta *ta
 	struct field annotations = field_member(&metadata, "annotations");
 	struct field spec = field_member(object, "spec");
 	struct field selector = field_member(&spec, "selector");
-	struct field ports = field_member(&spec, "ports");
-	struct field first = field_first(&ports);
 
 	/* An empty one is as none: somebody else says what is behind the service. */
 	if (field_first_member(&selector).value)
 		service->selector = decode_label_text(&selector);
 	decode_type(&spec, service);
-	for (struct field item = first; item.value; item = field_next(&item))
-		decode_port(&item, !first.value->next, service);
+	decode_ports(&spec, service);
 	decode_cluster_ips(&spec, service);
 	decode_external_ips(&spec, service);
 	decode_source_ranges(&spec, service);

@@ -47,7 +47,7 @@ static void fields_of_services(void **state)
 		"  externalTrafficPolicy: Local\n  internalTrafficPolicy: Local\n"
 		"  healthCheckNodePort: 31000\n  publishNotReadyAddresses: true\n"
 		"  allocateLoadBalancerNodePorts: false\n  trafficDistribution: PreferClose\n"
-		"  loadBalancerSourceRanges: [10.0.0.1/8, \"fd00::/8\"]\n"
+		"  loadBalancerSourceRanges: [10.0.0.1/8, \" fd00::/8 \"]\n"
 		"status:\n  loadBalancer:\n    ingress:\n"
 		"    - {ip: 203.0.113.1, ipMode: VIP, ports: []}\n"
 		"    - {ip: \"2001:db8::2\"}\n    - {ip: 203.0.113.9, ipMode: Proxy}\n"
@@ -112,7 +112,10 @@ static const struct {
 	 "ports[1]: has the name of a port before it, \"a\""},
 	{"ports: [{port: 1, name: a}, {port: 1, name: b}]",
 	 "ports[1]: has protocol and number of a port before it, 1"},
-	{"ports: [{port: 1, name: a, nodePort: 9}, {port: 2, name: b, nodePort: 9}]",
+	{"ports: [{port: 1, nodePort: 30080}]",
+	 "ports[0].nodePort: is only for the types NodePort and LoadBalancer"},
+	{"type: NodePort, ports: [{port: 1, name: a, nodePort: 9}, {port: 2, name: b, nodePort: "
+	 "9}]",
 	 "ports[1]: has protocol and nodePort of a port before it, 9"},
 	{"sessionAffinity: Client", "sessionAffinity: got \"Client\", want None or ClientIP"},
 	{"sessionAffinityConfig: {clientIP: {timeoutSeconds: 0}}",
@@ -243,12 +246,43 @@ static void life_of_pods(void **state)
 		"want a number from 0 to 65535\n");
 }
 
+/* Each is compared with all before it, or has a place in a row of limited size. */
+static void too_many(void **state)
+{
+	static const struct {
+		const char *before, *item, *after, *problem;
+		unsigned int max;
+	} cases[] = {
+		{"spec: {ports: [", "{port: 1}", "]}\n", "spec.ports", 4096},
+		{"spec: {externalIPs: [", "192.0.2.1", "]}\n", "spec.externalIPs", 1024},
+		{"status: {loadBalancer: {ingress: [", "{ip: 192.0.2.1}", "]}}\n",
+		 "status.loadBalancer.ingress", 1024},
+		{"spec: {loadBalancerSourceRanges: [", "192.0.2.0/24", "]}\n",
+		 "spec.loadBalancerSourceRanges", 65535},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GString) text =
+			g_string_new("apiVersion: v1\nkind: Service\nmetadata: {name: a}\n");
+		g_autofree char *problem =
+			g_strdup_printf("4 Service default/a, %s: has %u items, want at most %u\n",
+					cases[i].problem, cases[i].max + 1, cases[i].max);
+
+		g_string_append(text, cases[i].before);
+		for (unsigned int n = 0; n <= cases[i].max; n++)
+			g_string_append_printf(text, "%s%s", n ? ", " : "", cases[i].item);
+		g_string_append(text, cases[i].after);
+		assert_rows(text->str, problem);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(services),      cmocka_unit_test(fields_of_services),
 		cmocka_unit_test(bad_services),  cmocka_unit_test(groups),
 		cmocka_unit_test(ports_of_pods), cmocka_unit_test(life_of_pods),
+		cmocka_unit_test(too_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

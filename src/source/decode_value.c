@@ -78,6 +78,16 @@ bool decode_host_address(const struct field *field, struct addr *ret_addr)
 	return true;
 }
 
+bool decode_check_length(const struct field *list, unsigned int max)
+{
+	bool is_list = list->value && list->value->type == VALUE_SEQUENCE;
+
+	if (!is_list || list->value->n <= max)
+		return true;
+	field_add_problem(list, "has %u items, want at most %u", list->value->n, max);
+	return false;
+}
+
 int decode_word(const struct field *field, const char *const *words)
 {
 	const char *text = field_text(field);

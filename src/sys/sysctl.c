@@ -49,35 +49,45 @@ int sysctl_put(const char *name, int value)
 	return sysctl_put_text(name, text);
 }
 
+/* In one call: the kernel has nothing to say to a second one. */
 int sysctl_get_text(const char *name, char **ret_text)
 {
-	g_autoptr(GString) text = g_string_new(NULL);
+	g_autofree char *text = g_malloc(SYSCTL_TEXT_MAX_BYTES + 1);
 	int fd = open_sysctl(name, O_RDONLY);
-	char part[4096];
 	ssize_t n;
 	int err;
 
 	if (fd < 0)
 		return fd;
-	while ((n = read(fd, part, sizeof(part))) > 0)
-		g_string_append_len(text, part, n);
+	n = read(fd, text, SYSCTL_TEXT_MAX_BYTES + 1);
 	err = n < 0 ? -errno : 0;
 	close(fd);
-	if (!err)
-		*ret_text = g_strchomp(g_strdup(text->str));
-	return err;
+	if (err)
+		return err;
+	if (n > SYSCTL_TEXT_MAX_BYTES)
+		return -E2BIG;
+	*ret_text = g_strchomp(g_strndup(text, n));
+	return 0;
 }
 
+/* Of a list the kernel takes a page at a time, up to the end of a number; what follows adds to it. */
 int sysctl_put_text(const char *name, const char *text)
 {
 	g_autofree char *line = g_strconcat(text, "\n", NULL);
+	size_t n_bytes = strlen(line), n_done = 0;
 	int fd = open_sysctl(name, O_WRONLY);
 	int err = 0;
 
 	if (fd < 0)
 		return fd;
-	if (write(fd, line, strlen(line)) < 0)
-		err = -errno;
+	while (!err && n_done < n_bytes) {
+		ssize_t n = write(fd, line + n_done, n_bytes - n_done);
+
+		if (n > 0)
+			n_done += n;
+		else
+			err = n < 0 ? -errno : -EIO;
+	}
 	close(fd);
 	return err;
 }

@@ -113,7 +113,6 @@ int main(int argc, char **argv)
 		.cluster_name = "default",
 		.enable_ipv4 = true,
 		.enable_ipv6 = true,
-		.enable_services = true,
 		.enable_node_port = true,
 		.lb_algorithm = LB_ALGORITHM_RANDOM,
 		.node_port_min = 30000,

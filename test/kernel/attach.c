@@ -59,7 +59,6 @@ static struct datapath *load(const struct way *way, struct datapath_config *ret_
 			 .enable_masquerade6 = 1,
 			 .enable_source_ip_verification = 1,
 			 .enable_fragment_tracking = 1,
-			 .enable_services = 1,
 			 .enable_node_port = 1,
 			 .enable_socket_lb = 1,
 			 .enable_socket_lb_pods = 1,

@@ -76,6 +76,11 @@ def test_service_list(shop):
     assert [int(row[0]) for row in rows(table)] == sorted(int(row[0]) for row in rows(table))
 
 
+def complete(node, *words):
+    """{candidate: help} for the word that is begun."""
+    return dict(line.split("\t") for line in node.cli("__complete", *words).stdout.splitlines())
+
+
 def test_service_get(shop):
     number = id_of(shop, "10.96.0.7", 80)
     assert rows(shop.cli("service", "get", str(number)).stdout)[0][:3] == [
@@ -111,9 +116,30 @@ def test_update_and_delete(shop):
     assert refused.returncode == 1 and "shop/web" in refused.stderr
     shop.cli("service", "update", "--id", "702", "--frontend", "[2001:db8::99]:53", "--protocol",
              "udp", "--backends", "[fd00::5]:53")
+    # So those are offered that hands made.
+    assert complete(shop, "service", "delete", "") == {"700": "192.0.2.99:80/TCP",
+                                                       "702": "[2001:db8::99]:53/UDP"}
+    assert complete(shop, "service", "update", "--id=70") == {"--id=700": "192.0.2.99:80/TCP",
+                                                              "--id=702": "[2001:db8::99]:53/UDP"}
+    offered = complete(shop, "service", "get", "")
+    assert len(offered) == 8 and offered[other] == "10.96.0.7:80/TCP shop/web"
     assert shop.cli("service", "delete", "700").stdout == "Service 700 deleted successfully\n"
     assert shop.cli("service", "delete", "--all").stdout == "Service 702 deleted successfully\n"
     assert len(services(shop)) == 6
+
+
+def test_numbers_that_nobody_sees(shop):
+    """An address's other ports have a number, too: it is given up to who asks for it."""
+    def others():
+        return {row[0]: int(re.search(r"\((\d+)\)", row[1])[1])
+                for row in rows(shop.cli("bpf", "lb", "list").stdout) if "wildcard" in row[-1]}
+    number = others()["10.96.0.7:0/ANY"]
+    assert number not in {each["spec"]["id"] for each in services(shop)}
+    shop.cli("service", "update", "--id", str(number), "--frontend", "192.0.2.98:80")
+    assert rows(shop.cli("service", "get", str(number)).stdout) == [
+        [str(number), "192.0.2.98:80/TCP", "ClusterIP"]]
+    assert others()["10.96.0.7:0/ANY"] != number
+    shop.cli("service", "delete", str(number))
 
 
 @pytest.mark.parametrize("argv, why", [

@@ -72,14 +72,17 @@ def test_what_belongs_to_others(balanced, family):
     """Neither a number nor a front end of a Service can be taken, nor of another that was made by hand."""
     node = balanced.nodes[0]
     taken = {socket.AF_INET: "172.20.0.71", socket.AF_INET6: "fd00:20::71"}
+    # A namespace may be called as what tells services made by hand from others.
     balanced.put_service("taken", list(taken.values()),
-                         [{"port": 80, "targetPort": 8080, "protocol": "TCP"}], [])
-    listed = probe.eventually(
-        lambda: [each["spec"] for each in node.request("GET", "/v1/service")[1]
+                         [{"port": 80, "targetPort": 8080, "protocol": "TCP"}], [], namespace="request")
+    service = probe.eventually(
+        lambda: [each for each in node.request("GET", "/v1/service")[1]
                  if each["spec"]["frontend-address"]["ip"] == taken[family] and each["spec"]["id"]],
         what="the Service is in force")[0]
+    assert service["axoneme"]["requested"] is False
+    listed = service["spec"]
     status, message = put(balanced, family, {"server1": 1}, address=taken[family])
-    assert status == 409 and "default/taken" in message
+    assert status == 409 and "request/taken" in message
     status, message = put(balanced, family, {"server1": 1}, number=listed["id"])
     assert status == 409 and str(listed["id"]) in message
     status, message = node.request("DELETE", f"/v1/service/{listed['id']}")

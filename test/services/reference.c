@@ -119,37 +119,54 @@ static int type_of(const struct lb_world *world, const struct service *service,
 	return 0;
 }
 
-static char *ranges_of(const struct lb_world *world, const struct service *service, int type)
+/* Those that clients of the family can have, each once. */
+static char *ranges_of(const struct lb_world *world, const struct service *service, int type,
+		       bool v4)
 {
-	char text[CIDR_TEXT_BYTES];
+	static const char *const sorted[] = {"10.0.0.0/8", "198.51.100.0/24", "2001:db8::/32"};
+	GString *list;
 
-	if (!service->source_ranges ||
+	if (!service->source_ranges || world->config.ignore_source_ranges ||
 	    (type != LB_TYPE_LOAD_BALANCER && !world->config.source_range_all_types))
 		return g_strdup("");
-	return g_strdup_printf(
-		" %s %s", service->deny_ranges ? "not" : "only",
-		cidr_format(&g_array_index(service->source_ranges, struct cidr, 0), text));
+	list = g_string_new(service->deny_ranges ? " not" : " only");
+	for (unsigned int i = 0; i < G_N_ELEMENTS(sorted); i++) {
+		bool found = false;
+
+		for (unsigned int j = 0; j < service->source_ranges->len; j++) {
+			char text[CIDR_TEXT_BYTES];
+
+			cidr_format(&g_array_index(service->source_ranges, struct cidr, j), text);
+			found |= !strcmp(text, sorted[i]);
+		}
+		if (found && !strchr(sorted[i], ':') == v4)
+			g_string_append_printf(list, " %s", sorted[i]);
+	}
+	return g_string_free(list, false);
 }
 
-static char *answer_of(const struct lb_world *world, const struct service *service,
-		       const struct service_port *port, int type, const GArray *all, bool external)
+static char *answer_of(const struct question *question, const struct service *service,
+		       const struct service_port *port, int type, const GArray *all)
 {
+	const struct lb_world *world = question->world;
+	bool external = question->external;
 	bool is_cluster_ip = type == LB_TYPE_CLUSTER_IP;
 	bool internal_local =
 		service->internal_local && world->config.enable_internal_traffic_policy;
 	bool local = is_cluster_ip ? internal_local : external && service->external_local;
 	g_autofree char *behind = reference_choose(all, local);
-	g_autofree char *ranges = ranges_of(world, service, type);
+	g_autofree char *ranges = ranges_of(world, service, type, addr_is_v4(&question->addr));
+	uint32_t affinity = world->config.ignore_session_affinity ? 0 : service->affinity_timeout;
 
 	if (external && is_cluster_ip && !world->config.external_cluster_ip)
 		return g_strdup_printf("type %d refused", type);
 	if (!external)
 		return g_strdup_printf("type %d %s affinity %u %s", type,
-				       reference_algorithm_of(world, service->choice),
-				       service->affinity_timeout, behind);
+				       reference_algorithm_of(world, service->choice), affinity,
+				       behind);
 	return g_strdup_printf(
 		"type %d %s affinity %u %s%s%s", type,
-		reference_algorithm_of(world, service->choice), service->affinity_timeout, behind,
+		reference_algorithm_of(world, service->choice), affinity, behind,
 		reference_is_dsr(world, service->forwarding, port->protocol) ? " dsr" : "", ranges);
 }
 
@@ -171,8 +188,10 @@ static void ask_service(const struct question *question, const struct service *s
 {
 	bool v4 = addr_is_v4(&question->addr);
 
-	if (service->type == SERVICE_EXTERNAL_NAME ||
-	    label_set_find(service->meta.labels, NULL, "service.kubernetes.io/service-proxy-name"))
+	if (service->type == SERVICE_EXTERNAL_NAME || service->headless ||
+	    g_strcmp0(label_set_find(service->meta.labels, NULL,
+				     "service.kubernetes.io/service-proxy-name"),
+		      question->world->config.service_proxy_name) != 0)
 		return;
 	for (unsigned int i = 0; service->ports && i < service->ports->len; i++) {
 		const struct service_port *port =
@@ -192,26 +211,48 @@ static void ask_service(const struct question *question, const struct service *s
 							   port->port,
 							   reference_protocol_text(port->protocol),
 							   v4 ? '4' : '6'),
-					   i, type,
-					   answer_of(question->world, service, port, type, all,
-						     question->external));
+					   i, type, answer_of(question, service, port, type, all));
 	}
 }
 
 /* ---- answers ---- */
 
+static bool is_of_one_owner(const struct want *a, const struct want *b)
+{
+	size_t n_bytes = strcspn(a->key, ":");
+
+	return a->rank == b->rank && n_bytes == strcspn(b->key, ":") &&
+	       !strncmp(a->key, b->key, n_bytes);
+}
+
+/* Of its own wants an owner has the one of its first port. */
+static bool is_surpassed(const GArray *wants, const struct want *want)
+{
+	for (unsigned int i = 0; i < wants->len; i++) {
+		const struct want *other = &g_array_index(wants, struct want, i);
+
+		if (is_of_one_owner(other, want) && other->order < want->order)
+			return true;
+	}
+	return false;
+}
+
+/* What the cluster has given goes before what anybody may write. */
+static int strength_of(int type)
+{
+	return type == LB_TYPE_EXTERNAL_IP                              ? 3
+	       : type == LB_TYPE_LOAD_BALANCER                          ? 2
+	       : type == LB_TYPE_NODE_PORT || type == LB_TYPE_HOST_PORT ? 1
+									: 0;
+}
+
 static bool comes_first(const struct want *a, const struct want *b)
 {
-	g_autofree char *owner_a = g_strndup(a->key, strcspn(a->key, ":"));
-	g_autofree char *owner_b = g_strndup(b->key, strcspn(b->key, ":"));
-	int order;
-
 	if (a->rank != b->rank)
 		return a->rank < b->rank;
-	if (!strcmp(owner_a, owner_b) && a->order != b->order)
-		return a->order < b->order;
-	order = strcmp(a->key, b->key);
-	return order ? order < 0 : a->type < b->type;
+	if (strength_of(a->type) != strength_of(b->type))
+		return strength_of(a->type) < strength_of(b->type);
+	return strcmp(a->key, b->key) < 0;
 }
 
 static void clear_want(void *pointer)
@@ -255,7 +296,7 @@ static char *ask(const struct lb_world *world, const struct addr *addr, uint16_t
 	for (unsigned int i = 0; i < wants->len; i++) {
 		const struct want *want = &g_array_index(wants, struct want, i);
 
-		if (!first || comes_first(want, first))
+		if (!is_surpassed(wants, want) && (!first || comes_first(want, first)))
 			first = want;
 	}
 	if (!first)

@@ -141,6 +141,13 @@ static const struct redirect_port *pair_service(const struct question *question,
 	return NULL;
 }
 
+static bool may_take(const struct lb_world *world, const struct addr *addr)
+{
+	const GArray *cidrs = world->config.redirect_cidrs;
+
+	return !cidrs || cidr_contains(&g_array_index(cidrs, struct cidr, 0), addr);
+}
+
 void reference_ask_redirect(const struct question *question, const struct local_redirect *redirect)
 {
 	const struct redirect_port *port = NULL;
@@ -150,7 +157,8 @@ void reference_ask_redirect(const struct question *question, const struct local_
 
 	if (redirect->service)
 		port = pair_service(question, redirect);
-	else if (addr_equal(&redirect->addr, &question->addr))
+	else if (addr_equal(&redirect->addr, &question->addr) &&
+		 may_take(question->world, &redirect->addr))
 		port = pair_named(redirect, question->port, question->protocol);
 	for (unsigned int i = 0; port && i < LB_WORLD_N_KEYS; i++) {
 		struct local local;

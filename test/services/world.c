@@ -46,15 +46,30 @@ static void set_text(const char **ret_text, const char *text)
 	*ret_text = intern_new(text);
 }
 
-static GArray *random_cidrs(struct lb_world *world)
+/* One prefix. */
+static GArray *cidrs_of(const char *text)
 {
-	static const char *const texts[] = {"10.9.0.0/31", "10.9.0.2/31", "fd09::/64"};
 	GArray *cidrs = g_array_new(false, false, sizeof(struct cidr));
 	struct cidr cidr;
 
-	if (!cidr_parse(PICK(world, texts), &cidr))
-		g_array_append_val(cidrs, cidr);
+	if (cidr_parse(text, &cidr))
+		g_error("%s", text);
+	g_array_append_val(cidrs, cidr);
 	return cidrs;
+}
+
+static void set_lists(struct lb_world *world)
+{
+	static const char *const node_ports[] = {"10.9.0.0/31", "10.9.0.2/31", "fd09::/64"};
+	static const char *const redirects[] = {"10.96.0.0/31", "192.0.2.0/24", "fd96::/64"};
+	struct derive_config *config = &world->config;
+
+	if (CHANCE(world, 30))
+		config->node_port_cidrs = cidrs_of(PICK(world, node_ports));
+	if (CHANCE(world, 20))
+		config->redirect_cidrs = cidrs_of(PICK(world, redirects));
+	if (CHANCE(world, 10))
+		config->service_proxy_name = "other";
 }
 
 struct lb_world *lb_world_new(uint64_t seed)
@@ -68,7 +83,6 @@ struct lb_world *lb_world_new(uint64_t seed)
 		.cluster_name = "default",
 		.enable_ipv4 = CHANCE(world, 90),
 		.enable_ipv6 = CHANCE(world, 90),
-		.enable_services = true,
 		.enable_node_port = CHANCE(world, 80),
 		.enable_external_ips = CHANCE(world, 80),
 		.enable_host_port = CHANCE(world, 80),
@@ -83,9 +97,10 @@ struct lb_world *lb_world_new(uint64_t seed)
 		.lb_mode = BELOW(world, 4),
 		.node_port_min = 30000,
 		.node_port_max = 30010,
+		.ignore_session_affinity = CHANCE(world, 10),
+		.ignore_source_ranges = CHANCE(world, 10),
 	};
-	if (CHANCE(world, 30))
-		config->node_port_cidrs = random_cidrs(world);
+	set_lists(world);
 	return world;
 }
 
@@ -95,6 +110,7 @@ void lb_world_free(struct lb_world *world)
 		for (int i = 0; i < LB_WORLD_N_KEYS; i++)
 			row_unref(world->rows[kind][i]);
 	g_clear_pointer((GArray **)&world->config.node_port_cidrs, g_array_unref);
+	g_clear_pointer((GArray **)&world->config.redirect_cidrs, g_array_unref);
 	g_free(world);
 }
 
@@ -129,12 +145,15 @@ static void add_addrs(struct lb_world *world, GArray **addrs, unsigned int n_max
 static void add_ranges(struct lb_world *world, struct service *service)
 {
 	static const char *const ranges[] = {"198.51.100.0/24", "2001:db8::/32", "10.0.0.0/8"};
-	struct cidr range;
 
-	if (CHANCE(world, 70) || cidr_parse(PICK(world, ranges), &range))
+	if (CHANCE(world, 70))
 		return;
-	service->source_ranges = g_array_new(false, false, sizeof(struct cidr));
-	g_array_append_val(service->source_ranges, range);
+	service->source_ranges = cidrs_of(PICK(world, ranges));
+	for (unsigned int n = BELOW(world, 3); n > 0; n--) {
+		g_autoptr(GArray) more = cidrs_of(PICK(world, ranges));
+
+		g_array_append_vals(service->source_ranges, more->data, 1);
+	}
 	service->deny_ranges = CHANCE(world, 50);
 }
 
@@ -175,6 +194,7 @@ static struct row *random_service(struct lb_world *world, unsigned int i)
 
 		object_meta_take_labels(&service->meta, label_set_new(&proxy, 1));
 	}
+	service->headless = CHANCE(world, 5);
 	service->type = CHANCE(world, 5) ? SERVICE_EXTERNAL_NAME : BELOW(world, 3);
 	for (unsigned int n = BELOW(world, 4); n > 0; n--) {
 		struct service_port port = {

@@ -36,7 +36,6 @@ void lb_world_change(struct lb_world *world);
 struct lb_world_store {
 	struct store *store;
 	struct tables tables;
-	struct table_index *slices;
 	struct lb_derivation *derivation;
 };
 

@@ -2,23 +2,11 @@
 #include "test/services/world.h"
 
 #include <string.h>
+#include "src/derive/slice_index.h"
 #include "src/model/backend_health.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
-#include "src/model/service.h"
 #include "src/model/service_request.h"
-
-static void key_slice(const struct row *row,
-		      void (*add)(const void *key, size_t n_bytes, void *data), void *data)
-{
-	const struct endpoint_slice *slice = (const struct endpoint_slice *)row;
-	g_autofree char *key = NULL;
-
-	if (!slice->service)
-		return;
-	key = g_strdup_printf("%s/%s", slice->meta.namespace, slice->service);
-	add(key, strlen(key), data);
-}
 
 static struct table *table_of(const struct tables *tables, unsigned int kind)
 {
@@ -42,9 +30,8 @@ struct lb_world_store *lb_world_store_new(const struct lb_world *world)
 	struct lb_world_store *store = g_new0(struct lb_world_store, 1);
 
 	store->store = tables_new(&store->tables);
-	store->slices = table_index_new(store->tables.endpoint_slices, key_slice);
-	store->derivation =
-		lb_derivation_new(store->store, &store->tables, &world->config, store->slices);
+	store->derivation = lb_derivation_new(store->store, &store->tables, &world->config,
+					      slice_index_new(&store->tables));
 	return store;
 }
 
