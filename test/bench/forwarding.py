@@ -5,33 +5,17 @@ kube-proxy's rules make of it, what cil_xdp_entry does, and a program that only 
 """
 
 import contextlib
-import ctypes
-import fcntl
 import re
 import socket
-import struct
 import subprocess
 
-from harness import objects, plain
+from harness import objects, plain, probe
 from harness.kube_proxy import KubeProxy, NoKubeProxy
 from harness.site import Site
 
 ETHTOOL_SGRO = 0x2C
 SOURCE, BACKEND, NODE_PORT = "198.51.100.9", "198.51.100.77", 30001
 N_PACKETS = 60_000
-
-
-def mac(namespace, device):
-    with namespace.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-        raw.bind((device, 0))
-        return ":".join(f"{byte:02x}" for byte in raw.getsockname()[4])
-
-
-def set_gro(namespace, device):
-    """Only then a veth device takes frames that a program sends."""
-    value = ctypes.create_string_buffer(struct.pack("II", ETHTOOL_SGRO, 1), 8)
-    with namespace.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        fcntl.ioctl(control, 0x8946, struct.pack("16sP", device.encode(), ctypes.addressof(value)))
 
 
 def reference_rates(build, mode, rounds):
@@ -43,11 +27,12 @@ def reference_rates(build, mode, rounds):
             proxy.put_manifest("service", objects.service("web", ["172.20.0.1"], ports, type="NodePort"),
                                *objects.slices("web", [objects.endpoint(BACKEND)], ports))
             proxy.start()
-            set_gro(node, "eth0")
+            # Only then a veth device takes frames that a program sends.
+            probe.set_features(node, "eth0", [ETHTOOL_SGRO], True)
             # The sender changes ports and no checksums; without this sysctl none of its packets is translated.
             node.exec("sysctl", "-qw", "net.netfilter.nf_conntrack_checksum=0")
-            node.ip(f"neigh replace 192.0.2.1 lladdr {mac(site.world, 'br0')} dev eth0 nud permanent")
-            done = site.world.exec(build / "bpf/bench_forward", "node1", mac(node, "eth0"), SOURCE,
+            node.ip(f"neigh replace 192.0.2.1 lladdr {probe.link_address(site.world, 'br0')} dev eth0 nud permanent")
+            done = site.world.exec(build / "bpf/bench_forward", "node1", probe.link_address(node, "eth0"), SOURCE,
                                    node.addresses[socket.AF_INET], NODE_PORT, N_PACKETS, rounds,
                                    timeout=120)
     return [float(line) for line in done.stdout.split()]

@@ -5,7 +5,6 @@
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
@@ -13,9 +12,9 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
-#include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/datapath/reconciler.h"
+#include "test/bench/cost.h"
 
 #define N_SERVICES  30000
 #define N_BACKENDS  4
@@ -29,33 +28,6 @@ struct bench {
 	struct datapath *dp;
 	struct reconcilers *reconcilers;
 };
-
-/*
- * Of this process alone: what others do on the machine is theirs. The reconciler never sleeps, so that on an
- * idle machine this is what passes. The kernel's part is in it.
- */
-static int64_t now_ns(void)
-{
-	return clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-static double ms_since(int64_t started_ns)
-{
-	return (double)(now_ns() - started_ns) / NSEC_PER_MSEC;
-}
-
-static void die(const char *what, const GError *error)
-{
-	fprintf(stderr, "%s: %s\n", what, error ? error->message : strerror(errno));
-	exit(1);
-}
-
-static size_t heap_bytes(void)
-{
-	struct mallinfo2 info = mallinfo2();
-
-	return info.uordblks + info.hblkhd;
-}
 
 static long rss_kb(void)
 {
@@ -119,22 +91,22 @@ static void put_all(struct bench *bench)
 
 static double settle(struct bench *bench)
 {
-	int64_t started_ns = now_ns();
+	double started_ms = cost_ms();
 
 	store_settle(bench->store);
-	return ms_since(started_ns);
+	return cost_ms() - started_ms;
 }
 
 static double apply(struct bench *bench, struct lb_service *take_row)
 {
 	struct txn *txn = txn_new(bench->store);
-	int64_t started_ns;
+	double started_ms;
 
 	txn_put(txn, bench->tables.lb_services, &take_row->row);
-	started_ns = now_ns();
+	started_ms = cost_ms();
 	txn_commit(txn);
 	store_settle(bench->store);
-	return ms_since(started_ns);
+	return cost_ms() - started_ms;
 }
 
 /* ---- the agent ---- */
@@ -147,7 +119,7 @@ static void start(struct bench *bench)
 	bench->reconcilers = reconcilers_new(bench->store, &bench->tables, bench->dp);
 	reconcilers_set_maglev(bench->reconcilers, MAGLEV_SIZE, 1);
 	if (reconcilers_adopt(bench->reconcilers, &error))
-		die("adopting", error);
+		cost_die("adopting", error);
 }
 
 static void stop(struct bench *bench)
@@ -163,37 +135,22 @@ static void check_all(const struct bench *bench, const char *when)
 
 	if (now.n_failing || now.n_frontends != 2 * N_SERVICES ||
 	    now.n_backends != N_SERVICES * N_BACKENDS)
-		die(when, NULL);
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void report(const char *name, double *values, unsigned int n)
-{
-	qsort(values, n, sizeof(*values), compare);
-	printf("\"%s_ms\": %.3f, \"%s_p99_ms\": %.3f, ", name, values[n / 2], name,
-	       values[n * 99 / 100]);
+		cost_die(when, NULL);
 }
 
 static void measure_load(struct bench *bench)
 {
-	size_t plan_bytes, before_bytes;
 	long before_kb = rss_kb();
+	double plan_mb;
 
 	put_all(bench);
-	before_bytes = heap_bytes();
-	plan_bytes = before_bytes;
+	plan_mb = cost_heap_mb();
 	printf("\"services\": %u, \"backends\": %u, \"load_ms\": %.1f, ", N_SERVICES,
 	       N_SERVICES * N_BACKENDS, settle(bench));
 	check_all(bench, "not all services are there");
 	malloc_trim(0);
 	printf("\"state_bytes_per_service\": %.1f, ",
-	       ((double)heap_bytes() - (double)plan_bytes) / N_SERVICES);
+	       (cost_heap_mb() - plan_mb) * 1e6 / N_SERVICES);
 	printf("\"rss_mb\": %.1f, ", (double)(rss_kb() - before_kb) / 1024);
 }
 
@@ -206,8 +163,8 @@ static void measure_changes(struct bench *bench)
 		more[i] = apply(bench, service_new(i, N_BACKENDS + 1, false));
 		less[i] = apply(bench, service_new(i, N_BACKENDS, false));
 	}
-	report("backend_more", more, N_CHANGES);
-	report("backend_less", less, N_CHANGES);
+	cost_print_json("backend_more", more, N_CHANGES);
+	cost_print_json("backend_less", less, N_CHANGES);
 	check_all(bench, "changes are not all in force");
 }
 
@@ -220,17 +177,17 @@ static void measure_tables(struct bench *bench)
 		change[i] = apply(bench, service_new(i, N_BACKENDS + 1, true));
 		apply(bench, service_new(i, N_BACKENDS, false));
 	}
-	report("table_new", first, N_TABLES);
-	report("table_change", change, N_TABLES);
+	cost_print_json("table_new", first, N_TABLES);
+	cost_print_json("table_change", change, N_TABLES);
 }
 
 static void measure_comparison(struct bench *bench)
 {
-	int64_t started_ns = now_ns();
+	double started_ms = cost_ms();
 
 	if (reconcilers_resync(bench->reconcilers))
-		die("something was repaired", NULL);
-	printf("\"compare_all_ms\": %.1f, ", ms_since(started_ns));
+		cost_die("something was repaired", NULL);
+	printf("\"compare_all_ms\": %.1f, ", cost_ms() - started_ms);
 }
 
 static void count_write(const struct reconciler_entry *write, void *data)
@@ -242,20 +199,20 @@ static void measure_restart(struct bench *bench)
 {
 	unsigned int n_writes = 0;
 	long before_kb;
-	int64_t started_ns;
+	double started_ms;
 
 	stop(bench);
 	before_kb = rss_kb();
-	started_ns = now_ns();
+	started_ms = cost_ms();
 	start(bench);
-	printf("\"adopt_all_ms\": %.1f, ", ms_since(started_ns));
+	printf("\"adopt_all_ms\": %.1f, ", cost_ms() - started_ms);
 	reconcilers_set_write_observer(bench->reconcilers, count_write, &n_writes);
 	put_all(bench);
 	printf("\"claim_all_ms\": %.1f, ", settle(bench));
 	reconcilers_allow_deletion(bench->reconcilers);
 	check_all(bench, "not all services were adopted");
 	if (n_writes)
-		die("something was written", NULL);
+		cost_die("something was written", NULL);
 	printf("\"restart_rss_mb\": %.1f, ", (double)(rss_kb() - before_kb) / 1024);
 	reconcilers_set_write_observer(bench->reconcilers, NULL, NULL);
 }
@@ -275,7 +232,7 @@ static void measure_removal(struct bench *bench)
 	txn_commit(txn);
 	printf("\"remove_all_ms\": %.1f", settle(bench));
 	if (reconcilers_service_statistics(bench->reconcilers).n_backends)
-		die("not all services went", NULL);
+		cost_die("not all services went", NULL);
 }
 
 static void load(struct bench *bench, const char *dir)
@@ -294,7 +251,7 @@ static void load(struct bench *bench, const char *dir)
 	bench->dp = datapath_real_new(bpf_root, state_dir);
 	if (bench->dp->ops->load(bench->dp, &config, &error) ||
 	    bench->dp->ops->load_finish(bench->dp, &error))
-		die("loading", error);
+		cost_die("loading", error);
 }
 
 int main(void)
@@ -307,7 +264,7 @@ int main(void)
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || !mkdtemp(dir) ||
 	    mount("none", dir, "tmpfs", 0, NULL))
-		die("making namespaces", NULL);
+		cost_die("making namespaces", NULL);
 	load(&bench, dir);
 	start(&bench);
 	reconcilers_allow_deletion(bench.reconcilers);
@@ -321,7 +278,7 @@ int main(void)
 	printf("}\n");
 	stop(&bench);
 	if (bench.dp->ops->purge(bench.dp, &error))
-		die("cleaning up", error);
+		cost_die("cleaning up", error);
 	bench.dp->ops->free(bench.dp);
 	umount2(dir, MNT_DETACH);
 	rmdir(dir);

@@ -69,6 +69,14 @@ class Report:
         path.write_text(head + BEGIN + self.markdown() + END + rest.split(END)[1])
 
 
+def rss_mb(node):
+    """Resident memory of its agent."""
+    for line in pathlib.Path(f"/proc/{node.agent.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise AssertionError("no VmRSS")
+
+
 def cpu_model():
     for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

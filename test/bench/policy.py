@@ -168,13 +168,6 @@ def cluster(n_pods, n_identities, n_policies):
              "toPorts": [{"ports": [{"port": str(1000 + i), "protocol": "TCP"}]}]}])
 
 
-def put_json_list(node, name, objects):
-    """YAML of so many objects takes Python minutes to write."""
-    partial = node.manifest_dir / f".{name}.partial"
-    partial.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)}))
-    partial.rename(node.manifest_dir / name)
-
-
 def n_entries(node, name):
     dump = node.exec("bpftool", "-j", "map", "dump", "pinned", f"/sys/fs/bpf/tc/globals/{name}",
                      timeout=120)

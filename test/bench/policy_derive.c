@@ -6,33 +6,18 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 #include "src/derive/policy_world_test.h"
 #include "src/model/identity.h"
+#include "test/bench/cost.h"
 
 #define N_IDENTITIES 10000u
 #define N_POLICIES   1000u
 #define N_CHANGES    201u
 
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 static void print(const char *what, double *times, unsigned int n)
 {
-	qsort(times, n, sizeof(times[0]), compare_doubles);
+	cost_sort(times, n);
 	printf("%-40s %9.3f %9.3f ms\n", what, times[n / 2], times[n - 1]);
 }
 
@@ -103,10 +88,10 @@ static void change_identities(struct policy_world *world)
 
 	for (unsigned int i = 0; i < N_CHANGES; i++) {
 		g_autofree char *text = labels(N_IDENTITIES + i);
-		double start = now_ms();
+		double start = cost_ms();
 
 		policy_world_put_identity(world, 256 + N_IDENTITIES + i, text);
-		times[i] = now_ms() - start;
+		times[i] = cost_ms() - start;
 	}
 	print("one more identity", times, N_CHANGES);
 }
@@ -117,11 +102,11 @@ static void change_endpoints(struct policy_world *world)
 
 	for (unsigned int i = 0; i < N_CHANGES; i++) {
 		g_autofree char *text = labels(500 * i);
-		double start = now_ms();
+		double start = cost_ms();
 
 		policy_world_put_identity(world, 256 + 500 * i, text);
 		policy_world_put_endpoint(world, 1000 + i, 256 + 500 * i, text, NULL);
-		times[i] = now_ms() - start;
+		times[i] = cost_ms() - start;
 	}
 	print("one more endpoint of 500 policies", times, N_CHANGES);
 }
@@ -131,17 +116,17 @@ static void change_policies(struct policy_world *world)
 	double times[N_CHANGES];
 
 	for (unsigned int i = 0; i < N_CHANGES; i++) {
-		double start = now_ms();
+		double start = cost_ms();
 
 		policy_world_put_policy(world, policy(2 * i, 81));
-		times[i] = now_ms() - start;
+		times[i] = cost_ms() - start;
 	}
 	print("one policy of 500 changes", times, N_CHANGES);
 	for (unsigned int i = 0; i < N_CHANGES; i++) {
-		double start = now_ms();
+		double start = cost_ms();
 
 		policy_world_put_policy(world, policy(N_POLICIES + 2 * i, 80));
-		times[i] = now_ms() - start;
+		times[i] = cost_ms() - start;
 	}
 	print("one more policy", times, N_CHANGES);
 }
@@ -154,9 +139,9 @@ int main(void)
 
 	policy_world_init(&world);
 	fill(&world);
-	start = now_ms();
+	start = cost_ms();
 	policy_world_set_synced(&world);
-	start = now_ms() - start;
+	start = cost_ms() - start;
 	print("initial", &start, 1);
 	change_identities(&world);
 	change_endpoints(&world);

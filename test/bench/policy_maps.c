@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
-#include "src/base/clock.h"
 #include "src/base/log.h"
 #include "src/datapath/reconciler.h"
 #include "src/model/rule_set.h"
+#include "test/bench/cost.h"
 
 #define N_ENDPOINTS    100
 #define N_CLASSES      20
@@ -31,21 +31,6 @@ struct bench {
 	uint64_t last_revision;
 };
 
-/*
- * Of this process alone: what others do on the machine is theirs. The reconciler never sleeps, so that on an
- * idle machine this is what passes.
- */
-static int64_t now_ns(void)
-{
-	return clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
-}
-
-static void die(const char *what, const GError *error)
-{
-	fprintf(stderr, "%s: %s\n", what, error ? error->message : strerror(errno));
-	exit(1);
-}
-
 static int take_version(uint32_t *ret_version, void *data)
 {
 	*ret_version = ++((struct bench *)data)->last_version;
@@ -60,7 +45,7 @@ static void start(struct bench *bench)
 	bench->reconcilers = reconcilers_new(bench->store, &bench->tables, bench->dp);
 	reconcilers_set_version_source(bench->reconcilers, take_version, bench);
 	if (reconcilers_adopt(bench->reconcilers, &error))
-		die("adopting", error);
+		cost_die("adopting", error);
 }
 
 static void stop(struct bench *bench)
@@ -123,13 +108,13 @@ static void put_endpoints(struct bench *bench)
 static double apply(struct bench *bench, struct rule_set *take_set)
 {
 	struct txn *txn = txn_new(bench->store);
-	int64_t started_ns;
+	double started_ms;
 
 	txn_put(txn, bench->tables.rule_sets, &take_set->row);
-	started_ns = now_ns();
+	started_ms = cost_ms();
 	txn_commit(txn);
 	store_settle(bench->store);
-	return (double)(now_ns() - started_ns) / NSEC_PER_MSEC;
+	return cost_ms() - started_ms;
 }
 
 /* The longest step, in milliseconds, without what is waited for the programs, which a thread does. */
@@ -140,9 +125,9 @@ static double reclaim(struct bench *bench)
 	for (int i = 0; i < 200; i++) {
 		struct reconciler_policy_statistics before =
 			reconcilers_policy_statistics(bench->reconcilers);
-		int64_t started_ns = now_ns();
+		double started_ms = cost_ms();
 		int64_t next_ns = reconcilers_retry(bench->reconcilers);
-		double ms = (double)(now_ns() - started_ns) / NSEC_PER_MSEC;
+		double ms = cost_ms() - started_ms;
 
 		if (reconcilers_policy_statistics(bench->reconcilers).n_peers != before.n_peers)
 			longest = MAX(longest, ms);
@@ -150,20 +135,6 @@ static double reclaim(struct bench *bench)
 			break;
 	}
 	return longest;
-}
-
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static void report(const char *name, double *values, unsigned int n)
-{
-	qsort(values, n, sizeof(*values), compare);
-	printf("\"%s_ms\": %.3f, \"%s_p99_ms\": %.3f, ", name, values[n / 2], name,
-	       values[n * 99 / 100]);
 }
 
 static void measure_changes(struct bench *bench, const char *name, uint32_t n_peers, unsigned int n)
@@ -176,7 +147,7 @@ static void measure_changes(struct bench *bench, const char *name, uint32_t n_pe
 		values[i] = apply(bench, set_new(revision, n_peers, revision));
 		reclaim(bench);
 	}
-	report(name, values, n);
+	cost_print_json(name, values, n);
 }
 
 static void measure_peers(struct bench *bench, const char *name, uint32_t n_peers, unsigned int n)
@@ -188,12 +159,7 @@ static void measure_peers(struct bench *bench, const char *name, uint32_t n_peer
 	reclaim(bench);
 	for (unsigned int i = 0; i < n; i++)
 		values[i] = apply(bench, set_new(revision, n_peers + 1 + i, 1));
-	report(name, values, n);
-}
-
-static double ms_since(int64_t started_ns)
-{
-	return (double)(now_ns() - started_ns) / NSEC_PER_MSEC;
+	cost_print_json(name, values, n);
 }
 
 static void measure_large(struct bench *bench, uint32_t n_peers)
@@ -201,27 +167,27 @@ static void measure_large(struct bench *bench, uint32_t n_peers)
 	struct reconciler_policy_statistics statistics;
 	uint64_t revision = ++bench->last_revision;
 	uint64_t map_bytes = 0, program_bytes;
-	int64_t started_ns;
+	double started_ms;
 
 	printf("\"peers\": %u, \"write_all_ms\": %.1f, ", n_peers,
 	       apply(bench, set_new(revision, n_peers, 1)));
 	reclaim(bench);
 	statistics = reconcilers_policy_statistics(bench->reconcilers);
 	if (statistics.n_unfit || statistics.n_peers != n_peers + 2)
-		die("not all peers are there", NULL);
-	started_ns = now_ns();
+		cost_die("not all peers are there", NULL);
+	started_ms = cost_ms();
 	if (reconcilers_resync(bench->reconcilers))
-		die("something was repaired", NULL);
-	printf("\"compare_all_ms\": %.1f, ", ms_since(started_ns));
+		cost_die("something was repaired", NULL);
+	printf("\"compare_all_ms\": %.1f, ", cost_ms() - started_ms);
 	stop(bench);
-	started_ns = now_ns();
+	started_ms = cost_ms();
 	start(bench);
-	printf("\"adopt_all_ms\": %.1f, ", ms_since(started_ns));
+	printf("\"adopt_all_ms\": %.1f, ", cost_ms() - started_ms);
 	put_endpoints(bench);
 	printf("\"claim_all_ms\": %.1f, ", apply(bench, set_new(revision, n_peers, 1)));
 	reconcilers_allow_deletion(bench->reconcilers);
 	if (reconcilers_policy_statistics(bench->reconcilers).n_flips)
-		die("what was in force was not recognised", NULL);
+		cost_die("what was in force was not recognised", NULL);
 	bench->dp->ops->get_memory(bench->dp, &map_bytes, &program_bytes);
 	printf("\"map_mb\": %.1f, ", (double)map_bytes / (1 << 20));
 	apply(bench, set_new(++bench->last_revision, 1, 1));
@@ -234,7 +200,7 @@ static void measure_wait(struct bench *bench)
 
 	for (int i = 0; i < 10; i++)
 		if (bench->dp->ops->wait_programs(bench->dp))
-			die("waiting", NULL);
+			cost_die("waiting", NULL);
 	printf("\"wait_ms\": %.1f",
 	       (double)(clock_monotonic_ns() - started_ns) / NSEC_PER_MSEC / 10);
 }
@@ -253,7 +219,7 @@ static void load(struct bench *bench, const char *dir)
 	bench->dp = datapath_real_new(bpf_root, state_dir);
 	if (bench->dp->ops->load(bench->dp, &config, &error) ||
 	    bench->dp->ops->load_finish(bench->dp, &error))
-		die("loading", error);
+		cost_die("loading", error);
 }
 
 int main(void)
@@ -266,7 +232,7 @@ int main(void)
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || !mkdtemp(dir) ||
 	    mount("none", dir, "tmpfs", 0, NULL))
-		die("making namespaces", NULL);
+		cost_die("making namespaces", NULL);
 	load(&bench, dir);
 	start(&bench);
 	reconcilers_allow_deletion(bench.reconcilers);
@@ -281,7 +247,7 @@ int main(void)
 	printf("}\n");
 	stop(&bench);
 	if (bench.dp->ops->purge(bench.dp, &error))
-		die("cleaning up", error);
+		cost_die("cleaning up", error);
 	bench.dp->ops->free(bench.dp);
 	umount2(dir, MNT_DETACH);
 	rmdir(dir);

@@ -23,9 +23,10 @@ import joining  # noqa: E402
 import policy  # noqa: E402
 import services  # noqa: E402
 import traffic  # noqa: E402
+from harness import objects  # noqa: E402
 from harness.node import PROGRAMS  # noqa: E402
 from harness.site import Site  # noqa: E402
-from measure import Report, quantile  # noqa: E402
+from measure import Report, quantile, rss_mb  # noqa: E402
 
 FILLED = 500_000
 
@@ -117,10 +118,10 @@ class Bench:
                 cold.append(self._start_ms(node))
                 for number in range(5):
                     node.pod(f"few{number}")
-                few.append(self._rss_mb(node))
+                few.append(rss_mb(node))
                 containers = caller.containers(95)
                 caller.add("cilium", containers)
-                many.append(self._rss_mb(node))
+                many.append(rss_mb(node))
                 node.stop_agent()
                 warm.append(self._start_ms(node))
                 caller.delete("cilium", containers)
@@ -134,13 +135,6 @@ class Bench:
         start = time.monotonic()
         node.start_agent()
         return (time.monotonic() - start) * 1000
-
-    @staticmethod
-    def _rss_mb(node):
-        for line in pathlib.Path(f"/proc/{node.agent.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) * 1024 / 1e6
-        raise AssertionError("no VmRSS")
 
     def run_manifest(self):
         """From the rename of the file to a REST answer that shows the change."""
@@ -179,10 +173,10 @@ class Bench:
             policy.report_throughput(self.report, self.tool("load"), free, loaded, self.rounds,
                                      self.milliseconds)
         with self.node(start=False) as node:
-            policy.put_json_list(node, "cluster.json", policy.cluster(50_000, 250, 500))
+            objects.put_list(node, "cluster.json", policy.cluster(50_000, 250, 500))
             node.start_agent()
             self.report.add("Agent RSS, 50,000 pods, 250 identities, 500 policies",
-                            [self._rss_mb(node)], 50, False, " MB")
+                            [rss_mb(node)], 50, False, " MB")
 
     def run_services(self):
         services.run(self.report, self.tool("load"), self.build, self.levels, self.rounds,

@@ -18,7 +18,7 @@ import traffic
 from harness import objects, plain, probe
 from harness.kube_proxy import KubeProxy, NoKubeProxy
 from harness.site import Site
-from measure import quantile
+from measure import quantile, rss_mb
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = (1, 100, 1_000, 10_000, 30_000)
@@ -349,13 +349,6 @@ def report_maps(report, tool, rounds):
     for name, key in ("more", "backend_more_p99_ms"), ("less", "backend_less_p99_ms"):
         report.add(f"… one back end {name}, p99", column(key), 1, False, " ms")
     report.add("… one table of Maglev changed, p99", column("table_change_p99_ms"), 1, False, " ms")
-
-
-def rss_mb(node):
-    for line in pathlib.Path(f"/proc/{node.agent.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise AssertionError("no VmRSS")
 
 
 def run(report, tool, build, levels, rounds, milliseconds):

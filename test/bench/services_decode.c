@@ -6,18 +6,10 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include "src/source/file_set.h"
+#include "test/bench/cost.h"
 
 #define N_ENDPOINTS 4
-
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
 
 static void append_meta(GString *text, const char *kind, const char *api, unsigned int i)
 {
@@ -53,12 +45,6 @@ static void append_slice(GString *text, unsigned int i)
 			k, i >> 8 & 255, i & 255, (i + k) % 100, k % 3);
 }
 
-/* mallopt in main() keeps everything in the heap that this counts. */
-static double heap_mb(void)
-{
-	return (double)mallinfo2().uordblks / 1e6;
-}
-
 static void print_problem(const struct source_problem *problem, void *data)
 {
 	fprintf(stderr, "line %u: %s: %s\n", problem->line, problem->field, problem->reason);
@@ -82,20 +68,20 @@ int main(int argc, char **argv)
 		append_slice(text, i);
 	}
 	printf("%-32s %9.1f MB\n", "text", (double)text->len / 1e6);
-	before_mb = heap_mb();
-	before_ms = now_ms();
+	before_mb = cost_heap_mb();
+	before_ms = cost_ms();
 	file_set_begin(set);
 	file_set_put(set, "services.yaml", text->str, text->len);
 	file_set_commit(set);
 	store_settle(store);
-	ms = now_ms() - before_ms;
-	mb = heap_mb() - before_mb;
+	ms = cost_ms() - before_ms;
+	mb = cost_heap_mb() - before_mb;
 	printf("%-32s %9.0f ms\n", "read, decoded and committed", ms);
 	printf("%-32s %9.1f MB %9.0f bytes a service\n", "kept", mb, mb * 1e6 / n);
 	if (table_n_rows(tables.services) != n || table_n_rows(tables.endpoint_slices) != n)
 		return 1;
 	file_set_free(set);
-	mb = heap_mb() - before_mb;
+	mb = cost_heap_mb() - before_mb;
 	printf("%-32s %9.1f MB %9.0f bytes a service\n", "of which rows and tables", mb,
 	       mb * 1e6 / n);
 	store_free(store);

@@ -8,36 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "src/base/intern.h"
 #include "src/derive/derive.h"
 #include "src/model/device.h"
 #include "src/model/endpoint_slice.h"
 #include "src/model/lb.h"
 #include "src/model/service.h"
+#include "test/bench/cost.h"
 
 #define N_ENDPOINTS 4
 #define N_CHANGES   2001
-
-static double now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double heap_mb(void)
-{
-	return (double)mallinfo2().uordblks / 1e6;
-}
 
 static struct addr addr_in(unsigned int net, unsigned int i)
 {
@@ -114,12 +94,12 @@ static void run_changes(struct store *store, const struct tables *tables, unsign
 		double before_ms;
 
 		put_slice(txn, tables, i * 7919 % n_services, 3);
-		before_ms = now_ms();
+		before_ms = cost_ms();
 		txn_commit(txn);
 		store_settle(store);
-		times[i] = now_ms() - before_ms;
+		times[i] = cost_ms() - before_ms;
 	}
-	qsort(times, N_CHANGES, sizeof(times[0]), compare_doubles);
+	cost_sort(times, N_CHANGES);
 	printf("%-32s %9.3f ms %9.3f ms %9.3f ms\n", "a back end: median, p99, longest",
 	       times[N_CHANGES / 2], times[N_CHANGES * 99 / 100], times[N_CHANGES - 1]);
 	if (store_revision(store) == revision)
@@ -155,12 +135,12 @@ int main(int argc, char **argv)
 		put_slice(txn, &tables, i, N_ENDPOINTS);
 	}
 	txn_commit(txn);
-	mb = heap_mb();
-	ms = now_ms();
+	mb = cost_heap_mb();
+	ms = cost_ms();
 	store_settle(store);
-	printf("%-32s %9.0f ms\n", "derived", now_ms() - ms);
-	printf("%-32s %9.1f MB %9.0f bytes a service\n", "kept", heap_mb() - mb,
-	       (heap_mb() - mb) * 1e6 / n);
+	printf("%-32s %9.0f ms\n", "derived", cost_ms() - ms);
+	printf("%-32s %9.1f MB %9.0f bytes a service\n", "kept", cost_heap_mb() - mb,
+	       (cost_heap_mb() - mb) * 1e6 / n);
 	if (table_n_rows(tables.lb_services) != n)
 		return EXIT_FAILURE;
 	run_changes(store, &tables, n);

@@ -82,3 +82,20 @@ def test_capture_keeps_what_it_has_seen(site, family):
         for n in 1, 2:
             probe.talk(site.world, probe.UDP, FAR[family], server.port, b"seen")
             assert len(seen()) == n
+
+
+def test_site_goes_though_a_node_does_not(monkeypatch):
+    site = Site()
+    node = site.node(start=False)
+    close = node.close
+
+    def failing():
+        close()
+        raise RuntimeError("no end")
+
+    monkeypatch.setattr(node, "close", failing)
+    with pytest.raises(RuntimeError, match="no end"):
+        site.close()
+    assert not site.tmp.exists()
+    for pid in site.world.pid, site.far.pid:
+        assert not os.path.exists(f"/proc/{pid}")

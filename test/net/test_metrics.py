@@ -92,11 +92,13 @@ def test_names_are_those_of_the_table(metered):
         "web", [objects.endpoint(pod.address(socket.AF_INET))], [port]))
     inject(pod, socket.AF_INET, datagram(socket.AF_INET, "203.0.113.9", FAR[socket.AF_INET]))
     rows = table()
-    # Translations are what a sweep looks at last: until then there is nothing to say of any.
-    samples = wait_for(
-        metered, lambda found: value(found, "drop_count_total") and value(found, "identity")
-        and any(name == "cilium_datapath_nat_gc_entries" for name, _, _ in found),
-        "something of everything has happened")
+
+    def has_all(found):
+        missing = set(rows) - {family_of(name, rows) for name, _, _ in found}
+        assert not missing
+        return True
+
+    samples = wait_for(metered, has_all, "something of everything has happened")
     assert {family_of(name, rows) for name, _, _ in samples} == set(rows)
     for name, labels, _ in samples:
         assert set(labels) - {"le"} == rows[family_of(name, rows)][1], name

@@ -16,7 +16,7 @@ import time
 import pytest
 import yaml
 
-from harness import probe
+from harness import patience, probe
 from harness.node import ROOT
 from harness.site import Site
 
@@ -106,7 +106,7 @@ def run(node, fuzzer, port, api, tmp_path, *arguments):
         "--generation-database", "none", "--request-timeout", "10", "--request-retries", "2",
         "--no-color", "--warnings", "off", "--suppress-health-check", "all", *arguments,
         *(["--max-time", seconds] if seconds else ["--max-examples", "40"]),
-        check=False, timeout=int(seconds or 0) + 300, env={"HOME": str(tmp_path)})
+        check=False, timeout=int(seconds or 0) + patience.stretch(300), env={"HOME": str(tmp_path)})
     print(f"seed {seed}\n{done.stdout}{done.stderr}")
     assert done.returncode == 0
     assert node.agent.poll() is None

@@ -7,25 +7,16 @@ import socket
 
 import pytest
 
-from harness import observe, probe
+from harness import objects, observe, probe
+
+pytestmark = pytest.mark.core
 
 VIP = {socket.AF_INET: "10.96.0.7", socket.AF_INET6: "fd00:96::7"}
 MAGLEV_SIZE = 251
 
 
 def service(name, ips, ports, **spec):
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "namespace": "shop"},
-            "spec": {"clusterIP": ips[0], "clusterIPs": ips, "ports": ports, **spec}}
-
-
-def slice_of(name, pod, port):
-    return [{"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": family,
-             "metadata": {"name": f"{name}-{family.lower()}", "namespace": "shop",
-                          "labels": {"kubernetes.io/service-name": name}},
-             "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
-             "ports": [{"port": port, "protocol": "TCP"}]}
-            for family, address in (("IPv4", pod.address(socket.AF_INET)),
-                                    ("IPv6", pod.address(socket.AF_INET6)))]
+    return objects.service(name, ips, ports, namespace="shop", **spec)
 
 
 def rows(text):
@@ -55,10 +46,10 @@ def shop(shared_site):
                             bpf_lb_maglev_table_size=MAGLEV_SIZE,
                             enable_local_redirect_policy="true", bpf_lb_sock_hostns_only="true")
     node.client, node.server = node.pod("client"), node.pod("server", {"app": "web"})
-    node.put_manifest("web.yaml",
-                      service("web", list(VIP.values()), [{"port": 80, "targetPort": 8080,
-                                                           "nodePort": 30080}], type="NodePort"),
-                      *slice_of("web", node.server, 8080))
+    ports = [objects.port(80, 8080, node_port=30080)]
+    endpoints = [objects.endpoint(node.server.address(family)) for family in VIP]
+    node.put_manifest("web.yaml", service("web", list(VIP.values()), ports, type="NodePort"),
+                      *objects.slices("web", endpoints, ports, namespace="shop"))
     probe.eventually(lambda: len(services(node)) == 6 and all(
         each["status"].get("realized") for each in services(node)), 10, "the service is in force")
     return node
@@ -193,10 +184,9 @@ def test_bpf_lb(shop):
 
 
 def test_bpf_lb_ranges(shop):
-    shop.put_manifest("lb.yaml", {
-        **service("open", ["10.96.0.8"], [{"port": 443}], type="LoadBalancer",
-                  loadBalancerSourceRanges=["198.51.100.0/24"]),
-        "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.7"}]}}})
+    shop.put_manifest("lb.yaml", service(
+        "open", ["10.96.0.8"], [objects.port(443)], type="LoadBalancer", ingress=["203.0.113.7"],
+        loadBalancerSourceRanges=["198.51.100.0/24"]))
     probe.eventually(lambda: id_of(shop, "203.0.113.7", 443), 10, "it is there")
     number = id_of(shop, "203.0.113.7", 443)
     text = shop.cli("bpf", "lb", "list", "--source-ranges").stdout
@@ -298,11 +288,10 @@ SWITCHES = {"enable_session_affinity": "sessionAffinity",
 def test_switches(shared_site, off):
     """What one key switches off is not in the map, and everything else is."""
     node = shared_site.node(enable_node_port="true", **{off: "false"})
-    node.put_manifest("lb.yaml", {
-        **service("all", ["10.96.0.9"], [{"port": 80}], type="LoadBalancer",
-                  sessionAffinity="ClientIP", internalTrafficPolicy="Local",
-                  loadBalancerSourceRanges=["198.51.100.0/24"]),
-        "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.9"}]}}})
+    node.put_manifest("lb.yaml", service(
+        "all", ["10.96.0.9"], [objects.port(80)], type="LoadBalancer", ingress=["203.0.113.9"],
+        sessionAffinity="ClientIP", internalTrafficPolicy="Local",
+        loadBalancerSourceRanges=["198.51.100.0/24"]))
     probe.eventually(lambda: [each for each in services(node) if frontend(each) == ("203.0.113.9", 80)
                               and each["status"].get("realized")], 10, "the service is in force")
     text = node.cli("bpf", "lb", "list").stdout

@@ -79,6 +79,22 @@ def explained(question, theirs, ours_):
     return False
 
 
+def expected(question):
+    """Who answers here, which needs no kube-proxy to be known."""
+    for applies, _, our_answer, _ in DIFFERENCES:
+        if our_answer and applies(question):
+            return {our_answer}
+    if question.service == "balancer-denied" and question.port == 80:
+        return {SILENT}  # as at kube-proxy's
+    return set(question.servers) or {REFUSED}
+
+
+def test_who_answers(ours):
+    wrong = [f"{question}: {servers(own)}, not {expected(question)}"
+             for question, own in ours.items() if servers(own) != expected(question)]
+    assert not wrong, "\n".join(wrong)
+
+
 def matching(ours, reference):
     """Questions of one site with the answers of both: addresses of pods are no part of a question."""
     assert set(ours) == set(reference)

@@ -53,18 +53,12 @@ class Flood:
             UDP(sport=1, dport=port_number)
         source = "198.51.100.9" if family == socket.AF_INET else "2001:db8:2::9"
         self.frame = bytearray(bytes(
-            Ether(src="02:00:00:00:00:99", dst=self.mac(node)) /
+            Ether(src="02:00:00:00:00:99", dst=probe.link_address(node, "eth0")) /
             network(src=source, dst=node.addresses[family]) / transport / (b"x" * 8)))
         self.address_at = 14 + (15 if family == socket.AF_INET else 23)
         self.port_at = 14 + (20 if family == socket.AF_INET else 40)
         self.raw = site.site.world.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self.raw.bind(("node1", 0))
-
-    @staticmethod
-    def mac(node):
-        with node.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
-            raw.bind(("eth0", 0))
-            return ":".join(f"{byte:02x}" for byte in raw.getsockname()[4])
 
     def send(self, n):
         """Each from an address and a port of its own; no header checksum is asked for on the way."""

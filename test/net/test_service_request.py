@@ -8,6 +8,8 @@ import pytest
 from harness import probe
 from harness.service_site import ServiceSite
 
+pytestmark = pytest.mark.core
+
 ADDRESSES = {socket.AF_INET: "172.20.7.1", socket.AF_INET6: "fd00:20::7:1"}
 NUMBERS = {socket.AF_INET: 7001, socket.AF_INET6: 7002}
 
@@ -42,11 +44,8 @@ def put(site, family, weights, address=None, number=None, **members):
         "backend-addresses": backends, **members})
 
 
-def servers_seen(site, family, n=40):
-    """Who answers n questions: one of two is missed once in 10^11 times."""
-    answers = {site.ask("client1", probe.TCP, ADDRESSES[family], 80) for _ in range(n)}
-    return {getattr(answer, "server", answer) for answer in answers}
-
+def servers_seen(site, family, *n):
+    return site.servers_seen("client1", probe.TCP, ADDRESSES[family], 80, *n)
 
 def test_life_of_a_service(balanced, family):
     """It serves when the answer has come, changes, survives a kill, and goes."""

@@ -38,13 +38,6 @@ def has_netns_cookie():
 needs_netns_cookie = pytest.mark.skipif(not has_netns_cookie(), reason="Linux before 5.14: no SO_NETNS_COOKIE")
 
 
-def node_object(node):
-    addresses = [{"type": "InternalIP", "address": each} for each in node.addresses.values()]
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node{node.index}"},
-            "spec": {"podCIDRs": [node.ipv4_range, node.ipv6_range]},
-            "status": {"addresses": addresses}}
-
-
 def ports(node_ports=False):
     return [objects.port(80, PORT, protocol, NODE_PORT if node_ports else None, protocol.lower())
             for protocol in KINDS]
@@ -105,7 +98,7 @@ def world(site):
     """A node with a server and a client, both pods."""
     def make(**config):
         node = site.node(cgroup=True, **{**KPR, **config})
-        node.put_manifest("node.yaml", node_object(node))
+        node.put_manifest("node.yaml", objects.node(node))
         return node, node.pod("server", {"app": "web"}), node.pod("client", {"app": "client"})
     return make
 
@@ -257,7 +250,7 @@ def test_nobody_there_and_silence(world, family):
 def test_affinity_is_the_same_for_sockets_and_packets(site, family):
     """The pod's client is the same whichever way it comes: its address."""
     node = site.node(cgroup=True, **KPR)
-    node.put_manifest("node.yaml", node_object(node))
+    node.put_manifest("node.yaml", objects.node(node))
     pods = [node.pod(f"server{number}", {"app": "web"}) for number in range(6)]
     client = node.pod("client", {"app": "client"})
     put_service(node, pods, sessionAffinity="ClientIP")

@@ -24,7 +24,7 @@ def inject(pod, family, packet):
     """Sends a frame from the pod's interface exactly as given."""
     with pod.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
         raw.bind((pod.ifname, 0))
-        source = ":".join(f"{byte:02x}" for byte in raw.getsockname()[4])
+        source = probe.link_address(pod, pod.ifname)
         kind = 0x0800 if family == socket.AF_INET else 0x86DD
         frame = Ether(dst=gateway_mac(pod, family), src=source, type=kind)
         raw.send(bytes(frame / packet))

@@ -148,10 +148,9 @@ class KubeProxy:
             time.sleep(0.05)
 
     def close(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(timeout=10)
         if self.process:
+            self.process.kill()
+            self.process.wait()
             self.log.close()
         self.api.close()
         shutil.rmtree(self.dir)

@@ -37,6 +37,14 @@ def service(name, cluster_ips, ports, ingress=(), annotations=None, namespace="d
     return made
 
 
+def node(of):
+    """The Node of a node of the site."""
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": f"node{of.index}"},
+            "spec": {"podCIDRs": [of.ipv4_range, of.ipv6_range]},
+            "status": {"addresses": [{"type": "InternalIP", "address": address}
+                                     for address in of.addresses.values()]}}
+
+
 def endpoint(address, node=None, ready=True, serving=True, terminating=False):
     return {"addresses": [address], **({"nodeName": node} if node else {}),
             "conditions": {"ready": ready, "serving": serving, "terminating": terminating}}

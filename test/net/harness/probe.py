@@ -239,10 +239,21 @@ def capture(namespace, device, expression):
         yield seen
 
 
-def set_offload(namespace, device, enabled):
-    """Off: packets leave the device as they would on a wire, checksummed and cut to the MTU."""
+def link_address(namespace, device):
+    with namespace.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+        raw.bind((device, 0))
+        return ":".join(f"{byte:02x}" for byte in raw.getsockname()[4])
+
+
+def set_features(namespace, device, commands, enabled):
+    """commands: ETHTOOL_S… that take one number."""
     with namespace.socket(socket.AF_INET, UDP) as control:
-        for command in ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO:
+        for command in commands:
             value = ctypes.create_string_buffer(struct.pack("II", command, enabled), 8)
             request = struct.pack("16sP", device.encode(), ctypes.addressof(value))
             fcntl.ioctl(control, SIOCETHTOOL, request)
+
+
+def set_offload(namespace, device, enabled):
+    """Off: packets leave the device as they would on a wire, checksummed and cut to the MTU."""
+    set_features(namespace, device, (ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO), enabled)

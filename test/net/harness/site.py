@@ -9,6 +9,7 @@ A site: a world with nodes plugged into it.
                                                 [far] eth0 198.51.100.2 2001:db8:2::2
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -83,14 +84,14 @@ class Site:
                                              (socket.AF_INET6, other.ipv6_range))))
 
     def close(self):
-        """Takes everything down; fails if something survived it or a sanitizer spoke up."""
-        for node in self.nodes:
-            node.close()
-        reports = [line for node in self.nodes for line in node.log().splitlines()
-                   if SANITIZER.search(line)]
-        self.world.close()
-        self.far.close()
-        shutil.rmtree(self.tmp)
+        """Takes all of it down, also where one thing fails; fails if something survived or a sanitizer spoke up."""
+        reports = []
+        with contextlib.ExitStack() as stack:
+            stack.callback(shutil.rmtree, self.tmp)
+            stack.callback(lambda: reports.extend(
+                line for node in self.nodes for line in node.log().splitlines() if SANITIZER.search(line)))
+            for each in self.far, self.world, *reversed(self.nodes):
+                stack.callback(each.close)
         deadline = time.monotonic() + patience.stretch(5)
         while (left := marked_processes(self.prefix)) and time.monotonic() < deadline:
             time.sleep(0.02)
