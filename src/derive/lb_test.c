@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "src/base/intern.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/lb.h"
 #include "src/model/local_redirect.h"
 #include "src/model/service.h"
