@@ -12,12 +12,6 @@
 #include "abi/types.h"
 
 /*
- * Ports by protocol:
- *   TCP, UDP, SCTP   the ports
- *   ICMP echo        both ports are the echo identifier; initiator says who asks
- *   other ICMP       port[0] is the type, port[1] the code; initiator says who sends
- * initiator is 0 where the ports tell the directions apart, else 1 + the side that asks.
- *
  * A connection through a service has two entries, but where the client's socket was translated: one of
  * kind CT_KIND_SERVICE between the client and the front end, which remembers the back end, and the
  * connection proper, between the client and the back end.
@@ -27,6 +21,13 @@ enum ct_kind {
 	CT_KIND_SERVICE = 1,
 };
 
+/*
+ * Ports by protocol:
+ *   TCP, UDP, SCTP   the ports
+ *   ICMP echo        both ports are the echo identifier; initiator says who asks
+ *   other ICMP       port[0] is the type, port[1] the code; initiator says who sends
+ * initiator is 0 where the ports tell the directions apart, else 1 + the side that asks.
+ */
 struct ct_key {
 	struct addr addr[2]; /* addr[0] <= addr[1] as big-endian numbers; then port[0] <= port[1] */
 	__be16 port[2];

@@ -25,8 +25,9 @@ enum explain_service {
 	EXPLAIN_SERVICE_NONE = 0,
 	EXPLAIN_SERVICE_KEPT = 1, /* to the front end: its connection has the back end */
 	EXPLAIN_SERVICE_CHOSEN =
-		2, /* … has none yet: this is one choice, the next may be another */
-	EXPLAIN_SERVICE_NOBODY = 3, /* … there is no back end to send it to */
+		2, /* … has none yet: this is the choice, by the flow or at random */
+	EXPLAIN_SERVICE_NOBODY =
+		3, /* … no back end is there, or it is not for this sender: dropped */
 	EXPLAIN_SERVICE_TOLD = 4,   /* to the back end: of a connection through the front end */
 	EXPLAIN_SERVICE_ANSWER = 5, /* from the back end: leaves as the front end's */
 };

@@ -6,9 +6,12 @@
  *
  *	cilium_lb_services   address, port, protocol ─► struct lb_frontend: service, which set for whom
  *	cilium_lb_sets       set ─► how many slots
- *	cilium_lb_slots      set, slot ─► backend id               (by hash, or drawn)
+ *	cilium_lb_slots      set, slot ─► backend id
  *	cilium_lb_maglev     set, chunk ─► backend ids             (Maglev's table, in chunks)
  *	cilium_lb_backends   backend id ─► address, port, state
+ *
+ * A packet chooses by the hash of its flow, a slot or a position in the table, as the front end's algorithm
+ * says; with session affinity without a table, and at a socket, the slot is random. See bpf/lib/service.h.
  *
  * Writers keep an order in which no reader meets half of a change: what is named is written before what
  * names it, and goes after it. A slot that a reader does not find was taken away meanwhile: it reads the
@@ -35,7 +38,7 @@ enum lb_type {
 };
 
 enum lb_algorithm {
-	LB_ALGORITHM_RANDOM = 1,
+	LB_ALGORITHM_RANDOM = 1, /* by slot: Cilium's name and number */
 	LB_ALGORITHM_MAGLEV = 2,
 };
 
@@ -118,6 +121,9 @@ enum lb_backend_state {
 /*
  * A back end of one service; the same address behind another service is another entry, so that an id
  * whose entry is gone has left its service. Ids are not used again while the agent lives.
+ *
+ * protocol, state, zone and weight are nothing to the programs, which see what comes of them in flags and sets:
+ * a restarted agent learns from them what the maps stand for, and "cilium bpf lb list" shows the first two.
  */
 struct lb_backend {
 	struct addr addr;

@@ -21,6 +21,9 @@
 #include "abi/event.h"
 #include "abi/types.h"
 
+#define AF_INET  2
+#define AF_INET6 10
+
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
@@ -32,6 +35,14 @@
  * one call of them, with its arguments chosen before.
  */
 #define branch_mark(variable, number) asm volatile("" : "+r"(variable) : "i"(number))
+
+/* The internet checksum, of a sum of its words as bpf_csum_diff() makes it. */
+static __always_inline __sum16 csum_fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
 
 /* −(line << 16 | file << 8 | reason). file: name of a row of source_file.def. */
 #define DROP(file, reason) (-(__LINE__ << 16 | SOURCE_##file << 8 | DROP_##reason))

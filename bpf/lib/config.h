@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * The node's constants, which the loader writes before the load, and what may change while running.
+ * The node's constants, which the loader writes before the load; what may change while running; and the
+ * addresses of devices.
  */
 #pragma once
 
@@ -13,6 +14,13 @@ static __always_inline const struct runtime_config *runtime_config_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&cilium_runtime_config, &zero);
+}
+
+/* Under which go out on it packets to services of clients outside. */
+static __always_inline const struct addr *device_own_addr(const struct device_info *device,
+							  bool ipv6)
+{
+	return ipv6 ? &device->addr6 : &device->addr4;
 }
 
 /*

@@ -256,8 +256,7 @@ static __always_inline int ct_track(struct __sk_buff *skb, struct packet *packet
 	packet->ct_state = EVENT_CT_NEW;
 	if (unlikely(!entry || !ct_entry_matches(entry, packet, side)))
 		return ct_open(skb);
-	if (unlikely((packet->flow.tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) == CT_TCP_SYN &&
-		     ct_entry_closing(entry))) {
+	if (unlikely(flow_is_opening(&packet->flow) && ct_entry_closing(entry))) {
 		packet->ct_state = EVENT_CT_REOPENED;
 		return ct_open(skb);
 	}

@@ -12,9 +12,6 @@
 #include "bpf/lib/parse.h"
 #include "bpf/lib/service_packet.h"
 
-#define AF_INET  2
-#define AF_INET6 10
-
 static __always_inline int deliver_to_stack(struct __sk_buff *skb, struct packet *packet,
 					    enum trace_point point)
 {
@@ -79,20 +76,26 @@ static __always_inline bool deliver_set_macs(struct __sk_buff *skb,
 }
 
 /*
- * From the ingress of another device into the endpoint, as a router does. Past this point the
- * packet is inside the endpoint's namespace, and nothing of the host sees it again but a queue that
- * somebody put on the endpoint's device.
+ * Past this point the packet is inside the endpoint's namespace, and nothing of the host sees it again but a
+ * queue that somebody put on the endpoint's device.
  */
+static __always_inline int deliver_redirect(struct packet *packet,
+					    const struct endpoint_info *endpoint)
+{
+	packet->trace_point = TRACE_TO_ENDPOINT;
+	if (unlikely(endpoint->flags & ENDPOINT_F_QUEUED))
+		return bpf_redirect(endpoint->ifindex, 0);
+	return bpf_redirect_peer(endpoint->ifindex, 0);
+}
+
+/* From the ingress of another device into the endpoint, as a router does. */
 static __always_inline int deliver_to_endpoint(struct __sk_buff *skb, struct packet *packet,
 					       const struct endpoint_info *endpoint,
 					       enum deliver_from from)
 {
 	if (unlikely(!deliver_decrement_ttl(skb, packet, from) || !deliver_set_macs(skb, endpoint)))
 		return deliver_to_stack(skb, packet, TRACE_TO_STACK);
-	packet->trace_point = TRACE_TO_ENDPOINT;
-	if (unlikely(endpoint->flags & ENDPOINT_F_QUEUED))
-		return bpf_redirect(endpoint->ifindex, 0);
-	return bpf_redirect_peer(endpoint->ifindex, 0);
+	return deliver_redirect(packet, endpoint);
 }
 
 /* As deliver_to_endpoint(), of a packet with PACKET_SERVICE_REVERSE. */
@@ -109,10 +112,7 @@ static __noinline int deliver_reversed(struct __sk_buff *skb, struct packet *pac
 		return ret;
 	if (!deliver_set_macs(skb, endpoint))
 		return DROP(DELIVERY, ERROR_WRITING_TO_PACKET);
-	packet->trace_point = TRACE_TO_ENDPOINT;
-	if (endpoint->flags & ENDPOINT_F_QUEUED)
-		return bpf_redirect(endpoint->ifindex, 0);
-	return bpf_redirect_peer(endpoint->ifindex, 0);
+	return deliver_redirect(packet, endpoint);
 }
 
 /* Back into the endpoint that sent it; no queue of its device is asked. */
@@ -123,7 +123,9 @@ static __noinline int deliver_to_sender(struct __sk_buff *skb, struct packet *pa
 
 	if (ret < 0)
 		return ret;
-	if (!endpoint || !deliver_decrement_ttl(skb, packet, DELIVER_FROM_ENDPOINT))
+	if (!endpoint)
+		return DROP(DELIVERY, STALE_OR_UNROUTABLE_IP);
+	if (!deliver_decrement_ttl(skb, packet, DELIVER_FROM_ENDPOINT))
 		return DROP(DELIVERY, TTL_EXCEEDED);
 	if (!deliver_set_macs(skb, endpoint))
 		return DROP(DELIVERY, ERROR_WRITING_TO_PACKET);

@@ -23,11 +23,11 @@ struct dsr_way {
 };
 
 /*
- * Finds the way of a packet that will be n_extra bytes longer. 0, or a drop. Where there is no route
- * the device is the one it came from: what becomes of the packet is said when it is sent.
+ * Finds the way of a packet that will be dsr_extra_bytes() longer. Where there is no route the device is the
+ * one it came from: what becomes of the packet is said when it is sent.
  */
-static __noinline int dsr_route(struct __sk_buff *skb, const struct packet *packet,
-				const struct addr *backend, struct dsr_way *way)
+static __noinline void dsr_route(struct __sk_buff *skb, const struct packet *packet,
+				 const struct addr *backend, struct dsr_way *way)
 {
 	struct bpf_fib_lookup fib = {};
 	const struct device_info *device;
@@ -47,7 +47,7 @@ static __noinline int dsr_route(struct __sk_buff *skb, const struct packet *pack
 	way->ifindex = fib.ifindex;
 	way->mtu = 0;
 	if (ret != BPF_FIB_LKUP_RET_FRAG_NEEDED)
-		return 0;
+		return;
 	/* Before Linux 5.13 the kernel does not say what would fit. */
 	device = bpf_map_lookup_elem(&cilium_devices, &way->ifindex);
 	if (fib.mtu_result < n_bytes)
@@ -56,7 +56,6 @@ static __noinline int dsr_route(struct __sk_buff *skb, const struct packet *pack
 		way->mtu = device->mtu;
 	if (way->mtu < DSR_MTU_MIN)
 		way->mtu = DSR_MTU_MIN;
-	return 0;
 }
 
 /* Room for the option behind the IP header. */
@@ -211,15 +210,13 @@ __weak __attribute__((noinline)) int dsr_forward(struct __sk_buff *skb, __u64 ha
 	struct rewrite to = {
 		.addr.halves = {half0, half1}, .port = port, .end = REWRITE_DESTINATION};
 	struct dsr_way way;
-	int ret;
 
 	if (!packet)
 		return DROP(DSR, ERROR_WRITING_TO_PACKET);
-	ret = dsr_route(skb, packet, &to.addr, &way);
-	if (ret < 0)
-		return ret;
+	dsr_route(skb, packet, &to.addr, &way);
 	if (way.mtu) {
-		ret = reject_packet(skb, REJECT_TOO_BIG, way.mtu - dsr_extra_bytes(&packet->flow));
+		int ret = reject_packet(skb, REJECT_TOO_BIG,
+					way.mtu - dsr_extra_bytes(&packet->flow));
 		return ret < 0 ? DROP(DSR, IP_FRAGMENTATION_NOT_SUPPORTED) : DSR_ANSWERED;
 	}
 	if (node_config.dsr_dispatch == DSR_DISPATCH_IPIP)
@@ -245,13 +242,7 @@ static __always_inline bool dsr_is_inside(const struct ipcache_info *info)
 /* What stands for the machine itself, or for no address at all. */
 static __always_inline bool dsr_is_nobody(const struct addr *addr)
 {
-	if (!addr_is_routable(addr))
-		return true;
-	if (addr->halves[0])
-		return false;
-	if (addr->words[2] == bpf_htonl(0xffff))
-		return addr->bytes[12] == 127;
-	return !addr->words[2] && !(addr->words[3] & ~bpf_htonl(1));
+	return !addr_is_routable(addr) || addr_is_any(addr) || addr_is_loopback(addr);
 }
 
 /*
@@ -262,7 +253,6 @@ static __always_inline bool dsr_is_nobody(const struct addr *addr)
 static __noinline bool dsr_is_believed(const struct addr *addr, __be16 port, __u8 protocol)
 {
 	const struct lb_frontend *frontend;
-	__u16 number = bpf_ntohs(port);
 	const struct ipcache_info *info;
 
 	if (dsr_is_nobody(addr))
@@ -276,8 +266,7 @@ static __noinline bool dsr_is_believed(const struct addr *addr, __be16 port, __u
 	if (!info || !dsr_is_inside(info))
 		return true;
 	/* A NodePort of another node. */
-	return info->flags & IPCACHE_F_REMOTE_NODE && number >= node_config.node_port_min &&
-	       number <= node_config.node_port_max;
+	return info->flags & IPCACHE_F_REMOTE_NODE && service_is_node_port(port);
 }
 
 /*

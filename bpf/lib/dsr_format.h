@@ -5,18 +5,12 @@
  */
 #pragma once
 
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-
-#include "bpf/lib/config.h"
-#include "bpf/lib/packet.h"
+#include "bpf/lib/parse.h"
 
 #define DSR_OPTION4 0x9a /* copied into fragments; who does not know it ignores it */
 #define DSR_OPTION6 0x1b /* skipped by who does not know it; may not change on the way */
 
-#define DSR_TTL           64
-#define DSR_DONT_FRAGMENT 0x4000
-#define IPV4_OPTIONS_MAX  40
+#define IPV4_OPTIONS_MAX 40
 
 /* Right behind the IPv4 header, in front of other options. */
 struct dsr_option4 {
@@ -47,8 +41,7 @@ static __always_inline bool dsr_needs_option(const struct flow *flow)
 {
 	if (flow->flags & FLOW_F_FRAGMENT_LATER)
 		return false;
-	return flow->protocol != IPPROTO_TCP ||
-	       (flow->tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) == CT_TCP_SYN;
+	return flow->protocol != IPPROTO_TCP || flow_is_opening(flow);
 }
 
 /* Bytes by which the packet becomes longer. */
@@ -105,7 +98,7 @@ static __always_inline void dsr_outer_source(struct addr *source, const struct f
 	__u32 n_bits = ipv6 ? node_config.dsr_source6_bits : node_config.dsr_source4_bits;
 
 	if (!n_bits) {
-		*source = ipv6 ? device->addr6 : device->addr4;
+		*source = *device_own_addr(device, ipv6);
 		return;
 	}
 	for (int i = 0; i < 4; i++) {
@@ -117,13 +110,6 @@ static __always_inline void dsr_outer_source(struct addr *source, const struct f
 	}
 }
 
-static __always_inline __u16 dsr_fold(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
-
 /* n_inner: bytes of the packet that it carries; tos: of that. */
 static __always_inline void dsr_outer4_init(struct iphdr *outer, const struct addr *source,
 					    const struct addr *backend, __u32 n_inner, __u8 tos)
@@ -133,12 +119,12 @@ static __always_inline void dsr_outer4_init(struct iphdr *outer, const struct ad
 	outer->ihl = sizeof(*outer) / 4;
 	outer->tos = tos;
 	outer->tot_len = bpf_htons(sizeof(*outer) + n_inner);
-	outer->frag_off = bpf_htons(DSR_DONT_FRAGMENT);
-	outer->ttl = DSR_TTL;
+	outer->frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
+	outer->ttl = OWN_TTL;
 	outer->protocol = IPPROTO_IPIP;
 	outer->saddr = source->words[3];
 	outer->daddr = backend->words[3];
-	outer->check = dsr_fold(bpf_csum_diff(NULL, 0, (void *)outer, sizeof(*outer), 0));
+	outer->check = csum_fold(bpf_csum_diff(NULL, 0, (void *)outer, sizeof(*outer), 0));
 }
 
 /* first: the first word of the packet that it carries, with its traffic class and flow label. */
@@ -148,7 +134,7 @@ static __always_inline void dsr_outer6_init(struct ipv6hdr *outer, const struct 
 	__builtin_memcpy(outer, &first, sizeof(first));
 	outer->payload_len = bpf_htons(n_inner);
 	outer->nexthdr = IPPROTO_IPV6;
-	outer->hop_limit = DSR_TTL;
+	outer->hop_limit = OWN_TTL;
 	for (int i = 0; i < 4; i++) {
 		outer->saddr.in6_u.u6_addr32[i] = source->words[i];
 		outer->daddr.in6_u.u6_addr32[i] = backend->words[i];

@@ -29,6 +29,22 @@ static __always_inline bool endpoint_is_host(const struct endpoint_info *endpoin
 	return endpoint->flags & ENDPOINT_F_HOST;
 }
 
+/*
+ * Whether the node still has the address that a connection was given to leave under, most likely the device's:
+ * answers to one that it has lost come to nobody, and a connection that goes on sending would never be given
+ * another.
+ */
+static __always_inline bool endpoint_is_node_address(const struct addr *addr,
+						     const struct addr *device_addr)
+{
+	const struct endpoint_info *owner;
+
+	if (likely(addr_equal(addr, device_addr)))
+		return true;
+	owner = endpoint_get(addr);
+	return owner && endpoint_is_host(owner);
+}
+
 /* By what an endpoint of this node, or the host, is judged; version and flags are of one moment. */
 static __always_inline void endpoint_set_policy(struct packet *packet, enum packet_end end,
 						__u32 id)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * A hash of a flow that is the same on every node: the position in Maglev's table. Bob Jenkins' lookup3
- * (public domain) over words of 32 bits; src/model/flow_hash.c computes the same.
+ * A hash of a flow, by which its back end is chosen: a position in Maglev's table, which is the same on every
+ * node, or a slot. Bob Jenkins' lookup3 (public domain) over words of 32 bits.
  */
 #pragma once
 

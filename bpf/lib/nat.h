@@ -57,21 +57,6 @@ static __always_inline void nat_key_init(struct nat_key *key, const struct flow 
 	key->protocol = flow->protocol;
 }
 
-/*
- * Whether the node still has the address that a connection was given: answers to one that it has
- * lost come to nobody, and a connection that goes on sending would never be given another.
- */
-static __always_inline bool nat_is_still_here(const struct addr *addr,
-					      const struct addr *device_addr)
-{
-	const struct endpoint_info *owner;
-
-	if (likely(addr_equal(addr, device_addr)))
-		return true;
-	owner = endpoint_get(addr);
-	return owner && endpoint_is_host(owner);
-}
-
 static __always_inline void nat_forget_entry(const struct ct_key *key)
 {
 	if (key->protocol == IPPROTO_TCP)
@@ -125,7 +110,7 @@ static __noinline int nat_translate(struct __sk_buff *skb, struct packet *packet
 	nat_key_init(&key, &packet->flow);
 	key.addr = *device_addr;
 	key.port = entry.port;
-	if (ct->nat == CT_NAT_SOURCE && nat_is_still_here(&ct->nat_addr, device_addr)) {
+	if (ct->nat == CT_NAT_SOURCE && endpoint_is_node_address(&ct->nat_addr, device_addr)) {
 		key.addr = ct->nat_addr;
 		key.port = ct->nat_port;
 		present = bpf_map_lookup_elem(&cilium_snat_external, &key);
@@ -143,7 +128,7 @@ static __noinline int nat_translate(struct __sk_buff *skb, struct packet *packet
 	}
 	to.addr = key.addr;
 	to.port = key.port;
-	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+	packet_mark_done(skb);
 	return rewrite_packet(skb, &packet->flow, &to);
 }
 
@@ -152,7 +137,7 @@ static __noinline int nat_send_answer(struct __sk_buff *skb, struct packet *pack
 				      const struct ct_entry *ct)
 {
 	ct_note_service(packet, ct, PACKET_SERVICE_REVERSE);
-	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+	packet_mark_done(skb);
 	return service_reverse(skb);
 }
 
@@ -200,7 +185,7 @@ static __noinline int nat_send_error(struct __sk_buff *skb, struct packet *packe
 	if (ret < 0 || sender == NAT_SENDER_HOST)
 		return ret;
 	packet->rewrite.end = REWRITE_SOURCE;
-	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+	packet_mark_done(skb);
 	return rewrite_by_packet(skb, false);
 }
 
@@ -318,7 +303,7 @@ static __noinline int nat_send_host(struct __sk_buff *skb, struct packet *packet
 static __noinline int nat_send_foreign(struct __sk_buff *skb, struct packet *packet,
 				       const struct device_info *device)
 {
-	const struct addr *addr = packet_is_ipv6(packet) ? &device->addr6 : &device->addr4;
+	const struct addr *addr = device_own_addr(device, packet_is_ipv6(packet));
 	struct ct_entry *ct;
 
 	if (packet->flow.flags & FLOW_F_ICMP_ERROR)

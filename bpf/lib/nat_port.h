@@ -80,7 +80,7 @@ static __always_inline bool nat_entry_bury(const struct nat_key *key)
 static __always_inline __u32 nat_socket_tuple(struct bpf_sock_tuple *tuple,
 					      const struct nat_key *key)
 {
-	if (key->addr.halves[0] || key->addr.words[2] != bpf_htonl(0xffff)) {
+	if (!addr_is_mapped(&key->addr)) {
 		__builtin_memcpy(tuple->ipv6.saddr, &key->peer, sizeof(key->peer));
 		__builtin_memcpy(tuple->ipv6.daddr, &key->addr, sizeof(key->addr));
 		tuple->ipv6.sport = key->peer_port;

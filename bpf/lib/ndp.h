@@ -54,15 +54,6 @@ static __always_inline bool ndp_is_own(struct __sk_buff *skb, const struct addr 
 	return endpoint && !endpoint_is_host(endpoint) && endpoint->ifindex == skb->ifindex;
 }
 
-static __always_inline __sum16 ndp_fold(__s64 sum)
-{
-	__u32 folded = sum;
-
-	folded = (folded & 0xffff) + (folded >> 16);
-	folded = (folded & 0xffff) + (folded >> 16);
-	return ~folded;
-}
-
 /* Over the pseudo header and the message at frame->type, which has check = 0. */
 static __always_inline __sum16 ndp_checksum(struct ndp_frame *frame)
 {
@@ -73,7 +64,7 @@ static __always_inline __sum16 ndp_checksum(struct ndp_frame *frame)
 			    2 * sizeof(struct addr), sum);
 	sum = bpf_csum_diff(NULL, 0, (void *)frame + offsetof(struct ndp_frame, type),
 			    NDP_ADVERT_BYTES, sum);
-	return ndp_fold(sum);
+	return csum_fold(sum);
 }
 
 /* Turns the solicitation into the advertisement of its target, and sends it back. */

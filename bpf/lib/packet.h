@@ -3,6 +3,8 @@
 #pragma once
 
 #include "bpf/lib/base.h"
+#include "abi/config.h"
+#include "abi/conntrack.h"
 #include "abi/policy.h"
 
 enum flow_flag {
@@ -160,10 +162,22 @@ static __always_inline struct packet *packet_inner_begin(void)
 	return packet_clear(packet_inner_get());
 }
 
+/* What the other programs of this node have nothing to do with any more. */
+static __always_inline void packet_mark_done(struct __sk_buff *skb)
+{
+	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+}
+
 /* The host's stack forwards what either end sends and gets. */
 static __always_inline bool packet_needs_stack(const struct packet *packet)
 {
 	return (packet->endpoint_flags[SRC] | packet->endpoint_flags[DST]) & ENDPOINT_F_VIA_STACK;
+}
+
+/* A TCP connection begins. */
+static __always_inline bool flow_is_opening(const struct flow *flow)
+{
+	return (flow->tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) == CT_TCP_SYN;
 }
 
 static __always_inline bool packet_is_ipv6(const struct packet *packet)
@@ -181,11 +195,31 @@ static __always_inline bool addr_is_zero(const struct addr *addr)
 	return !(addr->halves[0] | addr->halves[1]);
 }
 
+/* An IPv4 address; on the wire of IPv6 there is none of these. */
+static __always_inline bool addr_is_mapped(const struct addr *addr)
+{
+	return !addr->halves[0] && addr->words[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline void addr_set_ipv4(struct addr *addr, __be32 ipv4)
 {
 	addr->halves[0] = 0;
 	addr->words[2] = bpf_htonl(0xffff);
 	addr->words[3] = ipv4;
+}
+
+/* 0.0.0.0 or :: */
+static __always_inline bool addr_is_any(const struct addr *addr)
+{
+	return !addr->halves[0] && !addr->words[3] &&
+	       (!addr->words[2] || addr->words[2] == bpf_htonl(0xffff));
+}
+
+static __always_inline bool addr_is_loopback(const struct addr *addr)
+{
+	if (addr_is_mapped(addr))
+		return addr->bytes[12] == 127;
+	return !addr->halves[0] && !addr->words[2] && addr->words[3] == bpf_htonl(1);
 }
 
 /* Headers in packets are aligned to four bytes at best. */
@@ -205,7 +239,7 @@ static __always_inline bool addr_is_link_local(const struct addr *addr)
 /* One host somewhere: no group, no broadcast, not "this host", and none that only the link knows. */
 static __always_inline bool addr_is_routable(const struct addr *addr)
 {
-	if (addr->halves[0] || addr->words[2] != bpf_htonl(0xffff))
+	if (!addr_is_mapped(addr))
 		return addr->bytes[0] != 0xff && !addr_is_link_local(addr);
 	return addr->bytes[12] && addr->bytes[12] < 0xe0;
 }

@@ -14,8 +14,10 @@
 #include "bpf/lib/config.h"
 #include "bpf/lib/packet.h"
 
+#define IPV4_DONT_FRAGMENT   0x4000
 #define IPV4_MORE_FRAGMENTS  0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
+#define OWN_TTL              64 /* of the packets that the programs make */
 #define IPV6_MORE_FRAGMENTS  0x0001
 #define IPV6_FRAGMENT_OFFSET 0xfff8
 
@@ -163,11 +165,6 @@ static __always_inline int parse_ipv4(struct __sk_buff *skb, struct flow *flow)
 	return 0;
 }
 
-static __always_inline bool parse_is_mapped(const struct addr *addr)
-{
-	return !addr->halves[0] && addr->words[2] == bpf_htonl(0xffff);
-}
-
 static __always_inline int parse_ipv6(struct __sk_buff *skb, struct flow *flow)
 {
 	__u32 off = parse_l3_off(flow);
@@ -187,7 +184,7 @@ static __always_inline int parse_ipv6(struct __sk_buff *skb, struct flow *flow)
 	addr_set_words(&flow->saddr, ip6->saddr.in6_u.u6_addr32);
 	addr_set_words(&flow->daddr, ip6->daddr.in6_u.u6_addr32);
 	/* In the maps such an address is an IPv4 address, and it has no business on the wire. */
-	if (unlikely(parse_is_mapped(&flow->saddr) || parse_is_mapped(&flow->daddr)))
+	if (unlikely(addr_is_mapped(&flow->saddr) || addr_is_mapped(&flow->daddr)))
 		return DROP(PARSE, INVALID_PACKET_DROPPED);
 	flow->flags |= FLOW_F_IPV6;
 	flow->protocol = ip6->nexthdr;

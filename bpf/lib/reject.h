@@ -16,9 +16,7 @@
 #define REJECT_INNER4_MAX (REJECT_BYTES4 - REJECT_HEADERS4)
 #define REJECT_INNER6_MAX (REJECT_BYTES6 - REJECT_HEADERS6)
 
-#define REJECT_TTL            64
 #define REJECT_TOS_CONTROL    0xc0 /* RFC 1812, section 4.3.2.5 */
-#define REJECT_DONT_FRAGMENT  0x4000
 #define ICMP4_CODE_PORT       3
 #define ICMP4_CODE_TOO_BIG    4
 #define ICMP6_UNREACHABLE     1
@@ -33,14 +31,11 @@ enum reject_why {
 	REJECT_TOO_BIG, /* with the MTU */
 };
 
-/* A copy of what the answer carries: sums want it in one piece, with zeros behind it. */
-#define REJECT_CHUNKS 3
+#define REJECT_CHUNKS 3 /* of REJECT_CHUNK, in the longest copy */
 
+/* A copy of what the answer carries: sums want it in one piece, with zeros behind it. */
 struct reject_copy {
-	/*
-	 * Linux 5.10 knows of the size, as a number of 32 bits, only that it is below a power of two; and
-	 * there are zeros behind it.
-	 */
+	/* Linux 5.10 knows of the size, as a number of 32 bits, only that it is below a power of two. */
 	__u8 bytes[REJECT_COPY_BYTES + sizeof(__u64)];
 };
 
@@ -75,13 +70,6 @@ struct reject_head6 {
 	struct ipv6hdr ip;
 	struct icmp_header icmp;
 };
-
-static __always_inline __u16 reject_fold(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return ~sum;
-}
 
 /* RFC 1122, section 3.2.2, and RFC 4443, section 2.4 (e): when an error is no answer. */
 static __always_inline bool reject_may_answer(const struct __sk_buff *skb, const struct flow *flow)
@@ -173,14 +161,13 @@ static __always_inline long reject_write4(struct __sk_buff *skb, const struct fl
 	head->ip.ihl = sizeof(head->ip) / 4;
 	head->ip.tos = REJECT_TOS_CONTROL;
 	head->ip.tot_len = bpf_htons(sizeof(*head) + n_inner);
-	head->ip.frag_off = bpf_htons(REJECT_DONT_FRAGMENT);
-	head->ip.ttl = REJECT_TTL;
+	head->ip.frag_off = bpf_htons(IPV4_DONT_FRAGMENT);
+	head->ip.ttl = OWN_TTL;
 	head->ip.protocol = IPPROTO_ICMP;
 	head->ip.saddr = flow->daddr.words[3];
 	head->ip.daddr = flow->saddr.words[3];
-	head->ip.check =
-		reject_fold(bpf_csum_diff(NULL, 0, (void *)&head->ip, sizeof(head->ip), 0));
-	head->icmp.check = reject_fold(
+	head->ip.check = csum_fold(bpf_csum_diff(NULL, 0, (void *)&head->ip, sizeof(head->ip), 0));
+	head->icmp.check = csum_fold(
 		bpf_csum_diff(NULL, 0, (void *)&head->icmp, sizeof(head->icmp), inner_sum));
 	return bpf_skb_store_bytes(skb, parse_l3_off(flow), head, sizeof(*head),
 				   BPF_F_RECOMPUTE_CSUM);
@@ -195,13 +182,13 @@ static __always_inline long reject_write6(struct __sk_buff *skb, const struct fl
 	head->ip.version = 6;
 	head->ip.payload_len = bpf_htons(n_payload);
 	head->ip.nexthdr = IPPROTO_ICMPV6;
-	head->ip.hop_limit = REJECT_TTL;
+	head->ip.hop_limit = OWN_TTL;
 	__builtin_memcpy(&head->ip.saddr, &flow->daddr, sizeof(head->ip.saddr));
 	__builtin_memcpy(&head->ip.daddr, &flow->saddr, sizeof(head->ip.daddr));
 	inner_sum = bpf_csum_diff(NULL, 0, (void *)&head->ip.saddr,
 				  sizeof(head->ip.saddr) + sizeof(head->ip.daddr), inner_sum);
 	inner_sum = bpf_csum_diff(NULL, 0, pseudo, sizeof(pseudo), inner_sum);
-	head->icmp.check = reject_fold(
+	head->icmp.check = csum_fold(
 		bpf_csum_diff(NULL, 0, (void *)&head->icmp, sizeof(head->icmp), inner_sum));
 	return bpf_skb_store_bytes(skb, parse_l3_off(flow), head, sizeof(*head),
 				   BPF_F_RECOMPUTE_CSUM);

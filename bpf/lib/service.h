@@ -20,6 +20,13 @@ static __always_inline const struct lb_frontend *service_frontend_get(const stru
 	return bpf_map_lookup_elem(&cilium_lb_services, &key);
 }
 
+static __always_inline bool service_is_node_port(__be16 port)
+{
+	__u16 number = bpf_ntohs(port);
+
+	return number >= node_config.node_port_min && number <= node_config.node_port_max;
+}
+
 /* Every port of the address that is no service's: NULL, or an entry with LB_FRONTEND_F_WILDCARD. */
 static __always_inline const struct lb_frontend *service_wildcard_get(const struct addr *addr)
 {
@@ -142,8 +149,8 @@ static __always_inline void service_affinity_set(const struct lb_frontend *front
 
 /*
  * A back end for a new connection of the flow, whose destination is the front end: its id, or 0 where
- * there is none. client: as in struct lb_affinity_key. is_hashed: the flow has a source port, and decides
- * where the set stays the same, by Maglev's table where the front end says so; without, flow may be NULL.
+ * there is none. client: as in struct lb_affinity_key. is_hashed: the flow has a source port, and its hash
+ * decides, by Maglev's table where the front end says so; else chance does, and flow may be NULL.
  */
 static __always_inline __u32 service_choose(const struct lb_frontend *frontend, enum lb_scope scope,
 					    const struct flow *flow, const struct addr *client,

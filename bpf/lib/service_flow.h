@@ -48,12 +48,11 @@ static __always_inline bool service_is_loopback(const struct packet *packet,
 /* NodePort on an address of another node: translated here, which saves the way there. */
 static __noinline const struct lb_frontend *service_surrogate_get(const struct packet *packet)
 {
-	__u16 port = bpf_ntohs(packet->flow.dport);
 	const struct lb_frontend *frontend;
 	const struct ipcache_info *info;
 	struct addr any = {};
 
-	if (port < node_config.node_port_min || port > node_config.node_port_max)
+	if (!service_is_node_port(packet->flow.dport))
 		return NULL;
 	info = ipcache_get(&packet->flow.daddr);
 	if (!info || !(info->flags & IPCACHE_F_REMOTE_NODE))
@@ -122,11 +121,6 @@ static __always_inline int service_enter(const struct packet *packet,
 
 /* ---- the entry ---- */
 
-static __always_inline bool service_is_opening(const struct flow *flow)
-{
-	return (flow->tcp_flags & (CT_TCP_SYN | CT_TCP_ACK)) == CT_TCP_SYN;
-}
-
 /* The connection between the packet's sender, or its receiver, and a front end. NULL: none. */
 static __always_inline struct ct_entry *service_entry_get(struct ct_key *key,
 							  const struct flow *flow)
@@ -181,7 +175,7 @@ static __noinline bool service_collides(const struct packet *packet,
 	side = ct_source_side(&other->flow);
 	if (entry->generation[side] != packet->generation[SRC])
 		return false;
-	if (service_is_opening(flow) && ct_entry_closing(entry))
+	if (flow_is_opening(flow) && ct_entry_closing(entry))
 		return false;
 	return !(entry->flags & CT_F_SERVICE) || entry->service_port != flow->dport ||
 	       !addr_equal(&entry->service_addr, &flow->daddr);
@@ -248,7 +242,7 @@ static __always_inline int service_continue(struct packet *packet,
 					    const struct lb_frontend *frontend, enum lb_scope scope)
 {
 	const struct flow *flow = &packet->flow;
-	bool is_opening = service_is_opening(flow);
+	bool is_opening = flow_is_opening(flow);
 	const struct lb_backend *backend;
 	struct ct_entry *entry;
 	struct ct_key key;

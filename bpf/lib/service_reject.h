@@ -17,7 +17,7 @@ static __noinline int service_reject(struct __sk_buff *skb, const struct packet 
 	if (reject_unreachable(skb) < 0)
 		return TC_ACT_SHOT;
 	/* No other program has to make anything of it. */
-	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+	packet_mark_done(skb);
 	return is_endpoint ? bpf_redirect_peer(skb->ifindex, 0) : bpf_redirect(skb->ifindex, 0);
 }
 

@@ -30,25 +30,6 @@ static __always_inline struct addr addr_of_v4(__be32 word)
 	return addr;
 }
 
-static __always_inline bool addr_is_mapped(const struct addr *addr)
-{
-	return !addr->halves[0] && addr->words[2] == bpf_htonl(0xffff);
-}
-
-/* 0.0.0.0 or :: */
-static __always_inline bool addr_is_any(const struct addr *addr)
-{
-	return !addr->halves[0] && !addr->words[3] &&
-	       (!addr->words[2] || addr->words[2] == bpf_htonl(0xffff));
-}
-
-static __always_inline bool addr_is_loopback(const struct addr *addr)
-{
-	if (addr_is_mapped(addr))
-		return addr->bytes[12] == 127;
-	return !addr->halves[0] && !addr->words[2] && addr->words[3] == bpf_htonl(1);
-}
-
 /* TCP or UDP; 0: no service has such ports. */
 static __always_inline __u8 socket_protocol(__u32 protocol)
 {
@@ -108,13 +89,6 @@ static __always_inline const struct lb_frontend *socket_surrogate_get(bool v6, _
 	return service_frontend_get(&any, port, protocol);
 }
 
-static __always_inline bool port_is_node_port(__be16 port)
-{
-	__u16 number = bpf_ntohs(port);
-
-	return number >= node_config.node_port_min && number <= node_config.node_port_max;
-}
-
 /* A NodePort on an address that has no entry of its own: of another node, or the host's loopback. */
 static __always_inline const struct lb_frontend *
 socket_node_port_get(const struct addr *addr, __be16 port, __u8 protocol, bool is_host)
@@ -122,7 +96,7 @@ socket_node_port_get(const struct addr *addr, __be16 port, __u8 protocol, bool i
 	const struct lb_frontend *frontend;
 	const struct ipcache_info *info;
 
-	if (!port_is_node_port(port))
+	if (!service_is_node_port(port))
 		return NULL;
 	frontend = socket_surrogate_get(!addr_is_mapped(addr), port, protocol);
 	if (!frontend || (is_host && addr_is_loopback(addr)))

@@ -11,9 +11,6 @@
 #define XDP_L4_OFF4 (ETH_HLEN + sizeof(struct iphdr))
 #define XDP_L4_OFF6 (ETH_HLEN + sizeof(struct ipv6hdr))
 
-#define XDP_AF_INET  2
-#define XDP_AF_INET6 10
-
 /* NULL where the frame ends before len bytes from off on. */
 static __always_inline void *xdp_at(const struct xdp_md *ctx, __u32 off, __u32 len)
 {
@@ -68,7 +65,7 @@ static __always_inline bool xdp_parse6(const struct xdp_md *ctx, struct flow *fl
 		return false;
 	addr_set_words(&flow->saddr, ip6->saddr.in6_u.u6_addr32);
 	addr_set_words(&flow->daddr, ip6->daddr.in6_u.u6_addr32);
-	if (parse_is_mapped(&flow->saddr) || parse_is_mapped(&flow->daddr))
+	if (addr_is_mapped(&flow->saddr) || addr_is_mapped(&flow->daddr))
 		return false;
 	flow->flags = FLOW_F_IPV6;
 	flow->protocol = ip6->nexthdr;
@@ -135,13 +132,13 @@ static __always_inline bool xdp_route(struct xdp_md *ctx, const struct flow *flo
 	fib->dport = flow->dport;
 	fib->tot_len = flow->end - flow->l3_off + n_extra;
 	if (flow->flags & FLOW_F_IPV6) {
-		fib->family = XDP_AF_INET6;
+		fib->family = AF_INET6;
 		for (int i = 0; i < 4; i++) {
 			fib->ipv6_src[i] = flow->saddr.words[i];
 			fib->ipv6_dst[i] = flow->daddr.words[i];
 		}
 	} else {
-		fib->family = XDP_AF_INET;
+		fib->family = AF_INET;
 		fib->ipv4_src = flow->saddr.words[3];
 		fib->ipv4_dst = flow->daddr.words[3];
 	}
@@ -155,7 +152,10 @@ static __always_inline void xdp_set_macs(struct ethhdr *eth, const struct bpf_fi
 	__builtin_memcpy(eth->h_source, fib->smac, ETH_ALEN);
 }
 
-/* One hop less; addresses and their sum were, or will be, done with. */
+/* What a TTL of one less, the first of two bytes, changes the IPv4 header's checksum by. */
+#define XDP_HOP_DIFF4 ((__u16)~bpf_htons(0x0100))
+
+/* The addresses of the flow to, one hop less, and the checksum of the header. */
 static __always_inline bool xdp_write4(const struct xdp_md *ctx, const struct flow *from,
 				       const struct flow *to)
 {
@@ -168,8 +168,7 @@ static __always_inline bool xdp_write4(const struct xdp_md *ctx, const struct fl
 	diff = xdp_sum_addr(diff, &from->daddr, &to->daddr, false);
 	ip->saddr = to->saddr.words[3];
 	ip->daddr = to->daddr.words[3];
-	/* ttl is the first of two bytes. */
-	ip->check = xdp_sum_apply(ip->check, diff + (__u16)~bpf_htons(0x0100));
+	ip->check = xdp_sum_apply(ip->check, diff + XDP_HOP_DIFF4);
 	ip->ttl--;
 	return true;
 }

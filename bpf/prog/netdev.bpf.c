@@ -121,7 +121,7 @@ static __noinline int netdev_send_direct(struct __sk_buff *skb, struct packet *p
 	} else {
 		ret = netdev_route(skb, packet);
 	}
-	skb->mark = (skb->mark & ~MARK_MAGIC_MASK) | MARK_MAGIC_SNAT_DONE;
+	packet_mark_done(skb);
 	return ret;
 }
 

@@ -28,7 +28,7 @@ static __always_inline int pod_resolve_self(struct __sk_buff *skb, struct packet
 	}
 	entry = ct_find(&packet->flow);
 	/* Nobody opens anything to it. */
-	if (!entry || !(entry->flags & CT_F_LOOPBACK) || service_is_opening(&packet->flow) ||
+	if (!entry || !(entry->flags & CT_F_LOOPBACK) || flow_is_opening(&packet->flow) ||
 	    !ct_entry_matches(entry, packet, ct_source_side(&packet->flow)))
 		return DROP(POD, STALE_OR_UNROUTABLE_IP);
 	return 0;

@@ -10,8 +10,6 @@
 
 char _license[] SEC("license") __weak = "Dual BSD/GPL";
 
-#define FAMILY_IPV4 2 /* AF_INET */
-
 /* Each word by itself: the kernel refuses other widths at some of these members. */
 #define READ(member)         (*(const volatile __u32 *)&(member))
 #define WRITE(member, value) (*(volatile __u32 *)&(member) = (value))
@@ -60,14 +58,22 @@ static __always_inline bool remember(const struct lb_socket_key *key, const stru
 	const struct lb_socket *before = bpf_map_lookup_elem(&cilium_lb_reverse_sk, key);
 
 	if (before && before->backend == now->backend && before->frontend == now->frontend &&
-	    before->addr.halves[0] == now->addr.halves[0] &&
-	    before->addr.halves[1] == now->addr.halves[1])
+	    addr_equal(&before->addr, &now->addr))
 		return true;
 	return !bpf_map_update_elem(&cilium_lb_reverse_sk, key, now, BPF_ANY);
 }
 
-/* connect(), or sendto() of a datagram. */
-static __always_inline int translate(struct bpf_sock_addr *ctx, bool v6)
+/* A socket that is connected anew, to what had been the back end of a service for it, means that by itself. */
+static __always_inline void forget(struct bpf_sock_addr *ctx, const struct lb_socket *direct)
+{
+	struct lb_socket_key key = {.addr = direct->addr, .port = direct->port};
+
+	key.cookie = bpf_get_socket_cookie(ctx);
+	bpf_map_delete_elem(&cilium_lb_reverse_sk, &key);
+}
+
+/* connect(), or sendto() of a datagram, which connects nothing. */
+static __always_inline int translate(struct bpf_sock_addr *ctx, bool v6, bool connects)
 {
 	__u8 protocol = socket_protocol(READ(ctx->protocol));
 	struct lb_socket_key key = {};
@@ -84,8 +90,11 @@ static __always_inline int translate(struct bpf_sock_addr *ctx, bool v6)
 				&caller))
 		return SOCKET_GO_ON;
 	frontend = socket_frontend_get(&seen.addr, seen.port, protocol, caller.is_host);
-	if (!frontend || socket_skips(&caller, &seen.addr, seen.port, protocol))
+	if (!frontend || socket_skips(&caller, &seen.addr, seen.port, protocol)) {
+		if (connects)
+			forget(ctx, &seen);
 		return SOCKET_GO_ON;
+	}
 	if (!frontend->service)
 		return refuse(&caller);
 	seen.backend = service_choose(frontend, LB_SCOPE_INTERNAL, NULL, &caller.client, false);
@@ -130,22 +139,22 @@ static __always_inline int protect(struct bpf_sock *ctx, const struct addr *addr
 
 SEC("cgroup/connect4") int cil_sock4_connect(struct bpf_sock_addr *ctx)
 {
-	return translate(ctx, false);
+	return translate(ctx, false, true);
 }
 
 SEC("cgroup/connect6") int cil_sock6_connect(struct bpf_sock_addr *ctx)
 {
-	return translate(ctx, true);
+	return translate(ctx, true, true);
 }
 
 SEC("cgroup/sendmsg4") int cil_sock4_sendmsg(struct bpf_sock_addr *ctx)
 {
-	return translate(ctx, false);
+	return translate(ctx, false, false);
 }
 
 SEC("cgroup/sendmsg6") int cil_sock6_sendmsg(struct bpf_sock_addr *ctx)
 {
-	return translate(ctx, true);
+	return translate(ctx, true, false);
 }
 
 SEC("cgroup/recvmsg4") int cil_sock4_recvmsg(struct bpf_sock_addr *ctx)
@@ -192,7 +201,7 @@ SEC("cgroup/sock_release") int cil_sock_release(struct bpf_sock *ctx)
 	struct lb_socket_key key = {};
 	__be32 last;
 
-	if (READ(ctx->family) == FAMILY_IPV4) {
+	if (READ(ctx->family) == AF_INET) {
 		last = READ(ctx->dst_ip4);
 		branch_mark(last, 4);
 		key.addr = addr_of_v4(last);

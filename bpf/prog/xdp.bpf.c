@@ -25,18 +25,7 @@ static __always_inline int xdp_send(struct xdp_md *ctx, const struct bpf_fib_loo
 	return fib->ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(fib->ifindex, 0);
 }
 
-/* Whether frames may be handed to the device, which came by another. */
-static __always_inline bool xdp_takes(const struct xdp_md *ctx, const struct bpf_fib_lookup *fib)
-{
-	const struct device_info *device;
-
-	if (likely(fib->ifindex == ctx->ingress_ifindex))
-		return true;
-	device = bpf_map_lookup_elem(&cilium_devices, &fib->ifindex);
-	return device && device->flags & DEVICE_F_XDP;
-}
-
-/* Of a device that takes frames; NULL: the frame has to go on to tc. */
+/* Of a device that frames may be handed to; NULL: the frame has to go on to tc. */
 static __always_inline const struct device_info *xdp_device(const struct xdp_md *ctx,
 							    const struct bpf_fib_lookup *fib)
 {
@@ -45,6 +34,11 @@ static __always_inline const struct device_info *xdp_device(const struct xdp_md 
 	if (!device || (fib->ifindex != ctx->ingress_ifindex && !(device->flags & DEVICE_F_XDP)))
 		return NULL;
 	return device;
+}
+
+static __always_inline bool xdp_takes(const struct xdp_md *ctx, const struct bpf_fib_lookup *fib)
+{
+	return likely(fib->ifindex == ctx->ingress_ifindex) || xdp_device(ctx, fib);
 }
 
 /* ---- to back ends that answer by themselves ---- */
@@ -94,18 +88,6 @@ static __always_inline int xdp_dsr(struct xdp_md *ctx, struct packet *packet,
 }
 
 /* ---- to back ends that answer to this node ---- */
-
-/* As nat_is_still_here(). */
-static __always_inline bool xdp_has_addr(const struct device_info *device, const struct addr *addr,
-					 bool ipv6)
-{
-	const struct endpoint_info *owner;
-
-	if (likely(addr_equal(addr, ipv6 ? &device->addr6 : &device->addr4)))
-		return true;
-	owner = endpoint_get(addr);
-	return owner && endpoint_is_host(owner);
-}
 
 /* Whether the way back leads to the connection of the flow, which is from client to back end. */
 static __always_inline bool xdp_nat_is_ours(const struct flow *flow, const struct ct_entry *ct)
@@ -158,7 +140,7 @@ static __always_inline int xdp_snat(struct xdp_md *ctx, struct packet *packet,
 	__be16 port;
 
 	/* A port is searched for in tc. */
-	if (service_is_opening(from))
+	if (flow_is_opening(from))
 		return XDP_PASS;
 	ct = xdp_connection(packet, true);
 	if (!ct || ct->service_port != from->dport ||
@@ -171,7 +153,8 @@ static __always_inline int xdp_snat(struct xdp_md *ctx, struct packet *packet,
 	if (!xdp_route(ctx, to, 0, &fib))
 		return XDP_PASS;
 	device = xdp_device(ctx, &fib);
-	if (!device || !xdp_has_addr(device, &to->saddr, packet_is_ipv6(packet)))
+	if (!device ||
+	    !endpoint_is_node_address(&to->saddr, device_own_addr(device, packet_is_ipv6(packet))))
 		return XDP_PASS;
 	if (!xdp_write(ctx, from, to, &fib))
 		return DROP(XDP, ERROR_WRITING_TO_PACKET);

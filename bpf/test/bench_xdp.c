@@ -5,22 +5,17 @@
  * reflector: the best of many short, interleaved rounds, as others may be at work on the machine. Needs root.
  */
 #include <linux/if_link.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "bpf/test/bench_sender.h"
 #include "bpf/test/xdp_world.h"
 #include "bench_xdp.skel.h"
 
 #define N_ROUNDS  7
 #define N_PACKETS 60000
-#define N_FLOWS   1024 /* a power of two */
-#define BATCH     64
 
 struct bench {
 	const char *name;
@@ -69,12 +64,6 @@ static struct bench benches[] = {
 
 #define N_BENCHES (sizeof(benches) / sizeof(benches[0]))
 
-static void fail(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
 static struct node_config config_of(__u8 dispatch)
 {
 	struct node_config config = harness_config();
@@ -87,75 +76,36 @@ static struct node_config config_of(__u8 dispatch)
 	return config;
 }
 
-static __u64 n_received(struct bench_xdp_bpf *skel)
-{
-	int n_cpus = libbpf_num_possible_cpus();
-	__u64 values[CPUS_MAX], n = 0;
-	__u32 zero = 0;
-
-	if (n_cpus < 0 || n_cpus > CPUS_MAX ||
-	    bpf_map_lookup_elem(bpf_map__fd(skel->maps.bench_received), &zero, values))
-		fail("reading the count");
-	for (int i = 0; i < n_cpus; i++)
-		n += values[i];
-	return n;
-}
-
-static void send_all(struct bench_xdp_bpf *skel, const struct frame *frame, __u32 peer, int n)
-{
-	struct xdp_md md = {.data_end = frame->n_bytes, .ingress_ifindex = peer};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame->data, .data_size_in = frame->n_bytes,
-		    .ctx_in = &md, .ctx_size_in = sizeof(md), .repeat = n, .batch_size = BATCH,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES);
-
-	if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.bench_xdp_send), &opts))
-		fail("sending live frames");
-}
-
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec + now.tv_nsec / 1e9;
-}
-
 static void put_world(struct harness *harness, const struct bench *bench)
 {
 	harness_reset(harness);
 	xdp_world_put_service(harness, bench->flags, 0);
-	for (__u16 i = 0; !(bench->flags & LB_FRONTEND_F_DSR) && i < N_FLOWS; i++) {
+	for (__u16 i = 0; !(bench->flags & LB_FRONTEND_F_DSR) && i < SENDER_FLOWS; i++) {
 		struct frame_spec spec = bench->spec;
 
-		spec.sport = 1024 + i;
+		spec.sport = SENDER_PORT + i;
 		xdp_world_put_connection(harness, &spec, 40000 + i);
 	}
 }
 
-static double measure(struct harness *harness, struct bench_xdp_bpf *skel,
-		      const struct bench *bench, __u32 peer)
+static double measure(struct harness *harness, struct sender *sender, const struct bench *bench)
 {
-	int program = bpf_program__fd(bench->bare ? skel->progs.bench_xdp_tx
+	int program = bpf_program__fd(bench->bare ? sender->skel->progs.bench_xdp_tx
 						  : harness->skel->progs.cil_xdp_entry);
-	struct frame_spec spec = bench->spec;
-	struct frame frame;
 	double start, rate;
 	__u64 n;
 
 	put_world(harness, bench);
-	frame_build(&frame, &spec);
-	memcpy(skel->bss->bench_frame, frame.data, sizeof(skel->bss->bench_frame));
-	skel->bss->bench_flow_mask = N_FLOWS - 1;
-	skel->bss->bench_sport_off = 14 + (strchr(spec.src, ':') ? 40 : 20);
+	sender_set_frame(sender, &bench->spec);
 	if (bpf_xdp_attach(IFINDEX_NODE, program, XDP_FLAGS_DRV_MODE, NULL))
-		fail("attaching to the node's device");
-	send_all(skel, &frame, peer, N_FLOWS * 8); /* opens the entries */
-	n = n_received(skel);
-	start = seconds();
-	send_all(skel, &frame, peer, N_PACKETS);
-	rate = (n_received(skel) - n) / (seconds() - start);
+		sender_fail("attaching to the node's device");
+	sender_open_flows(sender);
+	n = sender_n_received(sender);
+	start = sender_seconds();
+	sender_send(sender, N_PACKETS);
+	rate = (sender_n_received(sender) - n) / (sender_seconds() - start);
 	if (bpf_xdp_detach(IFINDEX_NODE, XDP_FLAGS_DRV_MODE, NULL))
-		fail("detaching");
+		sender_fail("detaching");
 	return rate;
 }
 
@@ -176,10 +126,10 @@ static void set_up(void)
 	};
 
 	if (unshare(CLONE_NEWNET))
-		fail("a network namespace of its own");
+		sender_fail("a network namespace of its own");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (system(commands[i]))
-			fail(commands[i]);
+			sender_fail(commands[i]);
 }
 
 static int compare(const void *a, const void *b)
@@ -190,10 +140,9 @@ static int compare(const void *a, const void *b)
 
 int main(void)
 {
-	struct bench_xdp_bpf *skel;
+	struct sender sender;
 	struct harness harness[2] = {}; /* by enum dsr_dispatch */
 	double bare;
-	__u32 peer;
 
 	set_up();
 	xdp_world_init();
@@ -202,15 +151,11 @@ int main(void)
 
 		harness_load(&harness[dispatch], &config);
 	}
-	skel = bench_xdp_bpf__open_and_load();
-	peer = if_nametoindex("node_peer");
-	if (!skel || bpf_xdp_attach(peer, bpf_program__fd(skel->progs.bench_xdp_receive),
-				    XDP_FLAGS_DRV_MODE, NULL))
-		fail("attaching to the sender's device");
+	sender_init(&sender, "node_peer");
 	for (int round = 0; round < N_ROUNDS; round++)
 		for (size_t i = 0; i < N_BENCHES; i++)
 			benches[i].rates[round] =
-				measure(&harness[benches[i].dispatch], skel, &benches[i], peer);
+				measure(&harness[benches[i].dispatch], &sender, &benches[i]);
 	for (size_t i = 0; i < N_BENCHES; i++)
 		qsort(benches[i].rates, N_ROUNDS, sizeof(double), compare);
 	bare = benches[0].rates[N_ROUNDS - 1];

@@ -10,33 +10,16 @@
 #include <cmocka.h>
 
 #include "bpf/test/cases.h"
+#include "bpf/test/dsr_frames.h"
 #include "bpf/test/probe.h"
 #include "packet_probe.skel.h"
 
-#define VIP4     "192.0.2.80"
-#define VIP6     "2001:db8::80"
-#define BACKEND4 "10.244.7.7"
-#define BACKEND6 "fd00:7::7"
 #define ANSWERED 1
 
-/* Port 80 of VIP4 and VIP6. */
-static const uint8_t option4[] = {0x9a, 8, 0, 80, 192, 0, 2, 80};
-/* From the header's length on, as struct frame_spec has it. */
-static const uint8_t option6[] = {2, 0x1b, 20, 0, 80, 0, 0, 0x20, 0x01, 0x0d, 0xb8, 0,
-				  0, 0,    0,  0, 0,  0, 0, 0,    0,    0,    0x80};
-
-#define TCP4                                                                             \
-	.src = WORLD4, .dst = VIP4, .protocol = IPPROTO_TCP, .sport = 1234, .dport = 80, \
-	.tcp_flags = TCP_SYN
-#define TCP6                                                                             \
-	.src = WORLD6, .dst = VIP6, .protocol = IPPROTO_TCP, .sport = 1234, .dport = 80, \
-	.tcp_flags = TCP_SYN
-#define UDP4    TCP4, .protocol = IPPROTO_UDP
-#define UDP6    TCP6, .protocol = IPPROTO_UDP
-#define SENT4   .dst = BACKEND4, .dport = 8080
-#define SENT6   .dst = BACKEND6, .dport = 8080
-#define OPTION4 .n_options = 2, .options = option4
-#define OPTION6 .extension = IPPROTO_DSTOPTS, .options = option6
+#define TCP4 VIP_TCP4, .tcp_flags = TCP_SYN
+#define TCP6 VIP_TCP6, .tcp_flags = TCP_SYN
+#define UDP4 TCP4, .protocol = IPPROTO_UDP
+#define UDP6 TCP6, .protocol = IPPROTO_UDP
 
 static struct probe_run forward_frame(const struct node_config *config, const struct frame *frame,
 				      const char *backend)
@@ -103,7 +86,7 @@ static void other_options(struct harness *harness)
 	struct probe_run run;
 
 	memset(all, 1, sizeof(all));
-	memcpy(all, option4, sizeof(option4));
+	memcpy(all, dsr_option4, sizeof(dsr_option4));
 	expected.options = all;
 	expect(&harness->config, &spec, &expected);
 	spec.n_options = 9;
@@ -241,7 +224,7 @@ static void expect_found(struct harness *harness, const struct frame_spec *spec,
 
 static void found(struct harness *harness)
 {
-	uint8_t bytes4[sizeof(option4)], bytes6[sizeof(option6)];
+	uint8_t bytes4[sizeof(dsr_option4)], bytes6[sizeof(dsr_option6)];
 	const struct frame_spec found4 = {TCP4, SENT4, OPTION4}, found6 = {UDP6, SENT6, OPTION6};
 	const struct frame_spec others[] = {
 		{TCP4},
@@ -253,8 +236,8 @@ static void found(struct harness *harness)
 		{TCP6, .extension = IPPROTO_DSTOPTS, .options = bytes6},
 	};
 
-	memcpy(bytes4, option4, sizeof(option4));
-	memcpy(bytes6, option6, sizeof(option6));
+	memcpy(bytes4, dsr_option4, sizeof(dsr_option4));
+	memcpy(bytes6, dsr_option6, sizeof(dsr_option6));
 	bytes4[1] = 7;
 	bytes6[2] = 18;
 	expect_found(harness, &found4, true);

@@ -105,12 +105,9 @@ static void from_pods(struct harness *harness)
 	service_world_routes();
 	for (int i = 0; i < 2; i++) {
 		const struct service_addrs *w = &service_addrs[i];
-		struct service_connection c = {.w = w,
-					       .client = w->a,
-					       .front = w->cluster,
-					       .front_port = SERVICE_PORT,
-					       .backend = w->b};
+		struct service_connection c = service_from_a(w, 0);
 
+		c.backend = w->b;
 		each(harness, c, pod_to_pod);
 		c.type = LB_TYPE_LOAD_BALANCER;
 		c.front = w->balancer;
@@ -243,41 +240,33 @@ static void legacy(struct node_config *config)
 }
 
 /* Through the stack; the last program before the pod gives the front end's address. */
-static void pod_to_pod_stack(struct harness *harness, const struct service_connection *c)
+static void stack_to_pod(struct harness *harness, const struct service_connection *c,
+			 enum test_program first, struct leg last)
 {
 	service_begin(harness, c);
-	service_leg(harness, &(struct leg){.in = service_asked(c, TCP_SYN),
-					   .out = service_asked_backend(c, TCP_SYN)});
-	service_leg(harness, &(struct leg){.program = TO_CONTAINER,
-					   .in = service_hop(service_asked_backend(c, TCP_SYN))});
-	service_leg(harness, &(struct leg){.ifindex = IFINDEX_B,
-					   .in = service_answered(c, TCP_SYN | TCP_ACK)});
-	service_leg(
-		harness,
-		&(struct leg){.program = TO_CONTAINER,
-			      .ifindex = IFINDEX_A,
-			      .in = service_hop(service_answered(c, TCP_SYN | TCP_ACK)),
-			      .out = service_hop(service_answered_front(c, TCP_SYN | TCP_ACK))});
-	service_check_entries(harness, c, CT_F_SERVICE);
-}
-
-static void outside_to_pod_stack(struct harness *harness, const struct service_connection *c)
-{
-	service_begin(harness, c);
-	service_leg(harness, &(struct leg){.program = FROM_NETDEV,
+	service_leg(harness, &(struct leg){.program = first,
 					   .in = service_asked(c, TCP_SYN),
 					   .out = service_asked_backend(c, TCP_SYN)});
 	service_leg(harness, &(struct leg){.program = TO_CONTAINER,
 					   .in = service_hop(service_asked_backend(c, TCP_SYN))});
 	service_leg(harness, &(struct leg){.ifindex = IFINDEX_B,
 					   .in = service_answered(c, TCP_SYN | TCP_ACK)});
-	service_leg(
-		harness,
-		&(struct leg){.program = TO_NETDEV,
-			      .mark = MARK_SENT_ON,
-			      .in = service_hop(service_answered(c, TCP_SYN | TCP_ACK)),
-			      .out = service_hop(service_answered_front(c, TCP_SYN | TCP_ACK))});
+	last.in = service_hop(service_answered(c, TCP_SYN | TCP_ACK));
+	last.out = service_hop(service_answered_front(c, TCP_SYN | TCP_ACK));
+	service_leg(harness, &last);
 	service_check_entries(harness, c, CT_F_SERVICE);
+}
+
+static void pod_to_pod_stack(struct harness *harness, const struct service_connection *c)
+{
+	stack_to_pod(harness, c, FROM_CONTAINER,
+		     (struct leg){.program = TO_CONTAINER, .ifindex = IFINDEX_A});
+}
+
+static void outside_to_pod_stack(struct harness *harness, const struct service_connection *c)
+{
+	stack_to_pod(harness, c, FROM_NETDEV,
+		     (struct leg){.program = TO_NETDEV, .mark = MARK_SENT_ON});
 }
 
 static void outside_to_remote_stack(struct harness *harness, const struct service_connection *c)
@@ -306,12 +295,9 @@ static void through_the_stack(struct harness *harness)
 	service_world_routes();
 	for (int i = 0; i < 2; i++) {
 		const struct service_addrs *w = &service_addrs[i];
-		struct service_connection c = {.w = w,
-					       .client = w->a,
-					       .front = w->cluster,
-					       .front_port = SERVICE_PORT,
-					       .backend = w->b};
+		struct service_connection c = service_from_a(w, 0);
 
+		c.backend = w->b;
 		each(harness, c, pod_to_pod_stack);
 		/* Not to itself: the stack would not let it back. */
 		c.backend = w->a;
@@ -350,12 +336,9 @@ static void by_endpoint_routes(struct harness *harness)
 	service_world_routes();
 	for (int i = 0; i < 2; i++) {
 		const struct service_addrs *w = &service_addrs[i];
-		struct service_connection c = {.w = w,
-					       .client = w->a,
-					       .front = w->cluster,
-					       .front_port = SERVICE_PORT,
-					       .backend = w->b};
+		struct service_connection c = service_from_a(w, 0);
 
+		c.backend = w->b;
 		each(harness, c, pod_to_pod);
 		c.backend = w->host;
 		each(harness, c, pod_to_host_routed);

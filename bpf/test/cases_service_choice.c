@@ -159,7 +159,7 @@ static void algorithms_of(struct harness *harness, const struct service_addrs *w
 	service_put_second(harness, &c);
 	for (__u16 port = 1; port <= 64; port++)
 		n_first += service_sent_to(harness, &c, port, TCP_SYN) == 70;
-	assert_in_range(n_first, 10, 54); /* in 10⁻⁸ of all runs it is not */
+	assert_in_range(n_first, 10, 54); /* the seeds are given: the same in each run */
 	/* The table says who, not the slots; the same for the same packet. */
 	service_put_front_again(harness, &c, 0, 0, LB_ALGORITHM_MAGLEV);
 	for (int i = 0; i < MAGLEV_SIZE; i++)

@@ -10,41 +10,17 @@
 #include "bpf/test/cases.h"
 #include "bpf/test/xdp_world.h"
 
-/* Port 80 of the VIPs: see cases_dsr.c. */
-static const uint8_t option4[] = {0x9a, 8, 0, 80, 192, 0, 2, 80};
-static const uint8_t option6[] = {2, 0x1b, 20, 0, 80, 0, 0, 0x20, 0x01, 0x0d, 0xb8, 0,
-				  0, 0,    0,  0, 0,  0, 0, 0,    0,    0,    0x80};
-
-#define TCP4                                                                             \
-	.src = WORLD4, .dst = VIP4, .protocol = IPPROTO_TCP, .sport = 1234, .dport = 80, \
-	.tcp_flags = TCP_ACK
-#define TCP6                                                                             \
-	.src = WORLD6, .dst = VIP6, .protocol = IPPROTO_TCP, .sport = 1234, .dport = 80, \
-	.tcp_flags = TCP_ACK
+#define TCP4    VIP_TCP4, .tcp_flags = TCP_ACK
+#define TCP6    VIP_TCP6, .tcp_flags = TCP_ACK
 #define UDP4    TCP4, .protocol = IPPROTO_UDP
 #define UDP6    TCP6, .protocol = IPPROTO_UDP
 #define SYN     .tcp_flags = TCP_SYN
-#define SENT4   .dst = BACKEND4, .dport = 8080
-#define SENT6   .dst = BACKEND6, .dport = 8080
-#define OPTION4 .n_options = 2, .options = option4
-#define OPTION6 .extension = IPPROTO_DSTOPTS, .options = option6
 #define GATEWAY .src_mac = NODE_MAC, .dst_mac = GATEWAY_MAC, .ttl = 63
 
 #define EXTERNAL LB_FRONTEND_F_EXTERNAL
 #define DIRECT   (LB_FRONTEND_F_EXTERNAL | LB_FRONTEND_F_DSR)
 
 #define NAT_PORT 40000
-
-static void node_port(struct node_config *config)
-{
-	config->enable_node_port = 1;
-	config->reject_without_backend = 1;
-	config->node_port_min = 30000;
-	config->node_port_max = 32767;
-	config->ct_timeout_service_tcp = 8000;
-	config->ct_timeout_service_tcp_closing = 10;
-	config->ct_timeout_service_any = 60;
-}
 
 static void no_node_port(struct node_config *config)
 {
@@ -53,7 +29,6 @@ static void no_node_port(struct node_config *config)
 
 static void ipip(struct node_config *config)
 {
-	node_port(config);
 	config->dsr_dispatch = DSR_DISPATCH_IPIP;
 }
 
@@ -446,16 +421,16 @@ static void off(struct harness *harness)
 }
 
 static const struct scenario scenarios[] = {
-	{"XDP: direct return by options", node_port, direct_options},
-	{"XDP: options and the MTU", node_port, direct_options_mtu},
-	{"XDP: direct return keeps its back end", node_port, direct_keeps_backend},
-	{"XDP: SNAT", node_port, snat},
-	{"XDP: SNAT of what is not known", node_port, snat_unknown},
-	{"XDP: SNAT touches both entries", node_port, snat_touches},
-	{"XDP: what is left to tc", node_port, left_to_tc},
-	{"XDP: ways out", node_port, ways},
-	{"XDP: drops", node_port, drops},
-	{"XDP: events of drops", node_port, drop_events},
+	{"XDP: direct return by options", NULL, direct_options},
+	{"XDP: options and the MTU", NULL, direct_options_mtu},
+	{"XDP: direct return keeps its back end", NULL, direct_keeps_backend},
+	{"XDP: SNAT", NULL, snat},
+	{"XDP: SNAT of what is not known", NULL, snat_unknown},
+	{"XDP: SNAT touches both entries", NULL, snat_touches},
+	{"XDP: what is left to tc", NULL, left_to_tc},
+	{"XDP: ways out", NULL, ways},
+	{"XDP: drops", NULL, drops},
+	{"XDP: events of drops", NULL, drop_events},
 	{"XDP: direct return by IPIP", ipip, direct_ipip},
 	{"XDP: IPIP and the MTU", ipip, direct_ipip_mtu},
 	{"XDP: nothing is served", no_node_port, off},

@@ -16,10 +16,9 @@
 #include "bpf/test/cases.h"
 #include "bpf/test/xdp_world.h"
 
-#define N_PACKETS   800
-#define L3_OFF      14
-#define MAGLEV_SIZE 251
-#define NAT_PORT    40000
+#define N_PACKETS 800
+#define L3_OFF    14
+#define NAT_PORT  40000
 
 static unsigned int seed = 1;
 
@@ -29,24 +28,8 @@ static unsigned int draw(unsigned int n)
 	return (seed >> 16) % n;
 }
 
-static void options(struct node_config *config)
-{
-	config->enable_node_port = 1;
-	config->reject_without_backend = 1;
-	config->node_port_min = 30000;
-	config->node_port_max = 32767;
-	config->maglev_size = MAGLEV_SIZE;
-	config->maglev_seed[0] = 17;
-	config->maglev_seed[1] = 42;
-	config->ct_timeout_service_tcp = 8000;
-	config->ct_timeout_service_tcp_closing = 10;
-	config->ct_timeout_service_any = 60;
-	config->dsr_dispatch = DSR_DISPATCH_OPTION;
-}
-
 static void ipip(struct node_config *config)
 {
-	options(config);
 	config->dsr_dispatch = DSR_DISPATCH_IPIP;
 }
 
@@ -184,7 +167,7 @@ static void alike(struct harness *harness)
 }
 
 static const struct scenario scenarios[] = {
-	{"XDP and tc alike, options", options, alike},
+	{"XDP and tc alike, options", NULL, alike},
 	{"XDP and tc alike, IPIP", ipip, alike},
 };
 

@@ -9,15 +9,11 @@
 #pragma once
 
 #include "abi/lb.h"
+#include "bpf/test/dsr_frames.h"
 #include "bpf/test/harness.h"
 
 #define GATEWAY_MAC "02:00:00:00:fe:01"
 #define NODE_MAC    "02:00:00:00:fe:02" /* of device 130 */
-
-#define VIP4     "192.0.2.80"
-#define VIP6     "2001:db8::80"
-#define BACKEND4 "10.244.7.7"
-#define BACKEND6 "fd00:7::7"
 
 #define XDP_WORLD_SERVICE 7
 #define XDP_WORLD_BACKEND 70 /* … 4 and 6 behind it: of IPv4 and IPv6 */

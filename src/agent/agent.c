@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "src/agent/agent_events.h"
-#include "src/agent/backend_health_file.h"
+#include "src/agent/agent_services.h"
 #include "src/agent/backend_probe.h"
 #include "src/agent/conntrack_gc.h"
 #include "src/agent/endpoint_history.h"
@@ -226,12 +226,6 @@ static void log_problem(const struct source_problem *problem, void *data)
 		    "correct the file; what it last said stays in force");
 }
 
-/* Nothing can be written, and the agent does without. */
-static bool is_full(const GError *cause)
-{
-	return cause->code == ENOSPC || cause->code == EDQUOT || cause->code == EROFS;
-}
-
 static int read_manifests(struct agent *agent, GError **error)
 {
 	g_autofree char *kept_path =
@@ -250,7 +244,7 @@ static int read_manifests(struct agent *agent, GError **error)
 		goods = kept_policies_take(agent->kept_policies);
 		directory_set_keeper(agent->source, goods, kept_policies_note,
 				     agent->kept_policies);
-	} else if (is_full(cause)) {
+	} else if (state_dir_is_full(cause)) {
 		log_error("agent", "Policies are not kept for the next agent", "error=%s hint=%s",
 			  cause->message, "make room in lib-dir and restart the agent");
 	} else {
@@ -260,28 +254,6 @@ static int read_manifests(struct agent *agent, GError **error)
 	directory_set_controller(agent->source, controller_new(agent->controllers,
 							       "manifest-directory", "source", 0));
 	directory_start(agent->source);
-	return 0;
-}
-
-/* A full disk is no reason not to start: those who ask for services are told. */
-static int read_services(struct agent *agent, GError **error)
-{
-	g_autofree char *path =
-		g_build_filename(agent->settings->lib_dir, "state", "services", NULL);
-	g_autoptr(GError) cause = NULL;
-
-	backend_health_file_load(agent->run_state, agent->store, &agent->tables, agent->problems);
-	agent->service_requests = service_requests_new(agent->loop, agent->store, &agent->tables,
-						       path, agent->problems, &cause);
-	if (agent->service_requests)
-		return 0;
-	if (!is_full(cause)) {
-		g_propagate_error(error, g_steal_pointer(&cause));
-		return -EIO;
-	}
-	table_set_synced(agent->tables.service_requests);
-	log_error("agent", "No services can be made by hand", "error=%s hint=%s", cause->message,
-		  "make room in lib-dir and restart the agent");
 	return 0;
 }
 
@@ -386,27 +358,6 @@ static void set_policy_parts(struct agent *agent)
 		agent->reconcilers, agent->settings->enable_endpoint_lockdown_on_policy_overflow);
 }
 
-static void set_service_parts(struct agent *agent)
-{
-	struct service_settings services;
-
-	service_settings_get(agent->settings, &services);
-	reconcilers_set_maglev(agent->reconcilers, services.maglev_size, services.maglev_seed);
-}
-
-static void on_backend_gone(const struct lb_backend_gone *gone, void *data)
-{
-	socket_end_backend(data, gone->id);
-}
-
-static void set_socket_parts(struct agent *agent)
-{
-	if (!agent->datapath_config.node.enable_socket_lb)
-		return;
-	agent->socket_end = socket_end_new(agent);
-	reconcilers_set_backend_observer(agent->reconcilers, on_backend_gone, agent->socket_end);
-}
-
 /* First what is wanted, then away with what is not; both while packets flow. */
 static int apply_plan(struct agent *agent, GError **error)
 {
@@ -424,8 +375,7 @@ static int apply_plan(struct agent *agent, GError **error)
 	agent->reconcilers = reconcilers_new(agent->store, &agent->tables, agent->datapath);
 	policy_activation_watch(agent->activation);
 	set_policy_parts(agent);
-	set_service_parts(agent);
-	set_socket_parts(agent);
+	agent_services_set_up(agent);
 	agent->map_events = map_events_new(agent->settings);
 	reconcilers_set_write_observer(agent->reconcilers, map_events_record, agent->map_events);
 	reconcilers_set_controllers(agent->reconcilers, agent->controllers,
@@ -485,44 +435,6 @@ static int serve_metrics(struct agent *agent, GError **error)
 	return 0;
 }
 
-static bool save_backend_health(void *data)
-{
-	struct agent *agent = data;
-	g_autoptr(GError) error = NULL;
-
-	if (!backend_health_file_save(agent->run_state, &agent->tables, &error))
-		return true;
-	log_warning("health",
-		    "The next agent will not know which back ends are down, will try again",
-		    "error=%s", error->message);
-	return false;
-}
-
-static void probe_backends(struct agent *agent)
-{
-	agent->backend_probes = backend_probes_new(&(const struct backend_probes_parts){
-		.loop = agent->loop,
-		.store = agent->store,
-		.tables = &agent->tables,
-		.controller = controller_new(agent->controllers, "backend-probes", "health", 0),
-		.save = save_backend_health,
-		.data = agent,
-	});
-}
-
-/* What load balancers outside ask, once there is something to tell. */
-static int serve_services(struct agent *agent, GError **error)
-{
-	if (agent->settings->enable_health_check_nodeport)
-		agent->service_health = service_health_new(
-			agent->loop, agent->store, &agent->tables,
-			controller_new(agent->controllers, "health-check-node-ports", "health", 0));
-	agent->kube_proxy_healthz = kube_proxy_healthz_new(agent);
-	probe_backends(agent);
-	store_settle(agent->store);
-	return 0;
-}
-
 static int give_up_privileges(struct agent *agent, GError **error)
 {
 	int err = privilege_finish(
@@ -543,7 +455,7 @@ static const struct step {
 	{"listening on the API socket", "listen", listen_early},
 	{"reading identities", "identities", make_tables},
 	{"reading manifests", "manifests", read_manifests},
-	{"reading services made by hand", "services", read_services},
+	{"reading services made by hand", "services", agent_services_read},
 	{"reading masquerading ranges", "masqueradingRanges", read_masquerade_file},
 	{"reading devices", "devices", watch_devices},
 	{"restoring endpoints", "restore", restore},
@@ -552,14 +464,18 @@ static const struct step {
 	{"applying the plan", "plan", apply_plan},
 	{"serving the API", "initAPI", serve},
 	{"serving metrics", "metrics", serve_metrics},
-	{"answering about services", "serviceHealth", serve_services},
+	{"answering about services", "serviceHealth", agent_services_serve},
 	{"giving up privileges", "privileges", give_up_privileges},
 };
 
 static void warn_no_effect(const struct config_value *value, void *data)
 {
-	log_warning("config", "This version does not act on the key", "key=%s value=%s place=%s",
-		    value->key, value->text, value->place);
+	if (value->has_effect)
+		log_warning("config", "A key has no effect beside kube-proxy-replacement",
+			    "key=%s value=%s place=%s", value->key, value->text, value->place);
+	else
+		log_warning("config", "This version does not act on the key",
+			    "key=%s value=%s place=%s", value->key, value->text, value->place);
 }
 
 static void warn_old_word(const char *key, const char *hint, void *data)

@@ -412,8 +412,11 @@ void config_foreach_without_effect(const struct config *config,
 {
 	for (size_t i = 0; i < option_n(); i++) {
 		struct config_value value = describe(config->entries, i);
+		const struct option *option = option_get(i);
 
-		if (option_get(i)->state == OPTION_STATE_LATER && value.differs)
+		if (value.differs &&
+		    (option->state == OPTION_STATE_LATER ||
+		     service_settings_is_overridden(&config->settings, option->key)))
 			fn(&value, data);
 	}
 }

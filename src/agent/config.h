@@ -302,7 +302,10 @@ void config_foreach(const struct config *config,
 /* The value of the key as it was read last, in force or not. 0 or −ENOENT. */
 NODISCARD int config_find_configured(const struct config *config, const char *key,
 				     struct config_value *ret_value);
-/* Keys without effect in this version whose value is not the default: for the log and the status. */
+/*
+ * Keys whose value is not the default and that have no effect, in this version or (has_effect is set) beside another
+ * key: for the log and the status.
+ */
 void config_foreach_without_effect(const struct config *config,
 				   void (*fn)(const struct config_value *value, void *data),
 				   void *data);

@@ -12,8 +12,9 @@
 /* What becomes of what does not fit. */
 enum room {
 	ROOM_CONNECTIONS, /* the kernel forgets what was not used for longest; a collection may help */
-	ROOM_CLIENTS,     /* the kernel forgets likewise */
-	ROOM_POLICY,      /* what is new is refused */
+	ROOM_CLIENTS,     /* the kernel forgets likewise, here and below */
+	ROOM_SOCKETS,
+	ROOM_POLICY, /* what is new is refused */
 	ROOM_SERVICES,
 };
 
@@ -25,6 +26,8 @@ static const struct {
 			      "find who opens so many with `cilium bpf ct list global`"},
 	[ROOM_CLIENTS] = {"A map is full: what was not used for longest is forgotten",
 			  "find the clients with `cilium bpf lb list --affinity`"},
+	[ROOM_SOCKETS] = {"A map is full: what was not used for longest is forgotten",
+			  "find the sockets with `cilium bpf socknat list`"},
 	[ROOM_POLICY] = {"A map is nearly full: a policy that does not fit has no effect",
 			 "select fewer peers, or fewer ports, in policies"},
 	[ROOM_SERVICES] = {"A map is nearly full: a service that does not fit is not served",
@@ -50,7 +53,7 @@ static const struct {
 	{PLAN_MAP_cilium_lb_maglev, ROOM_SERVICES, "bpf-lb-maglev-map-max"},
 	{PLAN_MAP_cilium_lb_source_range, ROOM_SERVICES, "bpf-lb-source-range-map-max"},
 	{PLAN_MAP_cilium_lb_affinity, ROOM_CLIENTS, "bpf-lb-affinity-map-max"},
-	{PLAN_MAP_cilium_lb_reverse_sk, ROOM_CLIENTS, "bpf-sock-rev-map-max"},
+	{PLAN_MAP_cilium_lb_reverse_sk, ROOM_SOCKETS, "bpf-sock-rev-map-max"},
 };
 
 struct map_pressure {

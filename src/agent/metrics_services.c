@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include "src/agent/backend_probe.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/lb.h"
 #include "src/model/service.h"
 #include "src/store/keyed_set.h"

@@ -8,6 +8,7 @@
 #include "src/base/intern.h"
 #include "src/model/cidr_group.h"
 #include "src/model/endpoint.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/service.h"
 
 static bool is_failing(enum plan_map map, const void *key, size_t n_bytes, void *data)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "src/base/clock.h"
@@ -269,6 +270,51 @@ static void port_moves(void **state)
 	assert_false(controller_is_failing(world->controller));
 }
 
+static void on_tick(uv_timer_t *timer)
+{
+}
+
+/* Who cannot be accepted does not keep the agent busy, and is when there is a descriptor again. */
+static void no_descriptors(void **state)
+{
+	struct world *world = *state;
+	uint16_t port = free_port();
+	/* Before there are none left. */
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_port = htons(port),
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+	int64_t end_ns = clock_monotonic_ns() + NSEC_PER_SEC / 2;
+	struct rlimit before, none;
+	unsigned int n_turns = 0;
+	uv_timer_t timer;
+	ssize_t n = -1;
+	char byte;
+
+	put(world, "web", "80/TCP/4", port, 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	uv_timer_init(&world->loop, &timer);
+	uv_timer_start(&timer, on_tick, 50, 50);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(send(fd, request, strlen(request), 0), (ssize_t)strlen(request));
+	for (; clock_monotonic_ns() < end_ns; n_turns++)
+		uv_run(&world->loop, UV_RUN_ONCE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_in_range(n_turns, 1, 200);
+	for (end_ns += 10 * NSEC_PER_SEC; n < 0 && clock_monotonic_ns() < end_ns;) {
+		uv_run(&world->loop, UV_RUN_ONCE);
+		n = recv(fd, &byte, 1, MSG_DONTWAIT);
+	}
+	assert_int_equal(n, 1);
+	close(fd);
+	uv_close((uv_handle_t *)&timer, NULL);
+	uv_run(&world->loop, UV_RUN_NOWAIT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +323,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(port_of_another, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(port_of_another_is_given_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(port_moves, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(no_descriptors, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -201,6 +201,21 @@ void service_settings_check(const struct settings *settings, GString *problems)
 				   "\"disabled\"");
 }
 
+bool service_settings_is_overridden(const struct settings *settings, const char *key)
+{
+	/* On by themselves: who says false is not heard where everything is on. */
+	static const char *const switched_off[] = {"enable-external-ips", "enable-host-port",
+						   "enable-session-affinity", NULL};
+	static const char *const switched_on[] = {"enable-node-port", "bpf-lb-sock", NULL};
+	struct service_settings services;
+
+	service_settings_get(settings, &services);
+	if (services.replaces_kube_proxy)
+		return g_strv_contains(switched_off, key);
+	return settings->kube_proxy_replacement == KUBE_PROXY_REPLACEMENT_DISABLED &&
+	       g_strv_contains(switched_on, key);
+}
+
 void service_settings_foreach_warning(const struct settings *settings,
 				      void (*fn)(const char *key, const char *hint, void *data),
 				      void *data)

@@ -34,6 +34,8 @@ void service_settings_get(const struct settings *settings, struct service_settin
 
 /* Adds a line to problems for each pair of keys that do not fit each other; texts too. */
 void service_settings_check(const struct settings *settings, GString *problems);
+/* Whether kube-proxy-replacement decides what the key, whose value is not its default, would: it has no effect. */
+bool service_settings_is_overridden(const struct settings *settings, const char *key);
 /* What is accepted and should be written otherwise: one sentence a call. */
 void service_settings_foreach_warning(const struct settings *settings,
 				      void (*fn)(const char *key, const char *hint, void *data),

@@ -156,6 +156,40 @@ static void test_warnings(void **state)
 	config_free(config);
 }
 
+static void add_key(const struct config_value *value, void *data)
+{
+	g_string_append_printf(data, "%s%s ", value->key, value->has_effect ? "" : "!");
+}
+
+/* A key that another one decides is not accepted in silence. */
+static void test_overridden(void **state)
+{
+	static const struct {
+		const char *words, *keys;
+	} cases[] = {
+		{"--kube-proxy-replacement=true --enable-external-ips=false "
+		 "--enable-host-port=false --enable-session-affinity=false --enable-node-port",
+		 "enable-external-ips enable-host-port enable-session-affinity "},
+		{"--kube-proxy-replacement=disabled --enable-node-port --bpf-lb-sock "
+		 "--enable-host-port=false",
+		 "enable-node-port bpf-lb-sock "},
+		{"--enable-node-port --bpf-lb-sock --enable-external-ips=false "
+		 "--enable-session-affinity=false",
+		 ""},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GString) keys = g_string_new("");
+		g_autoptr(GError) error = NULL;
+		struct config *config = NULL;
+
+		assert_int_equal(load(cases[i].words, &config, &error), 0);
+		config_foreach_without_effect(config, add_key, keys);
+		assert_string_equal(keys->str, cases[i].keys);
+		config_free(config);
+	}
+}
+
 /* What the programs are told. */
 static void test_wiring(void **state)
 {
@@ -252,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_mode),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_overridden),
 		cmocka_unit_test(test_wiring),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_plan),

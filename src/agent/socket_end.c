@@ -57,10 +57,18 @@ static int open_map(struct socket_end *socket_end)
 	return err;
 }
 
+static void release(struct socket_end *socket_end)
+{
+	g_hash_table_unref(socket_end->kill.backends);
+	g_clear_pointer(&socket_end->kill.namespaces, g_ptr_array_unref);
+	bpf_map_close(&socket_end->map);
+}
+
 static void begin(struct socket_end *socket_end)
 {
 	const struct agent *agent = socket_end->agent;
 	GPtrArray *namespaces = NULL;
+	g_autoptr(GError) error = NULL;
 
 	if (open_map(socket_end)) {
 		g_hash_table_remove_all(socket_end->pending);
@@ -76,7 +84,12 @@ static void begin(struct socket_end *socket_end)
 	socket_end->done = 0;
 	socket_end->datapath = agent->datapath;
 	socket_end->wait_programs = agent->datapath->ops->wait_programs;
-	socket_end->thread = g_thread_new("socket-end", run, socket_end);
+	socket_end->thread = g_thread_try_new("socket-end", run, socket_end, &error);
+	if (socket_end->thread)
+		return;
+	log_warning("datapath", "Sockets of removed back ends stay open", "error=%s",
+		    error->message);
+	release(socket_end);
 }
 
 static void report(struct socket_end *socket_end)
@@ -100,9 +113,7 @@ static void finish(struct socket_end *socket_end)
 	g_thread_join(g_steal_pointer(&socket_end->thread));
 	report(socket_end);
 	g_clear_pointer(&socket_end->result.problem, g_free);
-	g_hash_table_unref(socket_end->kill.backends);
-	g_clear_pointer(&socket_end->kill.namespaces, g_ptr_array_unref);
-	bpf_map_close(&socket_end->map);
+	release(socket_end);
 }
 
 static void on_wakeup(uv_async_t *wakeup)

@@ -37,6 +37,11 @@ struct state_dir *state_dir_new(const char *path, GError **error)
 	return dir;
 }
 
+bool state_dir_is_full(const GError *error)
+{
+	return error->code == ENOSPC || error->code == EDQUOT || error->code == EROFS;
+}
+
 void state_dir_free(struct state_dir *dir)
 {
 	if (!dir)

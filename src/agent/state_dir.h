@@ -22,6 +22,8 @@ struct state_dir;
 
 /* Makes the directory and its parents. NULL and *error. */
 struct state_dir *state_dir_new(const char *path, GError **error);
+/* Of an error of these calls: nothing can be written, and an agent may do without the directory. */
+bool state_dir_is_full(const GError *error);
 void state_dir_free(struct state_dir *dir); /* takes NULL; gives the lock up */
 
 /* Locks the directory for this process. −EBUSY, with who has it: another agent runs on this state. */

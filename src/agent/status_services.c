@@ -38,8 +38,8 @@ static const char *xdp_text(uint32_t ifindex)
 struct devices {
 	const struct agent *agent;
 	json_t *list;
-	const char
-		*direct; /* the first with a default route, where answers of other nodes come in */
+	/* The first with a default route, where answers of other nodes come in; NULL: none. */
+	const char *direct;
 };
 
 static bool append_device(const struct row *row, void *data)

@@ -62,10 +62,10 @@ static void decode_address(const struct field *parent, struct addr *ret_addr)
 	struct addr addr;
 
 	if (text && addr_parse(text, &addr) == 0 && !addr_is_zero(&addr) &&
-	    !addr_equal(&addr, &none4))
+	    !addr_equal(&addr, &none4) && !addr_is_group(&addr))
 		*ret_addr = addr;
 	else if (text)
-		field_want(&field, "an IPv4 or IPv6 address other than 0.0.0.0 and ::");
+		field_want(&field, "an IPv4 or IPv6 address, not 0.0.0.0, :: or that of a group");
 }
 
 static void decode_frontend(const struct field *root, struct service_request *request)

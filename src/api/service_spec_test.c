@@ -106,23 +106,34 @@ static const struct {
 	{"{\"frontend-address\": {}}",
 	 "frontend-address.ip: is missing; frontend-address.port: is missing"},
 	{"{\"frontend-address\": {\"ip\": \"0.0.0.0\", \"port\": 0}}",
-	 "frontend-address.ip: got \"0.0.0.0\", want an IPv4 or IPv6 address other than 0.0.0.0 "
-	 "and ::; "
+	 "frontend-address.ip: got \"0.0.0.0\", want an IPv4 or IPv6 address, not 0.0.0.0, :: or "
+	 "that of a group; "
 	 "frontend-address.port: got the number 0, want a number from 1 to 65535"},
 	{"{\"frontend-address\": {\"ip\": \"::\", \"port\": 65536, \"scope\": \"internal\", "
 	 "\"protocol\": \"ICMP\"}}",
-	 "frontend-address.ip: got \"::\", want an IPv4 or IPv6 address other than 0.0.0.0 and ::; "
+	 "frontend-address.ip: got \"::\", want an IPv4 or IPv6 address, not 0.0.0.0, :: or that "
+	 "of a group; "
 	 "frontend-address.port: "
 	 "got "
 	 "the number 65536, want a number from 1 to 65535; frontend-address.protocol: got "
 	 "\"ICMP\", "
 	 "want TCP, UDP or SCTP; frontend-address.scope: got \"internal\", want external, which "
 	 "serves clients inside as well"},
+	{"{\"frontend-address\": {\"ip\": \"224.0.0.1\", \"port\": 1}}",
+	 "frontend-address.ip: got \"224.0.0.1\", want an IPv4 or IPv6 address, not 0.0.0.0, :: or "
+	 "that of a group"},
+	{"{\"frontend-address\": {\"ip\": \"ff02::1\", \"port\": 1}}",
+	 "frontend-address.ip: got \"ff02::1\", want an IPv4 or IPv6 address, not 0.0.0.0, :: or "
+	 "that of a group"},
+	{BACKENDS("{\"ip\": \"255.255.255.255\", \"port\": 1}"),
+	 "backend-addresses[0].ip: got \"255.255.255.255\", want an IPv4 or IPv6 address, not "
+	 "0.0.0.0, :: or that of a group"},
 	{BACKENDS("{}"),
 	 "backend-addresses[0].ip: is missing; backend-addresses[0].port: is missing"},
 	{"{\"frontend-address\": {\"ip\": \"x\", \"port\": 80}, \"backend-addresses\": "
 	 "[{\"ip\": \"10.0.0.1\", \"port\": 80}]}",
-	 "frontend-address.ip: got \"x\", want an IPv4 or IPv6 address other than 0.0.0.0 and ::"},
+	 "frontend-address.ip: got \"x\", want an IPv4 or IPv6 address, not 0.0.0.0, :: or that of "
+	 "a group"},
 	{BACKENDS("{\"ip\": \"fd00::1\", \"port\": 1}"),
 	 "backend-addresses[0].ip: is not of the front end's family"},
 	{BACKENDS("{\"ip\": \"10.0.0.2\", \"port\": 1, \"protocol\": \"UDP\"}"),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* explain: the programs in force are asked about a packet, and each step is told. */
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "src/cli/explain_agent.h"
 #include "src/cli/explain_party.h"
 #include "src/cli/explain_run.h"
+#include "src/cli/explain_service.h"
 #include "src/cli/map_dump.h"
 #include "src/cli/output.h"
 #include "src/model/icmp_type.h"
@@ -194,6 +196,19 @@ static int settle_host(struct explain_party *party, const struct explain_party *
 	return EXIT_SUCCESS;
 }
 
+/* What the host's sockets do is no program's that a packet meets. */
+static int check_sockets(const struct question *question)
+{
+	g_autofree char *why = NULL;
+
+	if (!question->from.is_host || question->to.is_host ||
+	    (question->frame.protocol != IPPROTO_TCP && question->frame.protocol != IPPROTO_UDP))
+		return EXIT_SUCCESS;
+	why = explain_service_at_socket(&question->to.addr[question->frame.v6],
+					htons(question->frame.dport), &agent);
+	return why ? cli_fail("%s", why) : EXIT_SUCCESS;
+}
+
 static void put_addr(uint8_t to[16], const struct addr *addr)
 {
 	size_t skipped = addr_is_v4(addr) ? 12 : 0;
@@ -215,6 +230,8 @@ static int parse_question(struct question *question)
 	if (!status)
 		status = choose_family(question);
 	v6 = question->frame.v6;
+	if (!status)
+		status = check_sockets(question);
 	if (!status)
 		status = settle_host(&question->from, &question->to, v6);
 	if (!status)

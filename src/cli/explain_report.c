@@ -108,15 +108,20 @@ static bool is_front_end(uint8_t service)
 	       service == EXPLAIN_SERVICE_NOBODY;
 }
 
-/* An address of the node may stand for an endpoint, whose masqueraded connection is answered. */
+/*
+ * An address of the node may stand for an endpoint, whose masqueraded connection is answered; not where it is a
+ * service's, whose back end the endpoint is.
+ */
 static json_t *destination_to_json(const struct explain_report *report,
 				   const struct explain_agent *agent)
 {
 	const struct explain_end *end = &report->ends[1];
-	uint16_t endpoint = end->where == EXPLAIN_THIS_NODE ? report->explain.dst_endpoint : 0;
+	bool is_service = is_front_end(report->explain.service);
+	uint16_t endpoint =
+		end->where == EXPLAIN_THIS_NODE && !is_service ? report->explain.dst_endpoint : 0;
 	json_t *json = end_to_json(end, endpoint ? 0 : report->explain.dst_identity, agent);
 
-	if (is_front_end(report->explain.service))
+	if (is_service)
 		json_object_set_new(json, "where", json_string("service"));
 	if (endpoint) {
 		json_object_set_new(json, "stands-for", json_integer(endpoint));

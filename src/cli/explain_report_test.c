@@ -9,6 +9,7 @@
 #include "abi/drop.h"
 #include "abi/event.h"
 #include "src/cli/explain_report.h"
+#include "src/cli/explain_service.h"
 
 /* ---- an agent that knows everything, or nothing ---- */
 
@@ -28,6 +29,8 @@ static const struct {
 	 "[{\"metadata\": {\"namespace\": \"shop\", \"name\": \"far\"}}]"},
 	{API_SERVICE_LIST, NULL, "frontend=10.96.0.1:80",
 	 "[{\"spec\": {\"flags\": {\"name\": \"web\", \"namespace\": \"shop\"}}}]"},
+	{API_HEALTHZ_GET, NULL, NULL,
+	 "{\"kube-proxy-replacement\": {\"features\": {\"socketLB\": {\"enabled\": true}}}}"},
 	{API_POLICY_RULES, NULL, "rule=77",
 	 "[{\"rule\": 77, \"policy\": \"CiliumNetworkPolicy/shop/web\", \"path\": "
 	 "\"spec.ingress[1]\","
@@ -349,7 +352,13 @@ static void test_service(void **state)
 	explain->backend_port = htons(8080);
 	explain->backend = 4;
 	check_service(&report, "\nservice     shop/web 10.96.0.1:80: would go to the back end "
-			       "10.0.0.2:8080, another connection perhaps to another\n");
+			       "10.0.0.2:8080; another connection perhaps to another\n");
+	explain->service_is_loopback = 1;
+	check_service(&report, "10.0.0.2:8080, which is the sender itself; another connection");
+	explain->service_is_loopback = 0;
+	/* An address of the node: the back end does not stand behind it as a masqueraded pod does. */
+	report.ends[1].where = EXPLAIN_THIS_NODE;
+	check_service(&report, ", a service, identity 301 (k8s:app=web)\nprogram ");
 	explain->service = EXPLAIN_SERVICE_KEPT;
 	explain->service_is_direct = 1;
 	check_service(&report,
@@ -361,7 +370,10 @@ static void test_service(void **state)
 	explain->service_is_loopback = 0;
 	explain->frontend_addr = addr("fd00::9");
 	explain->service = EXPLAIN_SERVICE_NOBODY;
+	explain->drop_reason = DROP_IS_A_CLUSTERIP;
 	explain->backend_port = 0;
+	check_service(&report, "\nservice     [fd00::9]:80: does not take this packet\n");
+	explain->drop_reason = DROP_SERVICE_BACKEND_NOT_FOUND;
 	check_service(&report,
 		      "\nservice     [fd00::9]:80: has no back end for this sender, who is "
 		      "told nothing\n");
@@ -373,12 +385,25 @@ static void test_service(void **state)
 	check_service(&report, "[fd00::9]:80: to the back end of a connection through it\n");
 }
 
+static void test_sockets(void **state)
+{
+	const struct explain_agent agent = {.ask = know}, ignorant = {.ask = know_nothing};
+	struct addr cluster_ip = addr("10.96.0.1"), other = addr("10.96.0.2");
+	g_autofree char *why = explain_service_at_socket(&cluster_ip, htons(80), &agent);
+
+	assert_true(g_str_has_prefix(why, "10.96.0.1:80 is the service shop/web: sockets"));
+	assert_null(explain_service_at_socket(&other, htons(80), &agent));
+	assert_null(explain_service_at_socket(&cluster_ip, htons(81), &agent));
+	assert_null(explain_service_at_socket(&cluster_ip, htons(80), &ignorant));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_service),      cmocka_unit_test(test_allowed),
-		cmocka_unit_test(test_default_deny), cmocka_unit_test(test_rules_that_refuse),
-		cmocka_unit_test(test_no_rules_yet), cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_sockets),           cmocka_unit_test(test_service),
+		cmocka_unit_test(test_allowed),           cmocka_unit_test(test_default_deny),
+		cmocka_unit_test(test_rules_that_refuse), cmocka_unit_test(test_no_rules_yet),
+		cmocka_unit_test(test_elsewhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,7 @@ void lb_view_ranges(const struct lb_view *view, lb_row_fn fn, void *data);
 /* "192.0.2.7 (service 7)" to "10.0.0.5:80/TCP, 3s ago"; now: CLOCK_MONOTONIC, seconds. */
 void lb_view_affinities(const struct lb_view *view, uint32_t now, lb_row_fn fn, void *data);
 /*
- * "[7]/v4" to "[1 1 2 …]", of front ends that choose by a table; id: of this one, 0: of all. Returns how many.
+ * "[7]/v4" to "[1 1 2 …]", of front ends that choose by a table; where clients inside have another than those outside,
+ * "[7]/v4/i" is theirs. id: of this one, 0: of all. Returns how many.
  */
 unsigned int lb_view_maglev(const struct lb_view *view, uint32_t id, lb_row_fn fn, void *data);

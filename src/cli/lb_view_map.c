@@ -143,6 +143,21 @@ static char *table_text(const struct lb_view *view, uint32_t set)
 	return g_string_free(text, FALSE);
 }
 
+/* Whether the set of that scope has a table, which fn is called with then. */
+static bool add_table(const struct lb_view *view, const struct frontend *frontend,
+		      enum lb_scope scope, lb_row_fn fn, void *data)
+{
+	char *text = table_text(view, lb_set_of(frontend, scope));
+
+	if (!text)
+		return false;
+	fn(g_strdup_printf("[%u]/%s%s", frontend->value.id,
+			   addr_is_v4(&frontend->key.addr) ? "v4" : "v6",
+			   scope == LB_SCOPE_INTERNAL ? "/i" : ""),
+	   text, data);
+	return true;
+}
+
 unsigned int lb_view_maglev(const struct lb_view *view, uint32_t id, lb_row_fn fn, void *data)
 {
 	g_autoptr(GPtrArray) list = frontends_by_id(view);
@@ -151,18 +166,14 @@ unsigned int lb_view_maglev(const struct lb_view *view, uint32_t id, lb_row_fn f
 	for (guint i = 0; i < list->len; i++) {
 		const struct frontend *frontend = list->pdata[i];
 		const struct lb_frontend *value = &frontend->value;
-		char *text;
 
 		if (value->algorithm != LB_ALGORITHM_MAGLEV ||
 		    value->flags & LB_FRONTEND_F_WILDCARD || (id && value->id != id))
 			continue;
-		text = table_text(view, lb_set_of(frontend, LB_SCOPE_EXTERNAL));
-		if (!text)
-			continue;
-		n++;
-		fn(g_strdup_printf("[%u]/%s", value->id,
-				   addr_is_v4(&frontend->key.addr) ? "v4" : "v6"),
-		   text, data);
+		n += add_table(view, frontend, LB_SCOPE_EXTERNAL, fn, data);
+		if (lb_set_of(frontend, LB_SCOPE_EXTERNAL) !=
+		    lb_set_of(frontend, LB_SCOPE_INTERNAL))
+			n += add_table(view, frontend, LB_SCOPE_INTERNAL, fn, data);
 	}
 	return n;
 }

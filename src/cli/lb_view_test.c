@@ -190,11 +190,12 @@ static void test_maglev(void **state)
 					   .type = LB_TYPE_CLUSTER_IP,
 					   .algorithm = LB_ALGORITHM_MAGLEV});
 	lb_view_sort(view);
-	assert_int_equal(lb_view_maglev(view, 0, add_row, text), 2);
+	assert_int_equal(lb_view_maglev(view, 0, add_row, text), 3);
 	assert_int_equal(lb_view_maglev(view, 8, add_row, text), 0);
-	assert_int_equal(lb_view_maglev(view, 2, add_row, text), 1);
+	assert_int_equal(lb_view_maglev(view, 2, add_row, text), 2);
 	assert_int_equal(lb_view_maglev(view, 1, add_row, text), 0);
-	assert_string_equal(text->str, "[2]/v4 | [3 2 3]\n[4]/v4 | [7 2 3]\n[2]/v4 | [3 2 3]\n");
+	assert_string_equal(text->str, "[2]/v4 | [3 2 3]\n[2]/v4/i | [7 2 3]\n[4]/v4 | [7 2 3]\n"
+				       "[2]/v4 | [3 2 3]\n[2]/v4/i | [7 2 3]\n");
 	lb_view_free(view);
 }
 

@@ -71,6 +71,13 @@ static void append_value(GString *out, const json_t *value, int indent)
 	g_string_append_c(out, '\n');
 }
 
+/* What is the first in an element of a list stands behind its "- ". */
+static void append_indent(GString *out, int indent)
+{
+	if (out->len < 2 || strcmp(out->str + out->len - 2, "- ") != 0)
+		g_string_append_printf(out, "%*s", indent, "");
+}
+
 static void append_object(GString *out, const json_t *json, int indent)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -84,9 +91,7 @@ static void append_object(GString *out, const json_t *json, int indent)
 
 		name = g_ptr_array_index(names, i);
 		text = json_string(name);
-		/* The first member stands behind the "- " of a list. */
-		if (!g_str_has_suffix(out->str, "- "))
-			g_string_append_printf(out, "%*s", indent, "");
+		append_indent(out, indent);
 		append_scalar(out, text);
 		json_decref(text);
 		g_string_append_c(out, ':');
@@ -105,8 +110,7 @@ static void append_block(GString *out, const json_t *json, int indent)
 	}
 	json_array_foreach(json, i, value)
 	{
-		if (!g_str_has_suffix(out->str, "- "))
-			g_string_append_printf(out, "%*s", indent, "");
+		append_indent(out, indent);
 		g_string_append(out, "- ");
 		if (is_block(value)) {
 			append_block(out, value, indent + 2);

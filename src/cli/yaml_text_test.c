@@ -39,9 +39,24 @@ static void test_cases(void **state)
 	}
 }
 
+/* The services of a large cluster: minutes where each line looks at all before it. */
+static void test_many(void **state)
+{
+	json_auto_t *json = json_array();
+	g_autoptr(GString) out = g_string_new(NULL);
+
+	for (int i = 0; i < 300000; i++)
+		json_array_append_new(json, json_pack("{s:i, s:[i]}", "id", i, "ports", i));
+	yaml_text_append(out, json);
+	assert_true(g_str_has_suffix(out->str, "\n- id: 299999\n  ports:\n  - 299999\n"));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_many),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -104,7 +104,14 @@ static void an_address_that_goes_leads_nowhere(void **state)
 	node_put(node, &web);
 	assert_int_equal(node_frontend(node, "10.96.0.1", 80)->service, 1);
 	assert_int_equal(node_frontend(node, "10.96.0.3", 80)->service, 0);
+	/* Nor does a change that fails, and is taken back, delete it too early. */
+	draft_backend(&web, "10.0.0.4", ALL);
+	fake_fail_write(node->dp, 1, EIO);
+	node_put(node, &web);
+	assert_int_equal(node_error(node), EIO);
+	assert_int_equal(node_frontend(node, "10.96.0.3", 80)->service, 0);
 	node_allow_deletion(node);
+	node_come_to_rest(node);
 	assert_null(node_frontend(node, "10.96.0.3", 80));
 	assert_int_equal(reconcilers_resync(node->reconcilers), 0);
 	node_free(node);

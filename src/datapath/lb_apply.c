@@ -159,6 +159,12 @@ static bool done_frontend_removed(struct lb_work *work, uint32_t index, const vo
 	return false;
 }
 
+/* It waits for deletion to be allowed, also where a work that has failed takes back what it did. */
+static bool was_closed(const struct kernel_frontend *frontend)
+{
+	return frontend->owner && !frontend->value.service;
+}
+
 /* From the end: what is removed gives its place to the last. */
 static void add_frontend_removals(struct lb_maps *maps, struct lb_work *work)
 {
@@ -171,7 +177,7 @@ static void add_frontend_removals(struct lb_maps *maps, struct lb_work *work)
 		if (!is_unwanted(work, frontend))
 			continue;
 		work->held |= !work->may_delete;
-		if (work->may_delete)
+		if (work->may_delete && (maps->deletion_allowed || !was_closed(frontend)))
 			lb_batch_add(maps, &owner, &frontend->key, NULL);
 	}
 }
@@ -218,7 +224,10 @@ static void add_coming_backends(struct lb_maps *maps, struct lb_work *work)
 	}
 }
 
-/* As they are to be in the end; those that have to stay for now take no new connection. */
+/*
+ * Back ends as they are to be in the end. One that is wanted no more, but may not be deleted yet, leaves the sets:
+ * it takes no new connection.
+ */
 static void add_final_backends(struct lb_maps *maps, struct lb_work *work)
 {
 	for (uint32_t i = 0; i < work->n_backends; i++) {
@@ -365,11 +374,16 @@ static void write_what_comes(struct lb_maps *maps, GPtrArray *works)
 	foreach_work(maps, works, note_turned);
 }
 
-static void remove_what_goes(struct lb_maps *maps, GPtrArray *works)
+static void remove_frontends(struct lb_maps *maps, GPtrArray *works)
 {
 	foreach_work(maps, works, leave_wildcards);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_services, true, done_frontend_removed);
 	run(maps, works, add_frontend_removals);
+}
+
+static void remove_what_goes(struct lb_maps *maps, GPtrArray *works)
+{
+	remove_frontends(maps, works);
 	lb_slots_apply(maps, works, false);
 	lb_batch_begin(maps, PLAN_MAP_cilium_lb_backends, false, done_backend);
 	run(maps, works, add_final_backends);
@@ -385,4 +399,10 @@ void lb_apply(struct lb_maps *maps, GPtrArray *works)
 	write_what_comes(maps, works);
 	remove_what_goes(maps, works);
 	memset(maps->n_pledged, 0, sizeof(maps->n_pledged));
+}
+
+void lb_apply_back(struct lb_maps *maps, GPtrArray *works)
+{
+	remove_frontends(maps, works);
+	lb_apply(maps, works);
 }

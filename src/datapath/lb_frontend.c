@@ -142,8 +142,8 @@ struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const stru
 
 /* ---- whose they are ---- */
 
-bool lb_service_has_frontend(const struct kernel_service *service,
-			     const struct kernel_frontend *frontend)
+static bool has_frontend(const struct kernel_service *service,
+			 const struct kernel_frontend *frontend)
 {
 	for (uint32_t i = 0; i < service->n_frontends; i++)
 		if (service->frontends[i] == frontend)
@@ -171,7 +171,7 @@ void lb_service_remove_frontend(struct kernel_service *service, struct kernel_fr
 static struct kernel_frontend *claim_wildcard(struct kernel_frontend *frontend,
 					      struct kernel_service *service)
 {
-	if (!lb_service_has_frontend(service, frontend)) {
+	if (!has_frontend(service, frontend)) {
 		lb_service_add_frontend(service, frontend);
 		frontend->n_refs++;
 	}
@@ -262,7 +262,7 @@ static bool make_way(struct lb_maps *maps, uint32_t id)
 	if (is_wanted_id(holder))
 		return false;
 	value = holder->value;
-	value.id = lb_number_take_frontend(maps, 0);
+	value.id = lb_number_take_frontend(maps);
 	if (holder->present && lb_write(maps, PLAN_MAP_cilium_lb_services, &holder->key, &value)) {
 		lb_number_put_frontend(maps, value.id);
 		return false;
@@ -281,7 +281,7 @@ static uint32_t choose_id(struct lb_maps *maps, const struct kernel_frontend *fr
 		lb_number_use_frontend(maps, wanted);
 		return wanted;
 	}
-	return id ? id : lb_number_take_frontend(maps, 0);
+	return id ? id : lb_number_take_frontend(maps);
 }
 
 static void take_id(struct lb_maps *maps, struct kernel_frontend *frontend, uint32_t id)

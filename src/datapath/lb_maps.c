@@ -56,7 +56,8 @@ static void free_parts(struct lb_maps *maps, struct kernel_service *service)
 	g_free(service);
 }
 
-void lb_service_free(struct lb_maps *maps, struct kernel_service *service)
+/* It is in the kernel no more, and the plan has it not. */
+static void forget_service(struct lb_maps *maps, struct kernel_service *service)
 {
 	g_hash_table_remove(maps->unwanted, service);
 	g_hash_table_remove(maps->failing, service);
@@ -132,7 +133,7 @@ static void end_work(struct lb_maps *maps, struct lb_work *work)
 		lb_note_success(maps, work);
 	lb_work_free(maps, work);
 	if (is_done(service) && !service->failing)
-		lb_service_free(maps, service);
+		forget_service(maps, service);
 }
 
 /* Front ends that are not as wanted make the rest worth nothing: the service becomes what it was. */
@@ -155,7 +156,7 @@ static void take_back(struct lb_maps *maps, GPtrArray *works, GPtrArray *rows)
 	}
 	if (!backs->len)
 		return;
-	lb_apply(maps, backs);
+	lb_apply_back(maps, backs);
 	for (guint i = 0; i < backs->len; i++)
 		lb_work_free(maps, backs->pdata[i]);
 	/* What this made room for is what did not fit. */

@@ -309,6 +309,48 @@ static void a_row_of_another_key_keeps_the_numbers(void **state)
 	node_free(node);
 }
 
+static void assert_no_stranger(void *data)
+{
+	const struct node *node = data;
+	const struct lb_frontend *frontend = node_frontend(node, "10.96.0.2", 80);
+	const struct lb_backend *backend;
+	struct addr theirs = addr_of("10.0.0.9");
+
+	if (!frontend)
+		return;
+	for (uint32_t i = 0; i < node_n_slots(node, LB_SET(frontend->service, 0)); i++) {
+		backend = node_backend(node, node_slot(node, LB_SET(frontend->service, 0), i));
+		assert_non_null(backend);
+		assert_true(addr_equal(&backend->addr, &theirs));
+	}
+}
+
+/* Also where the service becomes what it was, as a write has failed. */
+static void an_address_that_comes_leads_to_no_stranger(void **state)
+{
+	for (unsigned int n = 0; n < 12; n++) {
+		struct draft web, other;
+		struct node *node = node_with_web(&web);
+		struct txn *txn = txn_new(node->store);
+
+		draft_init(&other, "other");
+		draft_frontend(&other, "10.96.0.1", 0);
+		draft_frontend(&other, "10.96.0.2", 0);
+		draft_frontend(&other, "10.96.0.3", 0);
+		draft_backend(&other, "10.0.0.9", ALL);
+		txn_remove(txn, node->tables.lb_services, web.key, strlen(web.key));
+		txn_put(txn, node->tables.lb_services, &draft_row(&other)->row);
+		txn_commit(txn);
+		fake_set_write_observer(node->dp, assert_no_stranger, node);
+		fake_fail_write(node->dp, n, EIO);
+		store_settle(node->store);
+		node_come_to_rest(node);
+		assert_int_equal(node_error(node), 0);
+		assert_entries(node, 3, 1, 1, 1);
+		node_free(node);
+	}
+}
+
 /* ---- what others are told ---- */
 
 static void count_gone(const struct lb_backend_gone *gone, void *data)
@@ -403,6 +445,7 @@ int main(void)
 		cmocka_unit_test(a_front_end_moves_without_a_gap),
 		cmocka_unit_test(a_front_end_that_moves_leads_to_no_stranger),
 		cmocka_unit_test(a_row_of_another_key_keeps_the_numbers),
+		cmocka_unit_test(an_address_that_comes_leads_to_no_stranger),
 		cmocka_unit_test(back_ends_that_go_are_told),
 		cmocka_unit_test(services_are_shown_with_their_numbers),
 		cmocka_unit_test(writes_are_told),

@@ -46,7 +46,6 @@ void lb_numbers_settle(struct lb_maps *maps)
 	if (!numbers->last_backend)
 		return;
 	numbers->backends_wrapped = numbers->last_backend > UINT32_MAX - 2 * BACKENDS_SKIPPED;
-	numbers->services_wrapped = numbers->last_service == SERVICE_MAX;
 	numbers->last_backend += BACKENDS_SKIPPED;
 }
 
@@ -152,15 +151,13 @@ void lb_number_put_frontend(struct lb_maps *maps, uint32_t id)
 		*word_of(numbers, id) &= ~(1U << id % 32);
 }
 
-uint32_t lb_number_take_frontend(struct lb_maps *maps, uint32_t wanted)
+uint32_t lb_number_take_frontend(struct lb_maps *maps)
 {
 	struct lb_numbers *numbers = &maps->numbers;
-	uint32_t id = wanted;
 
-	while (!id || lb_number_has_frontend(maps, id)) {
+	do
 		numbers->last_frontend = numbers->last_frontend % (FRONTEND_IDS - 1) + 1;
-		id = numbers->last_frontend;
-	}
-	lb_number_use_frontend(maps, id);
-	return id;
+	while (lb_number_has_frontend(maps, numbers->last_frontend));
+	lb_number_use_frontend(maps, numbers->last_frontend);
+	return numbers->last_frontend;
 }

@@ -191,8 +191,6 @@ struct lb_maps {
 
 /* The plan's row of it has changed, or what fails is tried again: works at all of them. */
 void lb_maps_apply(struct lb_maps *maps, GPtrArray *services);
-/* It is in the kernel no more, and the plan has it not. */
-void lb_service_free(struct lb_maps *maps, struct kernel_service *service);
 struct kernel_service *lb_service_new_unwanted(struct lb_maps *maps, uint32_t number);
 
 /* ---- lb_number.c ---- */
@@ -206,8 +204,7 @@ void lb_number_adopt_backend(struct lb_maps *maps, uint32_t id);
 void lb_numbers_settle(struct lb_maps *maps);
 uint32_t lb_number_take_service(struct lb_maps *maps);
 uint32_t lb_number_take_backend(struct lb_maps *maps);
-/* wanted: 0 is any. What is in use is not given. */
-uint32_t lb_number_take_frontend(struct lb_maps *maps, uint32_t wanted);
+uint32_t lb_number_take_frontend(struct lb_maps *maps);
 bool lb_number_has_frontend(const struct lb_maps *maps, uint32_t id);
 void lb_number_put_frontend(struct lb_maps *maps, uint32_t id);
 void lb_number_use_frontend(struct lb_maps *maps, uint32_t id);
@@ -227,8 +224,6 @@ struct kernel_service *lb_frontend_find_service(struct lb_maps *maps, const stru
 						bool by_backends);
 /* Front ends of the target become the service's, as far as no other wants them. */
 void lb_frontend_claim(struct lb_maps *maps, struct lb_work *work);
-bool lb_service_has_frontend(const struct kernel_service *service,
-			     const struct kernel_frontend *frontend);
 void lb_service_add_frontend(struct kernel_service *service, struct kernel_frontend *frontend);
 void lb_service_remove_frontend(struct kernel_service *service, struct kernel_frontend *frontend);
 /* What the kernel is to have, with an id. */
@@ -265,6 +260,11 @@ uint32_t *lb_service_slots(const struct kernel_service *service, enum lb_set_kin
 
 /* All steps, of all works at a time. A work that fails takes no further step. */
 void lb_apply(struct lb_maps *maps, GPtrArray *works);
+/*
+ * The same for works whose targets are what was in force before a failure: front ends that came go first, as they
+ * would lead to back ends that were never theirs.
+ */
+void lb_apply_back(struct lb_maps *maps, GPtrArray *works);
 struct lb_source_range_key lb_range_key(uint32_t number, const struct cidr *range);
 
 /* ---- lb_slots.c ---- */
@@ -323,8 +323,6 @@ void lb_begin_run(struct lb_maps *maps);
 void lb_end_run(struct lb_maps *maps, const GError *cause);
 void lb_note_failure(struct lb_maps *maps, const struct lb_work *work);
 void lb_note_success(struct lb_maps *maps, const struct lb_work *work);
-/* Free with g_free. */
-char *lb_service_describe(const struct kernel_service *service);
 /* Whether it may be applied when something has been deleted. */
 bool lb_error_is_room(int error);
 /* For map events; value may be NULL: removed. */

@@ -15,7 +15,8 @@ bool lb_error_is_room(int error)
 
 /* ---- texts ---- */
 
-char *lb_service_describe(const struct kernel_service *service)
+/* Free with g_free. */
+static char *describe(const struct kernel_service *service)
 {
 	if (service->wanted)
 		return g_strdup_printf("service %s", service->wanted->key);
@@ -56,7 +57,7 @@ static const char *find_hint(const struct lb_failing *failing)
 static void log_failure(const struct lb_maps *maps, const struct kernel_service *service)
 {
 	const struct lb_failing *failing = service->failing;
-	g_autofree char *object = lb_service_describe(service);
+	g_autofree char *object = describe(service);
 	guint n_failing = g_hash_table_size(maps->failing);
 	const char *hint = find_hint(failing);
 
@@ -141,7 +142,7 @@ void lb_end_run(struct lb_maps *maps, const GError *cause)
 		controller_end(maps->controller, cause);
 		return;
 	}
-	object = lb_service_describe(oldest);
+	object = describe(oldest);
 	error_set(&error, oldest->failing->error, "%s: %s%s", object,
 		  g_strerror(oldest->failing->error),
 		  g_hash_table_size(maps->failing) > 1 ? "; and others" : "");
@@ -177,7 +178,7 @@ void lb_maps_foreach_failure(const struct lb_maps *maps,
 	g_hash_table_iter_init(&iter, maps->failing);
 	while (g_hash_table_iter_next(&iter, &pointer, NULL)) {
 		const struct kernel_service *service = pointer;
-		g_autofree char *object = lb_service_describe(service);
+		g_autofree char *object = describe(service);
 		struct reconciler_failure failure = {
 			.reconciler = NAME,
 			.object = object,
@@ -316,16 +317,5 @@ struct reconciler_service_statistics lb_maps_statistics(const struct lb_maps *ma
 void lb_tell_write(const struct lb_maps *maps, enum plan_map map, const void *key,
 		   const void *value, int err)
 {
-	static const uint8_t none[sizeof(struct lb_maglev_chunk)];
-	const struct map_layout *layout = map_layout_get(map);
-	struct reconciler_entry write = {.wanted = value, .error = -err};
-	struct plan_map_entry *entry;
-
-	if (!maps->on_write)
-		return;
-	entry = plan_map_entry_new(map, key, layout->n_key_bytes, value ? value : none,
-				   layout->n_value_bytes, 0);
-	write.entry = entry;
-	maps->on_write(&write, maps->on_write_data);
-	row_unref(&entry->row);
+	reconcile_tell_write(maps->on_write, maps->on_write_data, map, key, value, err);
 }

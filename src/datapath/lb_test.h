@@ -2,19 +2,10 @@
 /* A node in memory for tests of services: a plan that tests change, and what its maps say to a reader. */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "src/datapath/fake_test.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <string.h>
-#include "src/base/clock.h"
-#include "src/base/log.h"
-#include "src/datapath/fake.h"
-#include "src/datapath/reconciler_private.h"
 #include "src/model/lb.h"
 
 #define FRONTENDS PLAN_MAP_cilium_lb_services
@@ -31,13 +22,6 @@
 
 #define MAGLEV_SIZE   251
 #define ROW_ITEMS_MAX 16
-
-static int64_t test_now_ns;
-
-static inline int64_t test_clock(void)
-{
-	return test_now_ns;
-}
 
 struct node {
 	struct store *store;
@@ -69,18 +53,12 @@ static inline void node_stop(struct node *node)
 	store_free(node->store);
 }
 
-/* limits: PLAN_MAP__MAX of them, 0 is none; NULL: none at all. */
+/* limits: as test_datapath_new(). */
 static inline struct node *node_new(const uint32_t *limits)
 {
 	struct node *node = g_new0(struct node, 1);
-	struct datapath_config config = {0};
 
-	log_set_level(LOG_LEVEL_ERROR);
-	test_now_ns = NSEC_PER_SEC;
-	if (limits)
-		memcpy(config.max_entries, limits, sizeof(config.max_entries));
-	node->dp = datapath_fake_new();
-	assert_int_equal(node->dp->ops->load(node->dp, &config, NULL), 0);
+	node->dp = test_datapath_new(limits);
 	node_start(node);
 	return node;
 }
@@ -100,16 +78,9 @@ static inline void node_restart(struct node *node)
 	node_start(node);
 }
 
-/* Until nothing is left to be done; what fails stays. */
 static inline void node_come_to_rest(struct node *node)
 {
-	for (int i = 0; i < 20; i++) {
-		int64_t ns = reconcilers_retry(node->reconcilers);
-
-		if (ns < 0)
-			return;
-		test_now_ns += ns;
-	}
+	test_come_to_rest(node->reconcilers);
 }
 
 /* ---- the plan ---- */

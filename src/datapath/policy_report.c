@@ -4,7 +4,6 @@
 
 #include "src/base/clock.h"
 #include "src/base/log.h"
-#include "src/datapath/layout.h"
 
 #define NAME "policy"
 
@@ -356,16 +355,5 @@ struct reconciler_policy_statistics policy_maps_statistics(const struct policy_m
 void policy_tell_write(const struct policy_maps *maps, enum plan_map map, const void *key,
 		       const void *value, int err)
 {
-	static const uint8_t none[sizeof(struct policy_peer)];
-	const struct map_layout *layout = map_layout_get(map);
-	struct reconciler_entry write = {.wanted = value, .error = -err};
-	struct plan_map_entry *entry;
-
-	if (!maps->on_write)
-		return;
-	entry = plan_map_entry_new(map, key, layout->n_key_bytes, value ? value : none,
-				   layout->n_value_bytes, 0);
-	write.entry = entry;
-	maps->on_write(&write, maps->on_write_data);
-	row_unref(&entry->row);
+	reconcile_tell_write(maps->on_write, maps->on_write_data, map, key, value, err);
 }

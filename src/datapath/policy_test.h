@@ -2,19 +2,10 @@
 /* A node in memory for tests of policy: a plan that tests change, and what its maps say of a packet. */
 #pragma once
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "src/datapath/fake_test.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <string.h>
-#include "src/base/clock.h"
-#include "src/base/log.h"
-#include "src/datapath/fake.h"
-#include "src/datapath/reconciler_private.h"
 #include "src/model/identity.h"
 #include "src/model/rule_set.h"
 
@@ -24,13 +15,6 @@
 /* Identities that tests ask about; not all are in a rule set. */
 #define IDENTITY_FIRST 100
 #define IDENTITY_N     6
-
-static int64_t test_now_ns;
-
-static inline int64_t test_clock(void)
-{
-	return test_now_ns;
-}
 
 struct node {
 	struct store *store;
@@ -65,15 +49,10 @@ static inline void node_stop(struct node *node)
 
 static inline struct node *node_new(uint32_t max_peers, uint32_t max_class_entries)
 {
+	const uint32_t limits[PLAN_MAP__MAX] = {[PEERS] = max_peers, [CLASSES] = max_class_entries};
 	struct node *node = g_new0(struct node, 1);
-	struct datapath_config config = {0};
 
-	log_set_level(LOG_LEVEL_ERROR);
-	test_now_ns = NSEC_PER_SEC;
-	config.max_entries[PEERS] = max_peers;
-	config.max_entries[CLASSES] = max_class_entries;
-	node->dp = datapath_fake_new();
-	assert_int_equal(node->dp->ops->load(node->dp, &config, NULL), 0);
+	node->dp = test_datapath_new(limits);
 	node_start(node);
 	return node;
 }
@@ -85,16 +64,9 @@ static inline void node_free(struct node *node)
 	g_free(node);
 }
 
-/* Until nothing is left to be done; what fails stays. */
 static inline void node_come_to_rest(struct node *node)
 {
-	for (int i = 0; i < 20; i++) {
-		int64_t ns = reconcilers_retry(node->reconcilers);
-
-		if (ns < 0)
-			return;
-		test_now_ns += ns;
-	}
+	test_come_to_rest(node->reconcilers);
 }
 
 /* ---- the plan ---- */

@@ -160,6 +160,23 @@ int real_link_make_room(const char *path)
 	return 0;
 }
 
+int real_link_pin(int take_fd, const char *path)
+{
+	int err = bpf_obj_pin(take_fd, path);
+
+	close(take_fd);
+	return err;
+}
+
+int real_link_end(int fd, const char *path)
+{
+	int err = bpf_link_detach(fd);
+
+	if (!err)
+		real_link_unpin(path);
+	return err;
+}
+
 static int make_link(const struct plan_attachment_key *key, const char *path, int program_fd)
 {
 	int err = real_link_make_room(path);
@@ -172,10 +189,7 @@ static int make_link(const struct plan_attachment_key *key, const char *path, in
 		real_link_unpin(path); /* its directories */
 		return fd;
 	}
-	/* Without a pin the link ends with its descriptor. */
-	err = bpf_obj_pin(fd, path);
-	close(fd);
-	return err;
+	return real_link_pin(fd, path);
 }
 
 int real_link_attach(struct real *real, const struct plan_attachment *attachment)
@@ -192,19 +206,17 @@ int real_link_attach(struct real *real, const struct plan_attachment *attachment
 int real_link_detach(struct real *real, const struct plan_attachment_key *key)
 {
 	g_autofree char *path = find_link(real, key);
+	int err;
 	int fd;
 
 	if (!path)
 		return -ENOENT;
 	fd = bpffs_open_pin(path);
-	if (fd >= 0) {
-		/* At once: without this the program runs until the kernel gets to the last unpin. */
-		int err = bpf_link_detach(fd);
-
-		close(fd);
-		if (err)
-			return err;
+	if (fd < 0) {
+		real_link_unpin(path);
+		return 0;
 	}
-	real_link_unpin(path);
-	return 0;
+	err = real_link_end(fd, path);
+	close(fd);
+	return err;
 }

@@ -3,6 +3,7 @@
 #include "src/datapath/real_test.h"
 
 #include <arpa/inet.h>
+#include <linux/bpf.h>
 #include "abi/conntrack.h"
 #include "abi/device.h"
 #include "src/sys/bpffs.h"
@@ -220,6 +221,23 @@ static void test_entries_are_estimated(void **state)
 		statistics = world->dp->ops->get_statistics(world->dp);
 		assert_in_range(statistics->maps[map].n_entries, n / 4 * 3, n / 4 * 5);
 	}
+}
+
+/* Of each map that the kernel empties by itself somebody must hear that it is full. */
+static void test_every_lru_map_is_counted(void **state)
+{
+	struct world *world = *state;
+	const struct datapath_statistics *statistics = world->dp->ops->get_statistics(world->dp);
+	unsigned int n_maps = 0;
+
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
+		if (real_get(world->dp)->maps[map].type != BPF_MAP_TYPE_LRU_HASH)
+			continue;
+		if (statistics->maps[map].n_entries < 0)
+			fail_msg("%s", map_layout_get(map)->name);
+		n_maps++;
+	}
+	assert_true(n_maps >= 4);
 }
 
 struct routes {
@@ -475,6 +493,7 @@ int main(void)
 		TEST(test_router_address_changes),
 		TEST(test_sweep_goes_on_where_a_bucket_is_full),
 		TEST(test_entries_are_estimated),
+		TEST(test_every_lru_map_is_counted),
 		TEST(test_full_map_says_so),
 		TEST(test_router_address_changes_while_running),
 		TEST(test_routes),

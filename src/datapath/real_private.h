@@ -197,7 +197,11 @@ NODISCARD int real_link_attach(struct real *real, const struct plan_attachment *
 /* −ENOENT where there is none. */
 NODISCARD int real_link_detach(struct real *real, const struct plan_attachment_key *key);
 
-/* What real_xdp.c shares: where a link is pinned; all pins of a program's links, paths. */
+/* What real_xdp.c shares. Without a pin a link ends with its descriptor. */
+NODISCARD int real_link_pin(int take_fd, const char *path);
+/* At once, and unpins: without a call of its own the program runs until the kernel gets to the last unpin. */
+NODISCARD int real_link_end(int fd, const char *path);
+/* Where a link is pinned; all pins of a program's links, paths. */
 char *real_link_path(const struct real *real, const struct plan_attachment *attachment);
 GPtrArray *real_link_list(const struct real *real, enum plan_program program);
 /* So that a link can be pinned there. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "src/datapath/real_private.h"
 
+#include <linux/bpf.h>
 #include "src/base/clock.h"
 #include "src/sys/fdinfo.h"
 
@@ -23,17 +24,12 @@ const struct datapath_statistics *real_get_statistics(struct datapath *dp)
 {
 	struct real *real = real_get(dp);
 
-	static const enum plan_map estimated[] = {
-		PLAN_MAP_cilium_ct_tcp_global,
-		PLAN_MAP_cilium_ct_any_global,
-		PLAN_MAP_cilium_snat_external,
-		PLAN_MAP_cilium_frag_datagrams,
-	};
-
-	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++)
+	for (enum plan_map map = 0; map < PLAN_MAP__MAX; map++) {
 		real->statistics.maps[map].max_entries = real->maps[map].max_entries;
-	for (unsigned int i = 0; i < G_N_ELEMENTS(estimated); i++)
-		real_map_estimate(real, estimated[i]);
+		/* Programs fill them, and the kernel empties them. */
+		if (real->maps[map].type == BPF_MAP_TYPE_LRU_HASH)
+			real_map_estimate(real, map);
+	}
 	return &real->statistics;
 }
 

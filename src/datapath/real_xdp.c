@@ -28,6 +28,7 @@ static int open_link(const char *path, struct xdp_link_info *ret_info)
 	return -ENOENT;
 }
 
+/* A pinned link that is on a device. */
 struct found {
 	char *path;
 	int fd;
@@ -42,9 +43,9 @@ static void found_clear(struct found *found)
 	found->fd = -1;
 }
 
-/* Calls fn with each pin of a link that is on a device, opened; true ends it, and the pin is kept open. */
-static bool find_pin(struct real *real, uint32_t ifindex, struct found *ret_found,
-		     void (*fn)(const struct found *found, void *data), void *data)
+/* Those of all devices, or of one (ifindex not 0). fn may take what is found, leaving path NULL and fd −1. */
+static void foreach_found(struct real *real, uint32_t ifindex,
+			  void (*fn)(struct found *found, void *data), void *data)
 {
 	g_autoptr(GPtrArray) paths = real_link_list(real, PLAN_PROGRAM_XDP_ENTRY);
 
@@ -52,15 +53,27 @@ static bool find_pin(struct real *real, uint32_t ifindex, struct found *ret_foun
 		struct found found = {.path = g_strdup(paths->pdata[i])};
 
 		found.fd = open_link(found.path, &found.info);
-		if (found.fd >= 0 && fn)
+		if (found.fd >= 0 && (!ifindex || found.info.ifindex == ifindex))
 			fn(&found, data);
-		if (found.fd >= 0 && ret_found && found.info.ifindex == ifindex) {
-			*ret_found = found;
-			return true;
-		}
 		found_clear(&found);
 	}
-	return false;
+}
+
+static void take_found(struct found *found, void *data)
+{
+	struct found *taken = data;
+
+	found_clear(taken);
+	*taken = *found;
+	*found = (struct found){.fd = -1};
+}
+
+/* False: there is none. */
+static bool find_link(struct real *real, uint32_t ifindex, struct found *ret_found)
+{
+	*ret_found = (struct found){.fd = -1};
+	foreach_found(real, ifindex, take_found, ret_found);
+	return ret_found->fd >= 0;
 }
 
 static void forget_refusal(struct real *real, uint32_t ifindex)
@@ -97,56 +110,47 @@ static int make_link(struct real *real, const struct plan_attachment *attachment
 		real_link_unpin(path); /* its directories */
 		return refused(real, attachment->key.ifindex, fd);
 	}
-	/* Without a pin the link ends with its descriptor. */
-	err = bpf_obj_pin(fd, path);
-	close(fd);
-	return err;
+	return real_link_pin(fd, path);
 }
 
 int real_xdp_attach(struct real *real, const struct plan_attachment *attachment)
 {
+	g_autofree char *path = real_link_path(real, attachment);
 	uint32_t ifindex = attachment->key.ifindex;
 	int program_fd = real->program_fds[attachment->program];
-	struct found found = {.fd = -1};
+	struct found found;
 	enum xdp_mode mode;
 	int err;
 
 	if (program_fd < 0)
 		return -EINVAL;
 	forget_refusal(real, ifindex);
-	if (!find_pin(real, ifindex, &found, NULL, NULL))
+	if (!find_link(real, ifindex, &found))
 		return make_link(real, attachment);
 	err = xdp_mode_get(ifindex, &mode);
 	if (!err && mode == wanted_mode(real)) {
-		g_autofree char *path = real_link_path(real, attachment);
-
 		err = bpf_link_update(found.fd, program_fd, NULL);
 		if (!err)
 			err = real_link_move(found.path, path);
-		found_clear(&found);
-		return err;
+	} else if (!err) {
+		/* One device runs programs in one mode: services go by way of tc meanwhile. */
+		err = real_link_end(found.fd, found.path);
+		if (!err)
+			err = make_link(real, attachment);
 	}
-	/* One device runs programs in one mode: services go by way of tc meanwhile. */
-	if (!err)
-		err = bpf_link_detach(found.fd);
-	if (!err)
-		real_link_unpin(found.path);
 	found_clear(&found);
-	return err ? err : make_link(real, attachment);
+	return err;
 }
 
 int real_xdp_detach(struct real *real, uint32_t ifindex)
 {
-	struct found found = {.fd = -1};
+	struct found found;
 	int err;
 
 	forget_refusal(real, ifindex);
-	if (!find_pin(real, ifindex, &found, NULL, NULL))
+	if (!find_link(real, ifindex, &found))
 		return 0;
-	/* At once: without this the program runs until the kernel gets to the last unpin. */
-	err = bpf_link_detach(found.fd);
-	if (!err)
-		real_link_unpin(found.path);
+	err = real_link_end(found.fd, found.path);
 	found_clear(&found);
 	return err;
 }
@@ -157,7 +161,7 @@ struct reading {
 	void *data;
 };
 
-static void read_found(const struct found *found, void *data)
+static void read_found(struct found *found, void *data)
 {
 	struct reading *reading = data;
 	struct real *real = reading->real;
@@ -178,7 +182,7 @@ void real_xdp_foreach(struct real *real,
 	GHashTableIter iter;
 	void *ifindex;
 
-	find_pin(real, 0, NULL, read_found, &reading);
+	foreach_found(real, 0, read_found, &reading);
 	g_hash_table_iter_init(&iter, real->xdp_refusals);
 	while (g_hash_table_iter_next(&iter, &ifindex, NULL)) {
 		struct plan_attachment_key key = {GPOINTER_TO_UINT(ifindex), PLAN_HOOK_XDP};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a kind says about its failing objects: to its controller, to the status. */
+/* What a kind says about its failing objects, to its controller, to the status; and any reconciler about a write. */
 #include "src/datapath/reconciler_private.h"
+
+#include "src/datapath/layout.h"
 
 static bool find_oldest(void *item, void *data)
 {
@@ -58,4 +60,22 @@ unsigned int reconcile_n_missing(const struct reconcile *reconcile)
 
 	keyed_set_foreach(&reconcile->failing, count_missing, &count);
 	return count.n;
+}
+
+void reconcile_tell_write(reconciler_write_fn fn, void *data, enum plan_map map, const void *key,
+			  const void *value, int err)
+{
+	const struct map_layout *layout = map_layout_get(map);
+	struct reconciler_entry write = {.wanted = value, .error = -err};
+	g_autofree void *none = NULL;
+	struct plan_map_entry *entry;
+
+	if (!fn)
+		return;
+	none = g_malloc0(layout->n_value_bytes);
+	entry = plan_map_entry_new(map, key, layout->n_key_bytes, value ? value : none,
+				   layout->n_value_bytes, 0);
+	write.entry = entry;
+	fn(&write, data);
+	row_unref(&entry->row);
 }

@@ -112,5 +112,41 @@ void reconcile_end_run(struct reconcile *reconcile, const GError *cause);
 /* Failing objects that the plan wants. */
 unsigned int reconcile_n_missing(const struct reconcile *reconcile);
 
+/* A write of an entry that no row of the plan is of. fn: NULL: nobody asked. value: NULL: removed. err: 0 or −errno. */
+void reconcile_tell_write(reconciler_write_fn fn, void *data, enum plan_map map, const void *key,
+			  const void *value, int err);
+
+/* ---- reconciler.c, reconciler_view.c ---- */
+
+enum {
+	/* The order in which they run: what a program looks up is there before the program. */
+	KIND_MAP_ENTRIES,
+	KIND_ATTACHMENTS,
+	KIND_ROUTES,
+	KIND__MAX,
+};
+
+struct policy_maps;
+struct lb_maps;
+
+struct reconcilers {
+	struct datapath *datapath;
+	struct policy_maps *policy; /* before all kinds; what it removes, behind all */
+	struct lb_maps *services;   /* behind the map entries, before the programs */
+	reconciler_write_fn on_write;
+	void *on_write_data;
+	struct reconcile kinds[KIND__MAX];
+	GHashTable *n_failing_by_endpoint;
+	int64_t (*now_ns)(void);
+	struct controller *finish_controller;
+	bool adopted;
+	/* load_finish, once the attachments have been compared. */
+	bool finished;
+	unsigned int n_finish_tries;
+	int finish_error;        /* positive errno */
+	int64_t finish_since_ns; /* CLOCK_BOOTTIME */
+	int64_t finish_next_ns;
+};
+
 /* For tests: the clock that intervals between tries are measured by. */
 void reconcilers_set_clock(struct reconcilers *reconcilers, int64_t (*now_ns)(void));

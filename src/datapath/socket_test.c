@@ -21,21 +21,6 @@ static int set_up_sockets(void **state)
 	return 0;
 }
 
-static int tear_down_sockets(void **state)
-{
-	struct world *world = *state;
-
-	assert_int_equal(world->dp->ops->purge(world->dp, NULL), 0);
-	world->dp->ops->free(world->dp);
-	g_free(world);
-	return 0;
-}
-
-static void put(struct world *world, enum plan_map map, const void *key, const void *value)
-{
-	assert_int_equal(world->dp->ops->map_update(world->dp, map, key, value), 0);
-}
-
 static void put_frontend(struct world *world, const char *addr, uint16_t port, uint8_t protocol,
 			 struct lb_frontend value)
 {

@@ -8,6 +8,21 @@
 #include <netinet/in.h>
 #include <poll.h>
 
+static inline int tear_down_sockets(void **state)
+{
+	struct world *world = *state;
+
+	assert_int_equal(world->dp->ops->purge(world->dp, NULL), 0);
+	world->dp->ops->free(world->dp);
+	g_free(world);
+	return 0;
+}
+
+static inline void put(struct world *world, enum plan_map map, const void *key, const void *value)
+{
+	assert_int_equal(world->dp->ops->map_update(world->dp, map, key, value), 0);
+}
+
 static inline struct addr addr_of(const char *text)
 {
 	struct addr addr;

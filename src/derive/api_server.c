@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include "src/model/service.h"
+#include "src/model/endpoint_slice.h"
 
 #define NAMESPACE "default"
 #define SERVICE   "kubernetes"

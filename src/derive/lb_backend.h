@@ -4,6 +4,7 @@
 
 #include "src/derive/lb_draft.h"
 #include "src/derive/lb_node.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/service.h"
 
 /* How a back end that takes part is to be treated; the better first. */

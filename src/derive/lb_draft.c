@@ -47,6 +47,18 @@ void lb_draft_add_frontend(struct lb_draft *draft, const struct addr *addr, uint
 	g_array_append_val(draft->frontends, frontend);
 }
 
+/* What the cluster gives goes before what is written into a Service. */
+static int rank_of(enum lb_type type)
+{
+	static const uint8_t ranks[] = {
+		[LB_TYPE_CLUSTER_IP] = 0,  [LB_TYPE_NODE_PORT] = 1,
+		[LB_TYPE_HOST_PORT] = 1,   [LB_TYPE_LOAD_BALANCER] = 2,
+		[LB_TYPE_EXTERNAL_IP] = 3, [LB_TYPE_LOCAL_REDIRECT] = 0,
+	};
+
+	return ranks[type];
+}
+
 static int compare_frontends(const void *pointer_a, const void *pointer_b)
 {
 	const struct lb_plan_frontend *a = pointer_a, *b = pointer_b;
@@ -56,7 +68,7 @@ static int compare_frontends(const void *pointer_a, const void *pointer_b)
 		return order;
 	if (a->port != b->port)
 		return a->port < b->port ? -1 : 1;
-	return (int)a->type - (int)b->type;
+	return rank_of(a->type) - rank_of(b->type);
 }
 
 static int compare_backends(const void *pointer_a, const void *pointer_b)
@@ -170,17 +182,6 @@ char *lb_owner_of(const char *row_key, enum lb_owner_kind *ret_kind)
 
 	*ret_kind = kind;
 	return g_strndup(row_key + n_prefix_bytes, owner_len(row_key) - n_prefix_bytes);
-}
-
-static int rank_of(enum lb_type type)
-{
-	static const uint8_t ranks[] = {
-		[LB_TYPE_CLUSTER_IP] = 0,  [LB_TYPE_NODE_PORT] = 1,
-		[LB_TYPE_HOST_PORT] = 1,   [LB_TYPE_LOAD_BALANCER] = 2,
-		[LB_TYPE_EXTERNAL_IP] = 3, [LB_TYPE_LOCAL_REDIRECT] = 0,
-	};
-
-	return ranks[type];
 }
 
 int lb_bid_compare(const struct lb_bid *a, const struct lb_bid *b)

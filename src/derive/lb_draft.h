@@ -36,7 +36,7 @@ struct lb_draft *lb_draft_new(const struct lb_owner *owner, const char *port_tex
 void lb_draft_free(struct lb_draft *draft); /* takes NULL */
 void lb_draft_add_frontend(struct lb_draft *draft, const struct addr *addr, uint16_t port,
 			   enum lb_type type, uint16_t flags);
-/* Sorts the front ends; of two alike the type that is first in enum lb_type counts. */
+/* Sorts the front ends; of two alike the type that is first in the order of lb_bid_compare() counts. */
 void lb_draft_sort(struct lb_draft *draft);
 /* Puts the back ends in order; what follows of two alike is dropped. */
 void lb_draft_sort_backends(struct lb_draft *draft);

@@ -84,7 +84,8 @@ bool lb_pods_get(const struct lb_pods *pods, const char *pod_key, struct lb_loca
 	if (!pod || pod->ended)
 		return false;
 	endpoint = find_endpoint(pods, pod_key);
-	if (!endpoint && g_strcmp0(pod->node_name, pods->config->node_name))
+	/* One of the same name on another node may leave its endpoint here for a while. */
+	if (pod->node_name ? strcmp(pod->node_name, pods->config->node_name) != 0 : !endpoint)
 		return false;
 	*ret_pod = (struct lb_local_pod){
 		.pod = pod,

@@ -4,8 +4,8 @@
 
 #include "src/derive/lb_draft.h"
 #include "src/derive/lb_node.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/pod.h"
-#include "src/model/service.h"
 
 struct lb_pods;
 

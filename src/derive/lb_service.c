@@ -6,6 +6,7 @@
 #include "src/model/selector.h"
 
 #define LABEL_PROXY_NAME "service.kubernetes.io/service-proxy-name"
+#define LABEL_HEADLESS   "service.kubernetes.io/headless"
 #define LABEL_NODE       "service.cilium.io/node"
 
 /* One port in one family, on its way to be a draft. */
@@ -42,13 +43,13 @@ bool lb_service_asks_node(const struct service *service)
 
 /* ---- whether at all ---- */
 
-/* Somebody else's, as the label says. */
+/* Somebody else's, as the label says; without a name of our own, whatever it says. */
 static bool is_foreign(const struct derive_config *config, const struct service *service)
 {
-	const char *wanted = config->service_proxy_name ? config->service_proxy_name : "";
+	const char *wanted = config->service_proxy_name;
 	const char *name = label_set_find(service->meta.labels, NULL, LABEL_PROXY_NAME);
 
-	return strcmp(name ? name : "", wanted) != 0;
+	return g_strcmp0(name, wanted && *wanted ? wanted : NULL) != 0;
 }
 
 /* Front ends that clients outside use are on all nodes, unless the service says on which. */
@@ -285,9 +286,11 @@ static bool is_repeated(const GArray *ports, unsigned int i)
 	return false;
 }
 
+/* kube-proxy and Cilium pass over the label too, whatever its value and whether there is a clusterIP. */
 static bool wants_nothing(const struct service *service)
 {
-	return service->type == SERVICE_EXTERNAL_NAME || service->headless;
+	return service->type == SERVICE_EXTERNAL_NAME || service->headless ||
+	       label_set_find(service->meta.labels, NULL, LABEL_HEADLESS);
 }
 
 void lb_service_derive(const struct lb_backend_source *source, const struct service *service,

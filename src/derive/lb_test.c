@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "src/base/intern.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/lb.h"
 #include "src/model/local_redirect.h"
 #include "src/model/service.h"
@@ -410,6 +411,73 @@ static void a_redirect_without_its_service(void **state)
 	expect_problem(fixture, NULL);
 }
 
+static const uint8_t wishes[] = {0, LB_TYPE_CLUSTER_IP, LB_TYPE_LOAD_BALANCER, LB_TYPE_EXTERNAL_IP};
+
+/* A Service that wants the address as one of a type; 0: another address. */
+static void put_wish(struct fixture *fixture, const char *name, uint8_t type)
+{
+	struct service *service = (struct service *)row_new(&service_class);
+	struct txn *txn = txn_new(fixture->store);
+	struct addr wanted = addr_in(10, 7), own = addr_in(12, (uint8_t)name[0]);
+	struct addr cluster_ip = type == LB_TYPE_CLUSTER_IP ? wanted : own;
+	GArray *others = g_array_new(false, false, sizeof(struct addr));
+
+	object_meta_init_namespaced(&service->meta, "default", name);
+	service->type = type == LB_TYPE_LOAD_BALANCER ? SERVICE_LOAD_BALANCER : SERVICE_CLUSTER_IP;
+	service->cluster_ips = g_array_new(false, false, sizeof(struct addr));
+	g_array_append_val(service->cluster_ips, cluster_ip);
+	g_array_append_val(others, wanted);
+	if (type == LB_TYPE_LOAD_BALANCER)
+		service->ingress_ips = others;
+	else if (type == LB_TYPE_EXTERNAL_IP)
+		service->external_ips = others;
+	else
+		g_array_unref(others);
+	service_add_port(service, &(struct service_port){.protocol = IPPROTO_TCP, .port = 80});
+	service_share(service);
+	txn_put(txn, fixture->tables.services, &service->row);
+	txn_commit(txn);
+	store_settle(fixture->store);
+}
+
+/* Whether the port of the address, and all others of it, are the row's. */
+static bool has_wish(const struct fixture *fixture, const char *name)
+{
+	g_autofree char *key = g_strdup_printf("default/%s:80/TCP/4", name);
+	const struct lb_service *row =
+		(const void *)table_get(fixture->tables.lb_services, key, strlen(key));
+	struct addr wanted = addr_in(10, 7);
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; row && i < row->n_frontends; i++)
+		n += addr_equal(&row->frontends[i].addr, &wanted);
+	assert_true(n == 0 || n == 2);
+	return n == 2;
+}
+
+/* Whoever came first: nobody takes another's ClusterIP by externalIPs, whatever the two are called. */
+static void an_address_is_whose_it_was_given(void **state)
+{
+	static const char *const names[] = {"a", "b", "c"};
+	struct fixture *fixture = *state;
+	g_autoptr(GRand) rand = g_rand_new_with_seed(1);
+	unsigned int wish[G_N_ELEMENTS(names)] = {};
+
+	fixture->config.enable_external_ips = true;
+	for (unsigned int round = 0; round < 1000; round++) {
+		unsigned int changed = g_rand_int_range(rand, 0, G_N_ELEMENTS(names));
+		unsigned int winner = G_N_ELEMENTS(names);
+
+		wish[changed] = g_rand_int_range(rand, 0, G_N_ELEMENTS(wishes));
+		put_wish(fixture, names[changed], wishes[wish[changed]]);
+		for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++)
+			if (wish[i] && (winner == G_N_ELEMENTS(names) || wish[i] < wish[winner]))
+				winner = i;
+		for (unsigned int i = 0; i < G_N_ELEMENTS(names); i++)
+			assert_int_equal(has_wish(fixture, names[i]), i == winner);
+	}
+}
+
 static void nothing_is_left(void **state)
 {
 	struct fixture *fixture = *state;
@@ -431,15 +499,11 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_slice_touches_its_row),
-		TEST(a_conflict_touches_two_rows),
-		TEST(ports_that_have_no_effect),
-		TEST(a_service_that_nobody_reaches),
-		TEST(a_redirect_outside_its_prefixes),
-		TEST(a_redirect_without_its_service),
-		TEST(nothing_is_left),
-		TEST(external_ips_take_no_cluster_ip),
-		TEST(equal_source_ranges_are_one),
+		TEST(a_slice_touches_its_row),          TEST(a_conflict_touches_two_rows),
+		TEST(ports_that_have_no_effect),        TEST(a_service_that_nobody_reaches),
+		TEST(a_redirect_outside_its_prefixes),  TEST(a_redirect_without_its_service),
+		TEST(an_address_is_whose_it_was_given), TEST(nothing_is_left),
+		TEST(external_ips_take_no_cluster_ip),  TEST(equal_source_ranges_are_one),
 	};
 #undef TEST
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "src/derive/prefix.h"
 #include "src/model/cidr_group.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/service.h"
 
 #define KEY_POD_NAMESPACE "io.kubernetes.pod.namespace"

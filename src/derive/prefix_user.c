@@ -5,6 +5,7 @@
 #include "src/base/intern.h"
 #include "src/derive/selector_use.h"
 #include "src/model/cidr_group.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/policy.h"
 #include "src/model/service.h"
 

@@ -2,7 +2,7 @@
 #include "src/derive/slice_index.h"
 
 #include <string.h>
-#include "src/model/service.h"
+#include "src/model/endpoint_slice.h"
 
 static void key_service(const struct row *row,
 			void (*add)(const void *key, size_t n_bytes, void *data), void *data)

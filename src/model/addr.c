@@ -55,6 +55,17 @@ bool addr_is_zero(const struct addr *addr)
 	return !addr->halves[0] && !addr->halves[1];
 }
 
+bool addr_is_group(const struct addr *addr)
+{
+	uint32_t host;
+
+	if (!addr_is_v4(addr))
+		return addr->bytes[0] == 0xff;
+	memcpy(&host, &addr->bytes[12], sizeof(host));
+	host = ntohl(host);
+	return IN_MULTICAST(host) || host == INADDR_BROADCAST;
+}
+
 int addr_compare(const struct addr *a, const struct addr *b)
 {
 	return memcmp(a->bytes, b->bytes, sizeof(a->bytes));

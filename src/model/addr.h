@@ -30,6 +30,8 @@ struct addr addr_from_v4(struct in_addr v4);
 struct addr addr_from_v6(const struct in6_addr *v6);
 bool addr_is_v4(const struct addr *addr);
 bool addr_is_zero(const struct addr *addr);
+/* Whether it stands for many hosts: multicast, or IPv4's limited broadcast. */
+bool addr_is_group(const struct addr *addr);
 /* Order of the big-endian numbers: <0, 0, >0. */
 int addr_compare(const struct addr *a, const struct addr *b);
 bool addr_equal(const struct addr *a, const struct addr *b);

@@ -207,6 +207,25 @@ static void families_stay_apart(void **state)
 	assert_true(cidr_is_v4(&all4) && !cidr_is_v4(&all6));
 }
 
+/* The last address before each group and the first behind it are of a host. */
+static void groups(void **state)
+{
+	static const char *const of_groups[] = {"224.0.0.0", "239.255.255.255", "255.255.255.255",
+						"ff00::", "ffff::1"};
+	static const char *const of_hosts[] = {"223.255.255.255", "240.0.0.0", "255.255.255.254",
+					       "10.0.0.255",      "feff::",    "::e000:1"};
+	struct addr addr;
+
+	for (size_t i = 0; i < G_N_ELEMENTS(of_groups); i++) {
+		assert_int_equal(addr_parse(of_groups[i], &addr), 0);
+		assert_true(addr_is_group(&addr));
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(of_hosts); i++) {
+		assert_int_equal(addr_parse(of_hosts[i], &addr), 0);
+		assert_false(addr_is_group(&addr));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +236,7 @@ int main(void)
 		cmocka_unit_test(cidr_text),
 		cmocka_unit_test(cidr_contains_its_own),
 		cmocka_unit_test(families_stay_apart),
+		cmocka_unit_test(groups),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,12 @@
 #include <string.h>
 #include "src/base/intern.h"
 
+/* A flag, and how it is said. */
+struct flag_text {
+	uint16_t flag;
+	const char *text;
+};
+
 static void lb_service_fini(struct row *row)
 {
 	struct lb_service *service = (struct lb_service *)row;
@@ -127,4 +133,42 @@ const char *lb_backend_state_name(enum lb_backend_state state)
 	};
 
 	return state < G_N_ELEMENTS(names) ? names[state] : "invalid";
+}
+
+static void append_flag(GString *text, const char *name, const char **separator, const char *next)
+{
+	g_string_append(text, *separator);
+	g_string_append(text, name);
+	*separator = next;
+}
+
+void lb_frontend_append_flags(GString *text, uint16_t flags, const char *first, const char *next)
+{
+	static const struct flag_text texts[] = {
+		{LB_FRONTEND_F_EXTERNAL, "external"},
+		{LB_FRONTEND_F_EXTERNAL_LOCAL, "external-local"},
+		{LB_FRONTEND_F_INTERNAL_LOCAL, "internal-local"},
+		{LB_FRONTEND_F_SOURCE_RANGES, "source-ranges"},
+		{LB_FRONTEND_F_DENY_RANGES, "deny-ranges"},
+		{LB_FRONTEND_F_DSR, "dsr"},
+		{LB_FRONTEND_F_WILDCARD, "wildcard"},
+		{LB_FRONTEND_F_LOOPBACK, "loopback"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		if (flags & texts[i].flag)
+			append_flag(text, texts[i].text, &first, next);
+}
+
+void lb_backend_append_flags(GString *text, uint8_t flags, const char *first, const char *next)
+{
+	static const struct flag_text texts[] = {
+		{LB_BACKEND_F_IN_ALL, "in-all"},
+		{LB_BACKEND_F_IN_LOCAL, "in-local"},
+		{LB_BACKEND_F_LOCAL, "local"},
+	};
+
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		if (flags & texts[i].flag)
+			append_flag(text, texts[i].text, &first, next);
 }

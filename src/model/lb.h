@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <glib.h>
 #include "abi/lb.h"
 #include "src/base/row.h"
 #include "src/model/addr.h"
@@ -65,3 +66,6 @@ struct lb_service *lb_service_new(const char *key, const struct lb_service *fiel
 /* Texts of Cilium: "ClusterIP", "NodePort", …; "active", "terminating", … */
 const char *lb_type_name(enum lb_type type);
 const char *lb_backend_state_name(enum lb_backend_state state);
+/* Append the names of the flags that are set, "external": behind first the first one, behind next the others. */
+void lb_frontend_append_flags(GString *text, uint16_t flags, const char *first, const char *next);
+void lb_backend_append_flags(GString *text, uint8_t flags, const char *first, const char *next);

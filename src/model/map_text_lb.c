@@ -8,12 +8,6 @@
 #include "src/model/lb.h"
 #include "src/model/map_text.h"
 
-/* A flag, and how it is said. */
-struct flag_text {
-	uint16_t flag;
-	const char *text;
-};
-
 static const char *set_text(uint32_t set)
 {
 	return set & 1 ? "local" : "all";
@@ -88,30 +82,8 @@ char *map_key_format_lb(enum plan_map map, const void *key)
 	}
 }
 
-static void append_flags(GString *text, uint16_t flags, const struct flag_text *texts, size_t n)
-{
-	const char *separator = " flags=";
-
-	for (size_t i = 0; i < n; i++) {
-		if (!(flags & texts[i].flag))
-			continue;
-		g_string_append_printf(text, "%s%s", separator, texts[i].text);
-		separator = ",";
-	}
-}
-
 static char *format_frontend(const void *value)
 {
-	static const struct flag_text texts[] = {
-		{LB_FRONTEND_F_EXTERNAL, "external"},
-		{LB_FRONTEND_F_EXTERNAL_LOCAL, "external-local"},
-		{LB_FRONTEND_F_INTERNAL_LOCAL, "internal-local"},
-		{LB_FRONTEND_F_SOURCE_RANGES, "source-ranges"},
-		{LB_FRONTEND_F_DENY_RANGES, "deny-ranges"},
-		{LB_FRONTEND_F_DSR, "dsr"},
-		{LB_FRONTEND_F_WILDCARD, "wildcard"},
-		{LB_FRONTEND_F_LOOPBACK, "loopback"},
-	};
 	struct lb_frontend frontend;
 	GString *text = g_string_new(NULL);
 
@@ -124,17 +96,12 @@ static char *format_frontend(const void *value)
 										 : "random");
 	if (frontend.affinity_timeout)
 		g_string_append_printf(text, " affinity=%us", frontend.affinity_timeout);
-	append_flags(text, frontend.flags, texts, G_N_ELEMENTS(texts));
+	lb_frontend_append_flags(text, frontend.flags, " flags=", ",");
 	return g_string_free(text, FALSE);
 }
 
 static char *format_backend(const void *value)
 {
-	static const struct flag_text texts[] = {
-		{LB_BACKEND_F_IN_ALL, "in-all"},
-		{LB_BACKEND_F_IN_LOCAL, "in-local"},
-		{LB_BACKEND_F_LOCAL, "local"},
-	};
 	struct lb_backend backend;
 	g_autofree char *l4 = NULL;
 	GString *text = g_string_new(NULL);
@@ -144,7 +111,7 @@ static char *format_backend(const void *value)
 	g_string_append_printf(text, "%s service=%u state=%s weight=%u zone=%u", l4,
 			       backend.service, lb_backend_state_name(backend.state),
 			       backend.weight, backend.zone);
-	append_flags(text, backend.flags, texts, G_N_ELEMENTS(texts));
+	lb_backend_append_flags(text, backend.flags, " flags=", ",");
 	return g_string_free(text, FALSE);
 }
 

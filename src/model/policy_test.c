@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include "src/base/intern.h"
 #include "src/model/cidr_group.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/rule_set.h"
 #include "src/model/service.h"
 

@@ -10,15 +10,18 @@
 
 #define SWEEP_INTERVAL_MS 1000
 #define N_HANDLES         3
+/* Until a client that could not be accepted is tried again. */
+#define PAUSE_MS 100
 
 struct http_server {
 	struct MHD_Daemon *daemon;
 	http_handler handler;
 	void *data;
 	GHashTable *connections; /* descriptor to connection_start, of all that are open */
-	uv_poll_t poll;          /* of the daemon's epoll descriptor */
-	uv_timer_t timer;        /* when the daemon wants to run without an event */
-	uv_timer_t sweep;        /* running while there are connections */
+	uint64_t n_accepted;
+	uv_poll_t poll;   /* of the daemon's epoll descriptor */
+	uv_timer_t timer; /* when the daemon wants to run without an event */
+	uv_timer_t sweep; /* running while there are connections */
 	unsigned int n_open_handles;
 };
 
@@ -218,10 +221,15 @@ const char *http_request_header(const struct http_request *request, const char *
 /* ---- the loop ---- */
 
 static void run(struct http_server *server);
+static void on_events(uv_poll_t *poll, int status, int events);
 
 static void on_timer(uv_timer_t *timer)
 {
-	run(timer->data);
+	struct http_server *server = timer->data;
+
+	/* Where it was paused. */
+	uv_poll_start(&server->poll, UV_READABLE, on_events);
+	run(server);
 }
 
 static void run(struct http_server *server)
@@ -237,7 +245,16 @@ static void run(struct http_server *server)
 
 static void on_events(uv_poll_t *poll, int status, int events)
 {
-	run(poll->data);
+	struct http_server *server = poll->data;
+	bool was_idle = !g_hash_table_size(server->connections);
+	uint64_t n_before = server->n_accepted;
+
+	run(server);
+	if (!was_idle || server->n_accepted != n_before)
+		return;
+	/* Somebody waits, and no descriptor is left: without any connection the daemon would try all the time. */
+	uv_poll_stop(poll);
+	uv_timer_start(&server->timer, on_timer, PAUSE_MS, 0);
 }
 
 /* The daemon's own timeout starts anew with each byte; this one does not. */
@@ -263,6 +280,7 @@ static void on_connection(void *data, struct MHD_Connection *connection, void **
 	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
 		struct connection_start *start = g_new(struct connection_start, 1);
 
+		server->n_accepted++;
 		start->monotonic_ns = clock_monotonic_ns();
 		g_hash_table_insert(server->connections, GINT_TO_POINTER(fd), start);
 		if (!uv_is_active((uv_handle_t *)&server->sweep))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP/1.1 server (libmicrohttpd) driven by the agent's loop, for the REST API on a unix socket and
- * health and metrics on loopback TCP. Handlers run on the loop's thread and answer at once.
+ * HTTP/1.1 server (libmicrohttpd) driven by a loop: the REST API on a unix socket; health, metrics and what load
+ * balancers ask on TCP. Handlers run on the loop's thread and answer at once.
  *
  * A client that is silent for HTTP_IDLE_TIMEOUT_S, or whose connection is older than
  * HTTP_CONNECTION_MAX_S, is cut off, so that slow ones cannot use up the connections.

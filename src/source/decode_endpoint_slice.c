@@ -2,7 +2,7 @@
 /* The addresses behind services: EndpointSlices, and Endpoints, which came before them. */
 #include <string.h>
 #include "src/base/intern.h"
-#include "src/model/service.h"
+#include "src/model/endpoint_slice.h"
 #include "src/source/decode_private.h"
 #include "src/source/syntax.h"
 #include "src/store/keyed_set.h"

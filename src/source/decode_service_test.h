@@ -3,6 +3,7 @@
 #pragma once
 
 #include "src/model/cidr_group.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/local_redirect.h"
 #include "src/model/pod.h"
 #include "src/model/service.h"

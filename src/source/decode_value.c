@@ -45,7 +45,7 @@ static const char *what_kind(const struct addr *addr)
 			return "is of loopback";
 		if (host >> 16 == 0xa9fe)
 			return "is of the link alone";
-		return IN_MULTICAST(host) || host == INADDR_BROADCAST ? "is of a group" : NULL;
+		return addr_is_group(addr) ? "is of a group" : NULL;
 	}
 	if (IN6_IS_ADDR_UNSPECIFIED(&v6))
 		return "is unspecified";
@@ -53,7 +53,7 @@ static const char *what_kind(const struct addr *addr)
 		return "is of loopback";
 	if (IN6_IS_ADDR_LINKLOCAL(&v6))
 		return "is of the link alone";
-	return IN6_IS_ADDR_MULTICAST(&v6) ? "is of a group" : NULL;
+	return addr_is_group(addr) ? "is of a group" : NULL;
 }
 
 bool decode_host_address(const struct field *field, struct addr *ret_addr)

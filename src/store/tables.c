@@ -7,6 +7,7 @@
 #include "src/model/cidr_group.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/identity.h"
 #include "src/model/ip_allocation.h"
 #include "src/model/ipcache_entry.h"

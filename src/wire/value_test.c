@@ -97,8 +97,8 @@ static void yaml_scalars(void **state)
 	assert_parses(value_parse_yaml, "---\n---\na\n", "n | s(a)");
 	assert_parses(value_parse_yaml,
 		      "\xef\xbb\xbf"
-		      "a: \"\\u00e4\"",
-		      "M[a=s(ä)]");
+		      "a: \"\\u00e4\"\nb: 1\n---\nc: 2\n",
+		      "M[a=s(ä) b=i(1)] | M[c=i(2)]");
 }
 
 static void yaml_lines(void **state)

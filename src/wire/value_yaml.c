@@ -304,9 +304,16 @@ static int parse_stream(struct yaml *yaml, value_document document, void *data,
 int value_parse_yaml(const char *text, size_t n_bytes, value_document document, void *data,
 		     struct value_error *ret_error)
 {
+	static const char mark[] = {'\xef', '\xbb', '\xbf'};
 	struct value_error error = {};
 	struct yaml yaml;
 	int r;
+
+	/* Told the encoding, the parser takes the byte order mark for a column of the first line. */
+	if (n_bytes >= sizeof(mark) && memcmp(text, mark, sizeof(mark)) == 0) {
+		text += sizeof(mark);
+		n_bytes -= sizeof(mark);
+	}
 
 	value_tree_init(&yaml.tree, &error);
 	yaml.anchors = g_array_new(FALSE, FALSE, sizeof(struct anchor));

@@ -11,6 +11,7 @@
 #include "src/base/intern.h"
 #include "src/derive/derive.h"
 #include "src/model/device.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/lb.h"
 #include "src/model/service.h"
 #include "test/bench/cost.h"

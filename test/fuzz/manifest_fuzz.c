@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
+#include "src/model/endpoint_slice.h"
 #include "src/model/local_redirect.h"
 #include "src/model/policy.h"
 #include "src/model/service.h"

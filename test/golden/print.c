@@ -161,7 +161,9 @@ static bool add_device(const void *key, const void *value, void *data)
 			g_strdup_printf("%u masquerade %s %s mtu %u%s%s", *(const uint32_t *)key,
 					addr_text(&info->masquerade4, text4),
 					addr_text(&info->masquerade6, text6), info->mtu,
-					info->flags & DEVICE_F_L3 ? " layer-3" : "",
+					info->flags & DEVICE_F_L3    ? " layer-3"
+					: info->flags & DEVICE_F_XDP ? " xdp"
+								     : "",
 					addrs ? addrs : ""));
 	return true;
 }

@@ -4,18 +4,6 @@
 #include "src/model/connection_text.h"
 #include "src/model/lb.h"
 
-struct flag {
-	uint16_t flag;
-	const char *name;
-};
-
-static void append_flags(GString *text, uint16_t flags, const struct flag *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (flags & names[i].flag)
-			g_string_append_printf(text, " %s", names[i].name);
-}
-
 static void append_end(GString *text, const struct addr *addr, uint16_t port)
 {
 	connection_append_end(text, addr, htons(port));
@@ -49,22 +37,12 @@ static void add_service(const struct lb_service *service, GPtrArray *lines)
 static void add_frontend(const struct lb_service *service, const struct lb_plan_frontend *frontend,
 			 GPtrArray *lines)
 {
-	static const struct flag names[] = {
-		{LB_FRONTEND_F_EXTERNAL, "external"},
-		{LB_FRONTEND_F_EXTERNAL_LOCAL, "external-local"},
-		{LB_FRONTEND_F_INTERNAL_LOCAL, "internal-local"},
-		{LB_FRONTEND_F_SOURCE_RANGES, "source-ranges"},
-		{LB_FRONTEND_F_DENY_RANGES, "deny-ranges"},
-		{LB_FRONTEND_F_DSR, "dsr"},
-		{LB_FRONTEND_F_WILDCARD, "wildcard"},
-		{LB_FRONTEND_F_LOOPBACK, "loopback"},
-	};
 	GString *text = g_string_new(service->key);
 
 	g_string_append(text, "  <- ");
 	append_end(text, &frontend->addr, frontend->port);
 	g_string_append_printf(text, " %s", lb_type_name(frontend->type));
-	append_flags(text, frontend->flags, names, G_N_ELEMENTS(names));
+	lb_frontend_append_flags(text, frontend->flags, " ", " ");
 	if (frontend->id)
 		g_string_append_printf(text, " id %u", frontend->id);
 	add_line(lines, text);
@@ -73,17 +51,12 @@ static void add_frontend(const struct lb_service *service, const struct lb_plan_
 static void add_backend(const struct lb_service *service, const struct lb_plan_backend *backend,
 			GPtrArray *lines)
 {
-	static const struct flag names[] = {
-		{LB_BACKEND_F_IN_ALL, "in-all"},
-		{LB_BACKEND_F_IN_LOCAL, "in-local"},
-		{LB_BACKEND_F_LOCAL, "local"},
-	};
 	GString *text = g_string_new(service->key);
 
 	g_string_append(text, "  -> ");
 	append_end(text, &backend->addr, backend->port);
 	g_string_append_printf(text, " %s", lb_backend_state_name(backend->state));
-	append_flags(text, backend->flags, names, G_N_ELEMENTS(names));
+	lb_backend_append_flags(text, backend->flags, " ", " ");
 	g_string_append_printf(text, " weight %u", backend->weight);
 	if (backend->node)
 		g_string_append_printf(text, " node %s", backend->node);

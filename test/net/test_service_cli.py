@@ -212,6 +212,9 @@ def test_what_a_connection_shows(shop):
                         check=False)
         assert re.search(rf"service +shop/web {re.escape(where)}:80: ", said.stdout), (
             said.stdout + said.stderr)
+        said = shop.cli("explain", "--from", "host", "--to", VIP[family], "--port", "80",
+                        check=False)
+        assert said.returncode == 2 and f"{where}:80 is the service shop/web: " in said.stderr
 
 
 def test_status(shop):

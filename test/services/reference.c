@@ -109,13 +109,13 @@ static int type_of(const struct lb_world *world, const struct service *service,
 		return LB_TYPE_NODE_PORT;
 	if (number != port->port || delegated)
 		return 0;
-	if (world->config.enable_external_ips && !service->exposure &&
-	    reference_has(service->external_ips, addr))
-		return LB_TYPE_EXTERNAL_IP;
 	if (world->config.enable_node_port && service->type == SERVICE_LOAD_BALANCER &&
 	    shows(service, SERVICE_EXPOSE_LOAD_BALANCER) &&
 	    reference_has(service->ingress_ips, addr))
 		return LB_TYPE_LOAD_BALANCER;
+	if (world->config.enable_external_ips && !service->exposure &&
+	    reference_has(service->external_ips, addr))
+		return LB_TYPE_EXTERNAL_IP;
 	return 0;
 }
 
@@ -189,6 +189,7 @@ static void ask_service(const struct question *question, const struct service *s
 	bool v4 = addr_is_v4(&question->addr);
 
 	if (service->type == SERVICE_EXTERNAL_NAME || service->headless ||
+	    label_set_find(service->meta.labels, NULL, "service.kubernetes.io/headless") ||
 	    g_strcmp0(label_set_find(service->meta.labels, NULL,
 				     "service.kubernetes.io/service-proxy-name"),
 		      question->world->config.service_proxy_name) != 0)

@@ -31,7 +31,7 @@ static bool find_local(const struct lb_world *world, unsigned int i, bool v4, st
 		has_endpoint = true;
 		ret->addr = v4 ? endpoint->addr4 : endpoint->addr6;
 	}
-	return has_endpoint || !g_strcmp0(pod->node_name, "node1");
+	return pod->node_name ? !strcmp(pod->node_name, "node1") : has_endpoint;
 }
 
 static bool is_loopback(const struct addr *addr)

@@ -2,6 +2,7 @@
 /* What the files of the reference share. */
 #pragma once
 
+#include "src/model/endpoint_slice.h"
 #include "src/model/service.h"
 #include "test/services/reference.h"
 

@@ -7,6 +7,7 @@
 #include "src/model/backend_health.h"
 #include "src/model/device.h"
 #include "src/model/endpoint.h"
+#include "src/model/endpoint_slice.h"
 #include "src/model/local_redirect.h"
 #include "src/model/node.h"
 #include "src/model/pod.h"
@@ -186,13 +187,17 @@ static void set_annotations(struct lb_world *world, struct service *service)
 static struct row *random_service(struct lb_world *world, unsigned int i)
 {
 	static const char *const names[] = {"a", "a-b", "b", "c", "d", "e"};
+	static const char *const labels[] = {"service.kubernetes.io/service-proxy-name",
+					     "service.kubernetes.io/service-proxy-name",
+					     "service.kubernetes.io/headless"};
+	static const char *const values[] = {"other", ""};
 	struct service *service = (struct service *)row_new(&service_class);
 
 	object_meta_init_namespaced(&service->meta, "default", names[i]);
-	if (CHANCE(world, 5)) {
-		struct label proxy = {"k8s", "service.kubernetes.io/service-proxy-name", "other"};
+	if (CHANCE(world, 10)) {
+		struct label label = {"k8s", PICK(world, labels), PICK(world, values)};
 
-		object_meta_take_labels(&service->meta, label_set_new(&proxy, 1));
+		object_meta_take_labels(&service->meta, label_set_new(&label, 1));
 	}
 	service->headless = CHANCE(world, 5);
 	service->type = CHANCE(world, 5) ? SERVICE_EXTERNAL_NAME : BELOW(world, 3);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slow and plain: Maglev's tables and the hash of a flow, from their published descriptions.
 
-Prints the vectors of src/model/maglev_test.c and src/model/flow_hash_test.c; shares nothing with them.
+Prints the vectors of src/model/maglev_test.c and test/services/flow_hash.c; shares nothing with them.
 """
 
 import ipaddress
