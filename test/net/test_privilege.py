@@ -40,7 +40,10 @@ def threads(node):
     pid = node.exec("cat", f"{node.state_dir}/cilium.pid").stdout.strip()
     found = []
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        text = (task / "status").read_text()
+        try:
+            text = (task / "status").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # a helper that has ended meanwhile
         found.append({name: int(value, 16) for name, value in
                       re.findall(r"^(Cap\w+|NoNewPrivs):\s*(\w+)", text, re.M)})
     return found
