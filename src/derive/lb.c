@@ -40,6 +40,25 @@ static void set_refused(struct lb_derivation *derivation, enum lb_owner_kind kin
 	g_ptr_array_unref(take_problems);
 }
 
+/* Once for all ports and families. */
+static void check_weights(const GPtrArray *drafts, GPtrArray *problems)
+{
+	for (unsigned int i = 0; i < drafts->len; i++) {
+		const struct lb_draft *draft = drafts->pdata[i];
+		const char *fault = lb_draft_weight_fault(draft);
+		g_autofree char *owner = fault ? lb_owner_text(draft->key) : NULL;
+
+		if (!fault)
+			continue;
+		g_ptr_array_add(problems,
+				g_strdup_printf("%s: the weights of its back ends, but for 0, have "
+						"no effect: they are shares of Maglev's table, "
+						"which %s",
+						owner, fault));
+		return;
+	}
+}
+
 static void derive_service(struct lb_derivation *derivation, const char *key, GPtrArray *drafts)
 {
 	const struct row *row = table_get(derivation->tables->services, key, strlen(key));
@@ -59,6 +78,7 @@ static void derive_service(struct lb_derivation *derivation, const char *key, GP
 		table_index_foreach(derivation->slices, key, strlen(key), add_row, slices);
 		lb_service_derive(&source, (const struct service *)row, drafts);
 		lb_service_check(derivation->config, (const struct service *)row, problems);
+		check_weights(drafts, problems);
 		keyed_set_put(&derivation->derived_services, row_ref(row));
 	}
 	if (before)
@@ -131,15 +151,17 @@ static void derive_request(struct lb_derivation *derivation, const char *key, GP
 {
 	uint32_t id = g_ascii_strtoull(key, NULL, 10);
 	const struct row *row = table_get(derivation->tables->service_requests, &id, sizeof(id));
-	struct lb_draft *draft;
+	GPtrArray *problems = g_ptr_array_new_with_free_func(g_free);
+	struct lb_draft *draft = NULL;
 
-	if (!row)
-		return;
-	draft = lb_request_derive(derivation->config, derivation->node,
-				  derivation->tables->endpoints,
-				  (const struct service_request *)row);
+	if (row)
+		draft = lb_request_derive(derivation->config, derivation->node,
+					  derivation->tables->endpoints,
+					  (const struct service_request *)row);
 	if (draft)
 		g_ptr_array_add(drafts, draft);
+	check_weights(drafts, problems);
+	set_refused(derivation, LB_OWNER_REQUEST, key, problems);
 }
 
 static void derive_owner(struct lb_derivation *derivation, const struct lb_owner *owner)

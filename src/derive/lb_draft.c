@@ -136,6 +136,42 @@ static void sort_ranges(GArray *ranges)
 	g_array_set_size(ranges, n);
 }
 
+bool lb_draft_needs_maglev(const struct lb_draft *draft)
+{
+	if (draft->fields.algorithm != LB_ALGORITHM_MAGLEV)
+		return false;
+	for (unsigned int i = 0; i < draft->frontends->len; i++)
+		if (g_array_index(draft->frontends, struct lb_plan_frontend, i).flags &
+		    LB_FRONTEND_F_EXTERNAL)
+			return true;
+	return false;
+}
+
+/* 0 counts everywhere. */
+static bool has_weights(const GArray *backends)
+{
+	uint16_t first = 0;
+
+	for (unsigned int i = 0; i < backends->len; i++) {
+		uint16_t weight = g_array_index(backends, struct lb_plan_backend, i).weight;
+
+		if (first && weight && weight != first)
+			return true;
+		if (weight)
+			first = weight;
+	}
+	return false;
+}
+
+const char *lb_draft_weight_fault(const struct lb_draft *draft)
+{
+	if (lb_draft_needs_maglev(draft) || !has_weights(draft->backends))
+		return NULL;
+	return draft->fields.algorithm == LB_ALGORITHM_MAGLEV
+		       ? "only a service that clients outside reach has"
+		       : "bpf-lb-algorithm: maglev makes";
+}
+
 struct lb_service *lb_draft_finish(struct lb_draft *draft)
 {
 	struct lb_service *fields = &draft->fields;

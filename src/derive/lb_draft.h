@@ -40,6 +40,10 @@ void lb_draft_add_frontend(struct lb_draft *draft, const struct addr *addr, uint
 void lb_draft_sort(struct lb_draft *draft);
 /* Puts the back ends in order; what follows of two alike is dropped. */
 void lb_draft_sort_backends(struct lb_draft *draft);
+/* Whether some front end chooses for clients outside by Maglev's table. */
+bool lb_draft_needs_maglev(const struct lb_draft *draft);
+/* Why its back ends' weights, which differ, change nothing: NULL where they do, or where they are alike. */
+const char *lb_draft_weight_fault(const struct lb_draft *draft);
 /* Without wildcards there: the row that the draft is now. */
 struct lb_service *lb_draft_finish(struct lb_draft *draft);
 

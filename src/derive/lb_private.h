@@ -38,3 +38,8 @@ void lb_note(struct lb_derivation *derivation, const struct table *table,
 extern const struct lb_node_ops lb_note_node_ops;
 void lb_note_pod(const char *pod_key, void *data);
 void lb_note_owner(const struct lb_owner *owner, void *data);
+
+/* ---- lb_problem.c: what is to be told ---- */
+
+/* Whose row it is, by its key, for people: "Service default/web". g_free. */
+char *lb_owner_text(const char *row_key);

@@ -17,7 +17,7 @@ static int compare_texts(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static char *owner_text(const char *row_key)
+char *lb_owner_text(const char *row_key)
 {
 	static const char *const kinds[LB_OWNER__MAX] = {
 		[LB_OWNER_REDIRECT] = "CiliumLocalRedirectPolicy",
@@ -35,8 +35,8 @@ static char *owner_text(const char *row_key)
 static void add_conflict(const char *loser, const char *winner, const struct addr *addr,
 			 uint16_t port, void *data)
 {
-	g_autofree char *first = owner_text(loser);
-	g_autofree char *second = owner_text(winner);
+	g_autofree char *first = lb_owner_text(loser);
+	g_autofree char *second = lb_owner_text(winner);
 	char *pair = g_strdup_printf("%s\n%s", first, second);
 	struct conflict *conflict = g_hash_table_lookup(data, pair);
 

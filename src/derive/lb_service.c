@@ -187,17 +187,6 @@ static void delegate(const struct build *build)
 
 /* ---- a row ---- */
 
-bool lb_draft_needs_maglev(const struct lb_draft *draft)
-{
-	if (draft->fields.algorithm != LB_ALGORITHM_MAGLEV)
-		return false;
-	for (unsigned int i = 0; i < draft->frontends->len; i++)
-		if (g_array_index(draft->frontends, struct lb_plan_frontend, i).flags &
-		    LB_FRONTEND_F_EXTERNAL)
-			return true;
-	return false;
-}
-
 static void add_source_ranges(const struct build *build)
 {
 	const GArray *ranges = build->service->source_ranges;

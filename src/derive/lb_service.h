@@ -16,5 +16,3 @@ void lb_service_check(const struct derive_config *config, const struct service *
 bool lb_service_has_node_ports(const struct service *service);
 /* … on labels of this node or on its addresses. */
 bool lb_service_asks_node(const struct service *service);
-/* Whether some front end of the draft chooses for clients outside by Maglev's table. */
-bool lb_draft_needs_maglev(const struct lb_draft *draft);

@@ -85,7 +85,9 @@ static void put_service(struct fixture *fixture, struct txn *txn, unsigned int i
 	txn_put(txn, fixture->tables.services, &service->row);
 }
 
-static void put_slice(struct fixture *fixture, struct txn *txn, unsigned int i, unsigned int n)
+/* The last back end has another weight than the others. */
+static void put_weighted_slice(struct fixture *fixture, struct txn *txn, unsigned int i,
+			       unsigned int n, uint16_t last_weight)
 {
 	struct endpoint_slice *slice = (struct endpoint_slice *)row_new(&endpoint_slice_class);
 	const struct slice_port port = {.protocol = IPPROTO_TCP, .port = 8080};
@@ -95,13 +97,19 @@ static void put_slice(struct fixture *fixture, struct txn *txn, unsigned int i, 
 	endpoint_slice_init(slice, name);
 	endpoint_slice_add_port(slice, &port);
 	for (unsigned int j = 0; j < n; j++)
-		endpoint_slice_add(slice, &(const struct slice_endpoint){
-						  .addr = addr_in(11, i * 8 + j),
-						  .node = NULL,
-						  .weight = SLICE_DEFAULT_WEIGHT,
-						  .flags = SLICE_ENDPOINT_READY,
-					  });
+		endpoint_slice_add(
+			slice, &(const struct slice_endpoint){
+				       .addr = addr_in(11, i * 8 + j),
+				       .node = NULL,
+				       .weight = j + 1 == n ? last_weight : SLICE_DEFAULT_WEIGHT,
+				       .flags = SLICE_ENDPOINT_READY,
+			       });
 	txn_put(txn, fixture->tables.endpoint_slices, &slice->row);
+}
+
+static void put_slice(struct fixture *fixture, struct txn *txn, unsigned int i, unsigned int n)
+{
+	put_weighted_slice(fixture, txn, i, n, SLICE_DEFAULT_WEIGHT);
 }
 
 static void fill(struct fixture *fixture, unsigned int n)
@@ -303,6 +311,39 @@ static void ports_that_have_no_effect(void **state)
 	expect_problem(fixture, NULL);
 }
 
+static void put_weighted(struct fixture *fixture, uint16_t node_port, uint16_t last_weight)
+{
+	struct txn *txn = txn_new(fixture->store);
+
+	put_service(fixture, txn, 1, node_port);
+	put_weighted_slice(fixture, txn, 1, 3, last_weight);
+	txn_commit(txn);
+	store_settle(fixture->store);
+}
+
+static void weights_that_have_no_effect(void **state)
+{
+	struct fixture *fixture = *state;
+
+	put_weighted(fixture, 30000, SLICE_DEFAULT_WEIGHT);
+	expect_problem(fixture, NULL);
+	put_weighted(fixture, 30000, 0); /* maintenance is that everywhere */
+	expect_problem(fixture, NULL);
+	put_weighted(fixture, 30000, SLICE_DEFAULT_WEIGHT + 1);
+	expect_problem(fixture,
+		       "Service default/s1: the weights of its back ends, but for 0, have no "
+		       "effect: they are shares of Maglev's table, which bpf-lb-algorithm: "
+		       "maglev makes");
+	fixture->config.lb_algorithm = LB_ALGORITHM_MAGLEV;
+	put_weighted(fixture, 30001, SLICE_DEFAULT_WEIGHT + 1);
+	expect_problem(fixture, NULL);
+	put_weighted(fixture, 0, SLICE_DEFAULT_WEIGHT + 1);
+	expect_problem(fixture,
+		       "Service default/s1: the weights of its back ends, but for 0, have no "
+		       "effect: they are shares of Maglev's table, which only a service "
+		       "that clients outside reach has");
+}
+
 static void put_bare(const struct fixture *fixture, bool headless, bool has_port)
 {
 	struct service *service = (struct service *)row_new(&service_class);
@@ -499,11 +540,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(a_slice_touches_its_row),          TEST(a_conflict_touches_two_rows),
-		TEST(ports_that_have_no_effect),        TEST(a_service_that_nobody_reaches),
-		TEST(a_redirect_outside_its_prefixes),  TEST(a_redirect_without_its_service),
-		TEST(an_address_is_whose_it_was_given), TEST(nothing_is_left),
-		TEST(external_ips_take_no_cluster_ip),  TEST(equal_source_ranges_are_one),
+		TEST(a_slice_touches_its_row),
+		TEST(a_conflict_touches_two_rows),
+		TEST(ports_that_have_no_effect),
+		TEST(weights_that_have_no_effect),
+		TEST(a_service_that_nobody_reaches),
+		TEST(a_redirect_outside_its_prefixes),
+		TEST(a_redirect_without_its_service),
+		TEST(an_address_is_whose_it_was_given),
+		TEST(nothing_is_left),
+		TEST(external_ips_take_no_cluster_ip),
+		TEST(equal_source_ranges_are_one),
 	};
 #undef TEST
 
