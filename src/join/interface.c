@@ -7,6 +7,7 @@
 #include "src/base/clock.h"
 #include "src/model/addr.h"
 #include "src/sys/address.h"
+#include "src/sys/neighbour.h"
 #include "src/sys/netns.h"
 #include "src/sys/route.h"
 #include "src/sys/sysctl.h"
@@ -148,6 +149,13 @@ static void append_family(struct interface *interface, const struct addr *addr,
 
 	address_append_add(interface->inside, &address);
 	route_append_replace(interface->inside, &route);
+	/*
+	 * Without a link-local address the kernel can ask for a neighbour only while a packet waits, from that one's
+	 * source. It could not make sure of one that it has not used for a while, and would lose the next packet.
+	 */
+	if (!v4)
+		neighbour_append_router(interface->inside, interface->ifindex, router,
+					&interface->host_mac);
 }
 
 static int configure(struct interface *interface, const struct interface_setup *setup,

@@ -110,3 +110,19 @@ def test_neighbours_of_a_pod(node, family):
     assert probe.ping(pod, other.address(family))
     table = pod.exec("ip", "neigh", "show", "dev", pod.ifname).stdout
     assert "FAILED" not in table and "INCOMPLETE" not in table, table
+
+
+def test_a_pod_knows_its_router_however_long_it_was_idle(node, family):
+    """The kernel makes sure of neighbours that it has not used; here it does within a second, not within minutes."""
+    pod, other = node.pod("a"), node.pod("b")
+    version = "ipv4" if family == socket.AF_INET else "ipv6"
+    settings = {"base_reachable_time_ms": 100, "delay_first_probe_time": 0, "retrans_time_ms": 100}
+    for each in pod, other:
+        each.sysctl(**{f"{version}__neigh__{each.ifname}__{name}": value for name, value in settings.items()})
+    with probe.Server(other, family, probe.UDP) as server:
+        for _ in range(4):
+            probe.talk(pod, probe.UDP, other.address(family), server.port)
+            time.sleep(0.8)
+            for each in pod, other:
+                table = each.exec("ip", "neigh", "show", "dev", each.ifname).stdout
+                assert "FAILED" not in table and "INCOMPLETE" not in table, table
