@@ -19,8 +19,8 @@ struct completion {
 	unsigned int n_args;
 	const struct cli_flag *flag; /* whose value is begun */
 	bool flags_ended;            /* by "--" */
-	const char *prefix;          /* the word that is begun */
-	const char *lead;            /* "--output=", where its value is begun in the same word */
+	const char *prefix;          /* the word that is begun, or the value */
+	const char *begun; /* the same, with the flag, where its value is begun in the same word */
 	GHashTable *printed;
 };
 
@@ -29,7 +29,8 @@ static void offer(struct completion *completion, const char *candidate, const ch
 	if (!g_str_has_prefix(candidate, completion->prefix) ||
 	    !g_hash_table_add(completion->printed, g_strdup(candidate)))
 		return;
-	printf("%s%s%s%s\n", completion->lead, candidate, help ? "\t" : "", help ? help : "");
+	printf("%.*s%s%s%s\n", (int)(completion->prefix - completion->begun), completion->begun,
+	       candidate, help ? "\t" : "", help ? help : "");
 }
 
 /* ---- what the agent knows ---- */
@@ -288,7 +289,6 @@ static void split_value(struct completion *completion, char *word)
 		return;
 	completion->flag = flag_find(completion->command, word + 2, n_name - 2, 0);
 	completion->prefix = word + n_name + 1;
-	completion->lead = g_strndup(word, n_name + 1);
 }
 
 static void complete_argument(struct completion *completion)
@@ -318,7 +318,7 @@ int complete_print(int argc, char *argv[])
 	struct completion completion = {
 		.path = g_string_new(NULL),
 		.prefix = begun,
-		.lead = "",
+		.begun = begun,
 		.printed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
 	};
 

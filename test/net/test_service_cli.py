@@ -39,8 +39,15 @@ def id_of(node, ip, port):
     return found[0]
 
 
+@pytest.fixture
+def shop(shared_shop):
+    """Without services that a test before has made by hand, even one that failed."""
+    yield shared_shop
+    shared_shop.cli("service", "delete", "--all", check=False)
+
+
 @pytest.fixture(scope="module")
-def shop(shared_site):
+def shared_shop(shared_site):
     """A node with a client, a server, and the service shop/web in front of the server."""
     node = shared_site.node(cgroup=True, kube_proxy_replacement="true", bpf_lb_algorithm="maglev",
                             bpf_lb_maglev_table_size=MAGLEV_SIZE,
