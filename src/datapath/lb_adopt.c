@@ -201,11 +201,6 @@ static int compare_ranges(const void *pointer_a, const void *pointer_b)
 	return a->service < b->service ? -1 : a->service > b->service;
 }
 
-static int compare_cidrs(const void *a, const void *b)
-{
-	return cidr_compare(a, b);
-}
-
 static bool is_same_backend(const struct lb_backend *a, const struct lb_plan_backend *b)
 {
 	return addr_equal(&a->addr, &b->addr) && ntohs(a->port) == b->port;
@@ -257,7 +252,7 @@ static GArray *take_ranges(struct reading *reading, uint32_t number, guint *at)
 		memcpy(&range.addr, &key->addr, sizeof(range.addr));
 		g_array_append_val(ranges, range);
 	}
-	g_array_sort(ranges, compare_cidrs);
+	g_array_sort(ranges, cidr_compare);
 	return ranges;
 }
 

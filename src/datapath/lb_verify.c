@@ -106,11 +106,6 @@ static bool backend_is_right(GHashTable *by_number, uint32_t id, const struct lb
 	return false;
 }
 
-static int compare_cidrs(const void *a, const void *b)
-{
-	return cidr_compare(a, b);
-}
-
 static bool range_is_right(GHashTable *by_number, const struct lb_source_range_key *key)
 {
 	const struct kernel_service *service = find_service(by_number, key->service);
@@ -119,7 +114,7 @@ static bool range_is_right(GHashTable *by_number, const struct lb_source_range_k
 	memcpy(&range.addr, &key->addr, sizeof(range.addr));
 	return service && service->row && key->prefix_len >= LB_SOURCE_RANGE_BITS &&
 	       bsearch(&range, service->row->source_ranges, service->row->n_source_ranges,
-		       sizeof(range), compare_cidrs);
+		       sizeof(range), cidr_compare);
 }
 
 static bool frontend_is_right(const struct lb_maps *maps, const void *key, const void *value)

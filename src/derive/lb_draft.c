@@ -79,11 +79,6 @@ static int compare_backends(const void *pointer_a, const void *pointer_b)
 	return order ? order : (int)a->port - (int)b->port;
 }
 
-static int compare_cidrs(const void *a, const void *b)
-{
-	return cidr_compare(a, b);
-}
-
 void lb_draft_sort(struct lb_draft *draft)
 {
 	GArray *frontends = draft->frontends;
@@ -126,7 +121,7 @@ static void sort_ranges(GArray *ranges)
 {
 	unsigned int n = 0;
 
-	g_array_sort(ranges, compare_cidrs);
+	g_array_sort(ranges, cidr_compare);
 	for (unsigned int i = 0; i < ranges->len; i++) {
 		struct cidr *all = (struct cidr *)(void *)ranges->data;
 
@@ -165,7 +160,7 @@ static bool has_weights(const GArray *backends)
 
 const char *lb_draft_weight_fault(const struct lb_draft *draft)
 {
-	if (lb_draft_needs_maglev(draft) || !has_weights(draft->backends))
+	if (draft->fields.needs_maglev || !has_weights(draft->backends))
 		return NULL;
 	return draft->fields.algorithm == LB_ALGORITHM_MAGLEV
 		       ? "only a service that clients outside reach has"

@@ -42,7 +42,7 @@ void lb_draft_sort(struct lb_draft *draft);
 void lb_draft_sort_backends(struct lb_draft *draft);
 /* Whether some front end chooses for clients outside by Maglev's table. */
 bool lb_draft_needs_maglev(const struct lb_draft *draft);
-/* Why its back ends' weights, which differ, change nothing: NULL where they do, or where they are alike. */
+/* Why the weights of a draft that is whole, which differ, change nothing; NULL: they do, or they are alike. */
 const char *lb_draft_weight_fault(const struct lb_draft *draft);
 /* Without wildcards there: the row that the draft is now. */
 struct lb_service *lb_draft_finish(struct lb_draft *draft);

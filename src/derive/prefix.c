@@ -278,16 +278,11 @@ static void mark_inside_groups(struct prefix_derivation *derivation)
 	g_array_set_size(derivation->dirty_groups, 0);
 }
 
-static int compare_cidrs(const void *a, const void *b)
-{
-	return cidr_compare(a, b);
-}
-
 /* In the order of the prefixes, so that the same input gives the same numbers. */
 static void refresh_dirty(struct prefix_derivation *derivation, struct txn *txn)
 {
 	mark_inside_groups(derivation);
-	g_array_sort(derivation->dirty, compare_cidrs);
+	g_array_sort(derivation->dirty, cidr_compare);
 	for (unsigned int i = 0; i < derivation->dirty->len; i++) {
 		const struct cidr *cidr = &g_array_index(derivation->dirty, struct cidr, i);
 

@@ -224,8 +224,9 @@ bool cidr_equal(const struct cidr *a, const struct cidr *b)
 	return a->prefix_len == b->prefix_len && addr_equal(&a->addr, &b->addr);
 }
 
-int cidr_compare(const struct cidr *a, const struct cidr *b)
+int cidr_compare(const void *cidr_a, const void *cidr_b)
 {
+	const struct cidr *a = cidr_a, *b = cidr_b;
 	int order = addr_compare(&a->addr, &b->addr);
 
 	return order ? order : (int)a->prefix_len - (int)b->prefix_len;

@@ -51,8 +51,8 @@ bool cidr_contains(const struct cidr *cidr, const struct addr *addr);
 /* The prefix of at most its own length that holds it; IPv4 from ADDR_V4_PREFIX_BITS on. */
 struct cidr cidr_truncate(const struct cidr *cidr, unsigned int prefix_len);
 bool cidr_equal(const struct cidr *a, const struct cidr *b);
-/* By address, then the shorter prefix first: <0, 0, >0. */
-int cidr_compare(const struct cidr *a, const struct cidr *b);
+/* Of two struct cidr, for sorting and searching: by address, then the shorter prefix first: <0, 0, >0. */
+int cidr_compare(const void *cidr_a, const void *cidr_b);
 /* The prefix of one address. */
 struct cidr cidr_from_addr(const struct addr *addr);
 

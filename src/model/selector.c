@@ -230,11 +230,6 @@ const struct selector *selector_new_labels(const struct requirement *requirement
 	return intern(selector);
 }
 
-static int compare_cidrs(const void *a, const void *b)
-{
-	return cidr_compare(a, b);
-}
-
 static GArray *copy_excepts(const GArray *excepts)
 {
 	GArray *copy;
@@ -243,7 +238,7 @@ static GArray *copy_excepts(const GArray *excepts)
 		return NULL;
 	copy = g_array_new(FALSE, TRUE, sizeof(struct cidr));
 	g_array_append_vals(copy, excepts->data, excepts->len);
-	g_array_sort(copy, compare_cidrs);
+	g_array_sort(copy, cidr_compare);
 	for (unsigned int i = copy->len - 1; i > 0; i--)
 		if (cidr_equal(&g_array_index(copy, struct cidr, i - 1),
 			       &g_array_index(copy, struct cidr, i)))

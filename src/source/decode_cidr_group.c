@@ -5,11 +5,6 @@
 
 #define MAX_CIDRS 65536
 
-static int compare_cidrs(const void *a, const void *b)
-{
-	return cidr_compare(a, b);
-}
-
 static void remove_repeated(GArray *cidrs)
 {
 	unsigned int n = 0;
@@ -45,7 +40,7 @@ struct object *decode_cidr_group(const struct field *object, struct object_meta 
 		else if (text)
 			g_array_append_val(group->cidrs, cidr);
 	}
-	g_array_sort(group->cidrs, compare_cidrs);
+	g_array_sort(group->cidrs, cidr_compare);
 	remove_repeated(group->cidrs);
 	return decoded;
 }
