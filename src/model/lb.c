@@ -135,11 +135,19 @@ const char *lb_backend_state_name(enum lb_backend_state state)
 	return state < G_N_ELEMENTS(names) ? names[state] : "invalid";
 }
 
-static void append_flag(GString *text, const char *name, const char **separator, const char *next)
+/* Those of the n that are set: behind first the first one, behind next the others. */
+static void append_flags(GString *text, uint16_t flags, const struct flag_text *texts, size_t n,
+			 const char *first, const char *next)
 {
-	g_string_append(text, *separator);
-	g_string_append(text, name);
-	*separator = next;
+	const char *separator = first;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!(flags & texts[i].flag))
+			continue;
+		g_string_append(text, separator);
+		g_string_append(text, texts[i].text);
+		separator = next;
+	}
 }
 
 void lb_frontend_append_flags(GString *text, uint16_t flags, const char *first, const char *next)
@@ -155,9 +163,7 @@ void lb_frontend_append_flags(GString *text, uint16_t flags, const char *first, 
 		{LB_FRONTEND_F_LOOPBACK, "loopback"},
 	};
 
-	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-		if (flags & texts[i].flag)
-			append_flag(text, texts[i].text, &first, next);
+	append_flags(text, flags, texts, G_N_ELEMENTS(texts), first, next);
 }
 
 void lb_backend_append_flags(GString *text, uint8_t flags, const char *first, const char *next)
@@ -168,7 +174,5 @@ void lb_backend_append_flags(GString *text, uint8_t flags, const char *first, co
 		{LB_BACKEND_F_LOCAL, "local"},
 	};
 
-	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-		if (flags & texts[i].flag)
-			append_flag(text, texts[i].text, &first, next);
+	append_flags(text, flags, texts, G_N_ELEMENTS(texts), first, next);
 }
