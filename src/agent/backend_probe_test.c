@@ -480,6 +480,18 @@ static void next_agent(void **state)
 	assert_int_equal(backend_probes_get_counts(world->probes).n_good, 3);
 }
 
+/* Back ends of shop/web, none of which listens. */
+static void put_dead(struct world *world, unsigned int n)
+{
+	struct lb_plan_backend like = {};
+
+	serve(world);
+	like.port = world->port;
+	stop_serving(world);
+	put_service(world, "web", &tcp, NULL);
+	put_row(world, "web", "shop/web:80/TCP/4", n, &like);
+}
+
 static bool all_are_down(const struct world *world)
 {
 	return n_down(world) == 1000;
@@ -488,13 +500,8 @@ static bool all_are_down(const struct world *world)
 static void a_thousand(void **state)
 {
 	struct world *world = *state;
-	struct lb_plan_backend like = {};
 
-	serve(world);
-	like.port = world->port;
-	stop_serving(world);
-	put_service(world, "web", &tcp, NULL);
-	put_row(world, "web", "shop/web:80/TCP/4", 1000, &like);
+	put_dead(world, 1000);
 	run_until(world, all_are_down);
 	remove_row(world, "shop/web:80/TCP/4");
 	run_until(world, none_is_down);
@@ -504,13 +511,8 @@ static void a_thousand(void **state)
 static void a_turn_is_short(void **state)
 {
 	struct world *world = *state;
-	struct lb_plan_backend like = {};
 
-	serve(world);
-	like.port = world->port;
-	stop_serving(world);
-	put_service(world, "web", &tcp, NULL);
-	put_row(world, "web", "shop/web:80/TCP/4", 400, &like);
+	put_dead(world, 400);
 	g_usleep(tcp.interval_ms * 1000);
 	uv_run(&world->loop, UV_RUN_NOWAIT);
 	assert_in_range(backend_probes_get_counts(world->probes).n_bad, 1, 100);
